@@ -1,0 +1,18 @@
+//! Fapws: the Fast Asynchronous Python Web Server, as the extension module `fapws._evwsgi`.
+//!
+//! A request walks through the crate in this order:
+//!
+//! `server::io` reads bytes, `http::head` makes a head of them, `server::routes` finds the
+//! application, `wsgi::environ` builds the dict, `wsgi::request` calls, `wsgi::body` gives
+//! chunks, `http::reply` gives head bytes, `server::output` writes them.
+//!
+//! Four islands do not know one another: [`http`] is pure, [`ev`] alone names libev, [`sys`]
+//! alone makes system calls, `py` alone names CPython. `wsgi` stands on them, `server` on
+//! `wsgi`, and `module`, `api` and `capi` are what Python and C programs see.
+
+#[cfg(all(feature = "python2", feature = "python3"))]
+compile_error!("one interpreter at a time: build with --no-default-features --features python2");
+
+pub mod ev;
+pub mod http;
+pub mod sys;
