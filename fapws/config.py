@@ -1,0 +1,85 @@
+"""The server's settings: plain module attributes that a program may change before it serves.
+
+The core reads SERVER_IDENT, date_format, dialect, the limits and the timeouts when the program calls
+`_evwsgi.set_base_module(base)`; what concerns the traceback is read when a traceback is due. A
+missing attribute, or None, means the default of the dialect in force, so a settings module written
+for an older release keeps working.
+"""
+import sys
+
+# Sent as the Server header. Bottle's adapter calls float() on the last two characters.
+SERVER_IDENT = "fapws3/1.00"
+
+# How time.strftime writes the date of the Date header (RFC 9110 section 5.6.7).
+date_format = "%a, %d %b %Y %H:%M:%S GMT"
+
+# A traceback tells a stranger about the program, so a browser sees one only when this is True.
+# DIFFERS(fapws3): the original's default is True.
+send_traceback_to_browser = False
+
+# The body of the 500 page when the traceback is not sent (legacy dialect).
+send_traceback_short = "<h1>Error</h1>The application failed. Its log has the reason."
+
+# "legacy": what Fapws3 0.11 did, one HTTP/1.0 request a connection. "standard": HTTP/1.1 and
+# PEP 3333. Deployments of the original exist on Python 2 only. The environment variable
+# FAPWS_DIALECT wins over this.
+dialect = "legacy" if sys.version_info[0] == 2 else "standard"
+
+# --- Limits. Past one of them the request is refused with the status named. -------------------
+
+# Bytes of the request line (414). None: 8190, as Apache httpd has it, in the standard dialect;
+# 1 MiB in the legacy one, whose applications may rely on long query strings.
+max_request_line = None
+
+# Bytes of the whole head, request line included (431). None: 65536 in the standard dialect, room
+# for several fat cookies; 1 MiB in the legacy one.
+max_header_size = None
+
+# Header lines in one head (431). None: 128 in the standard dialect, more than any browser and
+# chain of proxies sends; 1000 in the legacy one.
+max_header_count = None
+
+# Bytes of chunk extensions on one chunk line (400); a message may hold sixteen times as many. They
+# are ignored, so whoever sends many of them only wants to keep the parser busy.
+max_chunk_extension = 4096
+
+# Bytes of a request body, 0 for no limit (413, before the body is read when its length is
+# announced). 1 GiB is a large upload, and keeps a full disk from being one request away.
+max_body_size = 1 << 30
+
+# Bytes of a request body kept in memory; a longer one goes to an unlinked temporary file. Most forms
+# fit, and a thousand uploads at once still cost only 64 MiB.
+body_memory = 65536
+
+# Connections open at once; more wait in the kernel's queue. None: the process's descriptor limit
+# less a reserve for the program's own files.
+max_connections = None
+
+# --- Timeouts, in seconds (floats allowed), kept to a quarter of a second. ---------------------
+
+# From the accept, or a persistent connection's first byte, to the end of the head (408). Covers the
+# whole head, so that one byte now and then does not hold a connection.
+header_timeout = 20
+
+# Without a byte of an unfinished request body (408).
+body_timeout = 60
+
+# Bytes a second of a request body after its first 20 seconds (408). Slower than any modem: only a
+# client that wants to occupy the server is.
+body_min_rate = 500
+
+# Without a byte that the client takes of the response; then the connection is closed.
+write_timeout = 60
+
+# Idle between two requests of a connection. Above the 60 seconds of the usual proxy's connection
+# pool: were it below, the proxy could send a request into our close and show its user a 502.
+keep_alive_timeout = 65
+
+# For requests in flight after SIGTERM. A process manager's own patience is longer than this.
+graceful_timeout = 30
+
+# --- The listening socket. ----------------------------------------------------------------------
+
+# Linux: let the kernel keep a TCP connection back until its first bytes are there
+# (TCP_DEFER_ACCEPT), which saves a wake-up a connection. Ignored where there is no such thing.
+tcp_defer_accept = True
