@@ -1,0 +1,117 @@
+"""Fixtures of the whole suite: the interpreters under test, and servers that are always ended.
+
+A test that takes `interpreter` (or `serve`, which does) runs once for each interpreter picked by
+`rig.interpreters`; one that takes `dialect` runs for both dialects. `python2`, `pristine` and
+`pristine_built` skip where there is no Python 2.7, loudly; with CI set that is a failure.
+"""
+
+import functools
+import os
+
+import pytest
+from rig import environment, interpreters
+from rig import pristine as original
+from rig.server import Server
+
+NO_PYTHON_2 = "no Python 2.7 on this machine: nothing is tested on it"
+
+
+def pytest_configure():
+    """Refuse to call a run complete that leaves Python 2.7 out, where completeness counts."""
+    if os.environ.get("CI") and not _python_2() and not os.environ.get("FAPWS_TEST_PYTHONS"):
+        pytest.exit(f"CI is set, but there is {NO_PYTHON_2}", returncode=1)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what was tested with, and what was not."""
+    names = [".".join(map(str, each.version)) for each in interpreters.selected()]
+    terminalreporter.write_line("servers ran on Python " + ", ".join(names))
+    if not _python_2():
+        terminalreporter.write_sep("!", NO_PYTHON_2, yellow=True)
+
+
+def pytest_generate_tests(metafunc):
+    """Run a test that takes `interpreter` once for each."""
+    if "interpreter" in metafunc.fixturenames:
+        chosen = interpreters.selected()
+        ids = [each.name for each in chosen]
+        metafunc.parametrize("interpreter", chosen, ids=ids, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def interpreter(request):
+    """The `Environment` of one interpreter under test, with the package installed."""
+    return environment.installed(request.param)
+
+
+@pytest.fixture(scope="session")
+def python2():
+    """The `Environment` of Python 2.7, for tests of that version alone."""
+    return environment.installed(_python_2() or pytest.skip(NO_PYTHON_2))
+
+
+@pytest.fixture(scope="session")
+def python3():
+    """The `Environment` of the newest Python 3 under test."""
+    return environment.installed(interpreters.selected()[-1])
+
+
+@pytest.fixture(scope="session")
+def pristine():
+    """The folder of the original Fapws3's source, unpacked and unbuilt."""
+    return original.unpacked(_python_2() or pytest.skip(NO_PYTHON_2))
+
+
+@pytest.fixture(scope="session")
+def pristine_built():
+    """An `Environment` of Python 2.7 with the original Fapws3 compiled and installed."""
+    return original.built(_python_2() or pytest.skip(NO_PYTHON_2))
+
+
+@pytest.fixture(params=["legacy", "standard"])
+def dialect(request):
+    """Each dialect of the server."""
+    return request.param
+
+
+@pytest.fixture
+def start_process(tmp_path):
+    """A function that starts a `rig.process.Process`, or another class of the kind, in a folder.
+
+    `start_process(kind, *arguments, **options)` calls `kind(*arguments, folder=..., **options)`.
+    What the test leaves running is stopped afterwards with SIGTERM, and must then end with code 0
+    and without a word of a crash.
+    """
+    started = []
+
+    def start(kind, *arguments, **options):
+        process = kind(*arguments, folder=tmp_path / f"process{len(started)}", **options)
+        started.append(process)
+        return process.start()
+
+    yield start
+    left_running = [process for process in started if process.outcome is None]
+    try:
+        for process in left_running:
+            process.stop().check()
+    finally:
+        for process in left_running:
+            if process.alive:
+                process.kill()
+
+
+@pytest.fixture
+def start_server(start_process):
+    """`start_server(environment, app, **options)` starts a `rig.server.Server`, and ends it."""
+    return functools.partial(start_process, Server)
+
+
+@pytest.fixture
+def serve(interpreter, start_server):
+    """`start_server` in the interpreter under test: `serve("hello.py", dialect="legacy")`."""
+
+    return functools.partial(start_server, interpreter)
+
+
+def _python_2():
+    return next((each for each in interpreters.selected() if each.version[0] == 2), None)

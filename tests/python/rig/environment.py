@@ -1,0 +1,177 @@
+"""A virtual environment of one interpreter, and the package installed into it.
+
+The package is installed the way its users do it, as a wheel that `setup.py` built with cargo, but
+only when the sources changed since the last time: a digest of them lies in the environment. A
+lock on a file keeps two test runs from building at once.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from . import ROOT
+
+#: What decides the bytes of an installed package, as glob patterns under the project's folder.
+SOURCES = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "build.rs",
+    "setup.py",
+    "pyproject.toml",
+    "src/**/*.rs",
+    "src/**/*.c",
+    "fapws/**/*.py",
+    "fapws/**/*.pyi",
+]
+
+#: What setup.py needs where the interpreter does not bring it.
+BUILD_TOOLS = ["setuptools", "wheel"]
+
+
+class BuildError(Exception):
+    """A command of the set-up failed; the text is its output."""
+
+
+def run(*command, **options):
+    """Run a command of the set-up and return its output, which is BuildError's text if it fails."""
+    answer = subprocess.run(
+        [str(word) for word in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        check=False,
+        **options,
+    )
+    if answer.returncode != 0:
+        shown = " ".join(map(str, command))
+        raise BuildError(f"{shown}: exit code {answer.returncode}\n{answer.stdout}")
+    return answer.stdout
+
+
+class Environment:
+    """A virtual environment: `python` runs in it, `version` is its interpreter's."""
+
+    def __init__(self, interpreter, folder):
+        self.interpreter = interpreter
+        self.folder = pathlib.Path(folder)
+
+    def __repr__(self):
+        return f"<Environment {self.interpreter.name} in {self.folder}>"
+
+    @property
+    def name(self):
+        """`py2.7`, `py3.13`, ..."""
+        return self.interpreter.name
+
+    @property
+    def version(self):
+        """(major, minor, micro) of the interpreter."""
+        return self.interpreter.version
+
+    @property
+    def major(self):
+        """2 or 3."""
+        return self.version[0]
+
+    @property
+    def python(self):
+        """Path of the environment's Python."""
+        return str(self.folder / "bin" / "python")
+
+    def create(self):
+        """Make the environment anew, with pip and the tools setup.py needs."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.major == 2:
+            executable = self.interpreter.executable
+            run(sys.executable, "-m", "virtualenv", "-q", "-p", executable, self.folder)
+        else:
+            run(self.interpreter.executable, "-m", "venv", self.folder)
+            self.pip("install", *BUILD_TOOLS)
+        return self
+
+    def pip(self, *arguments, **options):
+        """Run the environment's pip, quietly; returns its output."""
+        quiet = ["-q", "--disable-pip-version-check"]
+        return run(self.python, "-m", "pip", *quiet, *arguments, **options)
+
+    def require(self, *requirements):
+        """Install distributions that a test's application needs, once."""
+        marker = self.folder / f".has-{_digest_of_text(*requirements)}"
+        if not marker.exists():
+            self.pip("install", *requirements)
+            marker.touch()
+        return self
+
+    def evaluate(self, expression):
+        """The `repr` of a Python expression, as the environment's interpreter prints it."""
+        program = f"import sys; sys.stdout.write(repr({expression}))"
+        return run(self.python, "-c", program, cwd=self.folder)
+
+    @property
+    def site_packages(self):
+        """The folder packages are installed into."""
+        name = "python" + ".".join(map(str, self.version[:2]))
+        return self.folder / "lib" / name / "site-packages"
+
+    @property
+    def extension(self):
+        """Path of the installed core: `_evwsgi.so` on 2.7, a name with the ABI's tag on 3."""
+        (path,) = (self.site_packages / "fapws").glob("_evwsgi*.so")
+        return path
+
+
+def installed(interpreter):
+    """The environment of this interpreter with the project's current sources installed."""
+    environment = Environment(interpreter, ROOT / f".venv-{interpreter.name}")
+    marker = environment.folder / ".installed-digest"
+    identity = [interpreter.executable, repr(interpreter.version)]
+    digest = _digest_of_text(*identity, _digest_of_sources())
+    with exclusive(f"venv-{interpreter.name}"):
+        if not marker.exists():
+            environment.create()
+        elif marker.read_text() == digest:
+            return environment
+        _install(environment)
+        marker.write_text(digest)
+    return environment
+
+
+def _install(environment):
+    """Build a wheel from the work tree and put it into the environment."""
+    base = ROOT / "build" / "tests" / environment.name
+    shutil.rmtree(base, ignore_errors=True)
+    setup = ["setup.py", "-q", "egg_info", "--egg-base", base, "build", "--build-base", base]
+    base.mkdir(parents=True)
+    run(environment.python, *setup, "bdist_wheel", "--dist-dir", base / "dist", cwd=ROOT)
+    (wheel,) = (base / "dist").glob("*.whl")
+    environment.pip("install", "--no-index", "--no-deps", "--force-reinstall", wheel)
+
+
+@contextlib.contextmanager
+def exclusive(name):
+    """Hold the lock `name` against every other test process of this work tree."""
+    folder = ROOT / "build" / "tests"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _digest_of_sources():
+    digest = hashlib.sha256()
+    for pattern in SOURCES:
+        for path in sorted(ROOT.glob(pattern)):
+            digest.update(os.fsencode(path.relative_to(ROOT)) + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _digest_of_text(*words):
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:32]
