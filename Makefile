@@ -1,0 +1,61 @@
+# One word for everything one does with this tree; continuous integration calls them too.
+# `make help` lists them.
+
+PYTHON ?= python3
+CARGO ?= cargo
+
+# The environment that drives the tests; the ones that servers run in are made by tests/python/rig.
+DRIVER := .venv-tests
+PYTEST := $(DRIVER)/bin/python -m pytest
+
+# No Python is linked by what is only checked, or loaded by a Python.
+export PYO3_PYTHON := $(PYTHON)
+export PYO3_BUILD_EXTENSION_MODULE := 1
+
+.PHONY: help serve test test-all lint unit header asan wheel clean
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+help: ## list these words
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-14s %s\n", $$1, $$2}'
+
+serve: ## set up what is missing, compile for PYTHON (python3) and serve the hello sample
+	@.ci/require compiler cargo libev
+	$(PYTHON) setup.py build_ext --inplace
+	@exec env PYTHONPATH=. $(PYTHON) sample/hello/hello_world.py
+
+test: lint unit $(DRIVER)/.ready ## set up what tests need and run them: on 2.7, the oldest and the newest 3
+	$(PYTEST)
+
+test-all: lint unit $(DRIVER)/.ready ## the same, on every Python that is found
+	FAPWS_TEST_PYTHONS=all $(PYTEST)
+
+lint: $(DRIVER)/.ready ## rustfmt, clippy for each set of features, ruff
+	@.ci/require compiler cargo libev
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
+	$(CARGO) clippy --locked --all-targets --no-default-features --features python3 -- -D warnings
+	$(CARGO) clippy --locked --all-targets --no-default-features --features python2 -- -D warnings
+	$(CARGO) clippy --locked --all-targets --no-default-features --features abi3 -- -D warnings
+	$(DRIVER)/bin/ruff check
+
+unit: ## the crate's own tests, which need no Python, and whether the header is up to date
+	@.ci/require compiler cargo libev
+	$(CARGO) test --locked --no-default-features
+
+header: ## write include/evwsgi.h anew
+	FAPWS_WRITE_HEADER=1 $(CARGO) test --locked --no-default-features --test header
+
+asan: ## the crate's own tests under AddressSanitizer
+	@.ci/require compiler cargo libev
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address $(CARGO) test --locked --no-default-features \
+	    --target $$($(CARGO) -vV | sed -n 's/^host: //p')
+
+clean: ## remove everything that these words made
+	rm -rf build dist target .venv-* *.egg-info fapws/_evwsgi*.so
+
+$(DRIVER)/.ready: tests/requirements.txt
+	@.ci/require venv
+	$(PYTHON) -m venv --clear $(DRIVER)
+	$(DRIVER)/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
+	touch $@

@@ -1,0 +1,55 @@
+"""A C program that embeds Python registers the core by include/evwsgi.h, on each Python."""
+
+import json
+import os
+import re
+
+import pytest
+from rig import ROOT, unavailable
+from rig.environment import run
+from rig.process import Process
+
+FACTS = """{
+    name: sysconfig.get_config_var(name) or ""
+    for name in ["INCLUDEPY", "LIBDIR", "LDLIBRARY", "VERSION", "LDVERSION", "LIBS", "SYSLIBS"]
+}"""
+
+PROGRAM = """
+import _evwsgi, json, sys
+assert _evwsgi.__name__ == "_evwsgi" and "_evwsgi" in sys.builtin_module_names
+print(json.dumps([_evwsgi.libev_version(), _evwsgi.parse_query("a=1&a=2")]))
+sys.stdout.flush()
+"""
+
+
+@pytest.fixture
+def embedding_program(interpreter, tmp_path):
+    """The compiled C program, for one interpreter."""
+    query = f"import json, sysconfig; print(json.dumps({FACTS}))"
+    facts = json.loads(run(interpreter.interpreter.executable, "-c", query))
+    if not os.path.exists(os.path.join(facts["INCLUDEPY"], "Python.h")):
+        unavailable(f"{interpreter.name} has no Python.h to compile a C program with")
+    program = tmp_path / "embed"
+    library = facts["LDVERSION"] or facts["VERSION"]
+    run(
+        *["cc", "-Wall", "-Werror", "-o", program, ROOT / "tests" / "embed" / "embed.c"],
+        *["-I", ROOT / "include", "-I", facts["INCLUDEPY"]],
+        interpreter.extension,
+        *["-L", facts["LIBDIR"], f"-Wl,-rpath,{facts['LIBDIR']}", f"-lpython{library}"],
+        *facts["LIBS"].split(),
+        *facts["SYSLIBS"].split(),
+    )
+    return program
+
+
+def test_the_core_is_a_built_in_module_of_an_embedding_program(
+    interpreter, embedding_program, start_process
+):
+    home = run(interpreter.interpreter.executable, "-c", "import sys; print(sys.prefix)").strip()
+    process = start_process(Process, [embedding_program, PROGRAM], env={"PYTHONHOME": home})
+    lines = process.wait().check().stdout.splitlines()
+    (major, minor), query = json.loads(lines[0])
+    assert major == 4 and isinstance(minor, int)
+    assert query == {"a": ["1", "2"]}
+    version = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M).group(1)
+    assert lines[1] == f"evwsgi_version {version}"
