@@ -101,13 +101,19 @@ class Environment:
         quiet = ["-q", "--disable-pip-version-check"]
         return run(self.python, "-m", "pip", *quiet, *arguments, **options)
 
-    def require(self, *requirements):
-        """Install distributions that a test's application needs, once."""
-        marker = self.folder / f".has-{_digest_of_text(*requirements)}"
-        if not marker.exists():
-            self.pip("install", *requirements)
-            marker.touch()
-        return self
+    def library(self, *requirements):
+        """A folder, for PYTHONPATH, with distributions that a test's application needs.
+
+        It is filled from the package index once and kept beside the environment's own packages,
+        so that tests may need different versions of one distribution.
+        """
+        folder = self.folder / "libraries" / _digest_of_text(*requirements)
+        if not folder.exists():
+            partial = folder.with_suffix(".part")
+            shutil.rmtree(partial, ignore_errors=True)
+            self.pip("install", "--target", partial, *requirements)
+            partial.rename(folder)
+        return folder
 
     def evaluate(self, expression):
         """The `repr` of a Python expression, as the environment's interpreter prints it."""
