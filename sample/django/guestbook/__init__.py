@@ -1,0 +1,1 @@
+"""The guest book: a Django project and its only application in one package."""
