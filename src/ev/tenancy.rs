@@ -1,0 +1,84 @@
+//! Which thread libev's default loop belongs to.
+//!
+//! libev has one default loop a process and does no locking, while any thread may ask for it. The
+//! loop belongs to the thread that runs it or has watchers on it, and to nobody in between: a
+//! program may serve from one thread, and later from another.
+//!
+//! Invariant: while `OWNER` is not 0, only the thread it names touches libev or `STAYS`. A thread
+//! becomes the owner by one compare-and-swap from 0, and gives the loop back (`Release`, met by the
+//! next owner's `Acquire`) when its last stay ends.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The owner's [`token`]; 0 is nobody.
+static OWNER: AtomicUsize = AtomicUsize::new(0);
+/// The owner's reasons to keep the loop: active watchers, running calls.
+static STAYS: AtomicUsize = AtomicUsize::new(0);
+
+/// The loop is in use by another thread.
+#[derive(Debug)]
+pub struct Occupied;
+
+/// The calling thread has the loop until a matching [`leave`].
+fn enter() -> Result<(), Occupied> {
+    let me = token();
+    if OWNER.load(Ordering::Relaxed) != me
+        && OWNER
+            .compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed)
+            .is_err()
+    {
+        return Err(Occupied);
+    }
+    STAYS.store(STAYS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Ends one stay of the calling thread, which is the owner: it has a stay to end.
+pub fn leave() {
+    debug_assert_eq!(OWNER.load(Ordering::Relaxed), token());
+    let left = STAYS.load(Ordering::Relaxed) - 1;
+    STAYS.store(left, Ordering::Relaxed);
+    if left == 0 {
+        OWNER.store(0, Ordering::Release);
+    }
+}
+
+/// In a fork's child only the forking thread is left: what another one owned falls to it.
+pub fn inherit_after_fork() {
+    if OWNER.load(Ordering::Relaxed) != 0 {
+        OWNER.store(token(), Ordering::Relaxed);
+    }
+}
+
+/// A stay that ends with its scope.
+pub struct Visit(());
+
+impl Visit {
+    /// # Panics
+    /// When another thread has the loop.
+    pub fn new() -> Visit {
+        Visit::try_new().expect("libev's loop is in use by another thread")
+    }
+
+    pub fn try_new() -> Result<Visit, Occupied> {
+        enter().map(|()| Visit(()))
+    }
+
+    /// Goes on until a [`leave`].
+    pub fn stay(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        leave();
+    }
+}
+
+/// The address of a thread-local: no two living threads share it, and it is never 0.
+fn token() -> usize {
+    thread_local!(static HERE: Cell<u8> = const { Cell::new(0) });
+    HERE.with(|here| here.as_ptr().addr())
+}

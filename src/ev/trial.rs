@@ -1,0 +1,73 @@
+//! What the tests of this module share: the loop for one test at a time, and an owner of an `Io`.
+
+use super::{Interest, Io, Loop, OnIo, Timer};
+use std::cell::{Cell, RefCell};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The process's one loop, until the guard goes.
+pub fn alone() -> (MutexGuard<'static, ()>, Loop) {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    (
+        turn,
+        Loop::default_loop().expect("a loop that nobody else has"),
+    )
+}
+
+/// Runs the loop until nothing is at hand any more (and not until a watcher is ready).
+pub fn settle(lp: Loop) {
+    let end = Timer::new(move || lp.stop());
+    end.start(lp, 0.0, 0.0);
+    lp.run();
+}
+
+/// One end of a socket pair with its watcher; each event runs `action`.
+pub struct Stream {
+    pub io: Io<Stream>,
+    pub near: UnixStream,
+    pub far: UnixStream,
+    pub seen: RefCell<Vec<Interest>>,
+    pub panics: Cell<u32>,
+    pub action: fn(&Rc<Stream>),
+}
+
+impl Stream {
+    pub fn new(action: fn(&Rc<Stream>)) -> Rc<Stream> {
+        let (near, far) = UnixStream::pair().unwrap();
+        for end in [&near, &far] {
+            end.set_nonblocking(true).unwrap();
+        }
+        Rc::new(Stream {
+            io: Io::new(),
+            near,
+            far,
+            seen: RefCell::default(),
+            panics: Cell::new(0),
+            action,
+        })
+    }
+
+    pub fn watch(self: &Rc<Self>, lp: Loop, interest: Interest) {
+        Io::start(self, lp, self.near.as_raw_fd(), interest);
+    }
+}
+
+impl OnIo for Stream {
+    fn io(&self) -> &Io<Stream> {
+        &self.io
+    }
+
+    fn ready(self: &Rc<Self>, ready: Interest) {
+        self.seen.borrow_mut().push(ready);
+        (self.action)(self);
+    }
+
+    fn panicked(self: &Rc<Self>) {
+        self.panics.set(self.panics.get() + 1);
+        self.io.stop();
+    }
+}

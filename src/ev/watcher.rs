@@ -1,0 +1,116 @@
+//! What timers, signals and phase watchers share: libev's struct and a closure in one `Rc`.
+//!
+//! Owns the pinning of a boxed watcher. Knows no watcher type: each says through [`Kind`] how libev
+//! starts and stops it.
+//!
+//! Invariant: `staying` is true exactly while the watcher may be in libev's tables; `data` is the
+//! address of the `State` around the watcher, which outlives that time: the [`Boxed`] that owns it
+//! stops the watcher when dropped.
+
+use super::ffi::{self, Base, EvLoop};
+use super::panics::guarded;
+use super::tenancy::{self, Visit};
+use super::{Loop, raw};
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::c_int;
+use std::rc::Rc;
+
+/// One of libev's watcher structs.
+///
+/// # Safety
+/// The struct is `repr(C)` and begins with a `Base<Self>`; `stop` takes it out of libev's tables and
+/// drops a pending event.
+pub unsafe trait Kind: Sized + 'static {
+    const STOP: unsafe extern "C" fn(*mut EvLoop, *mut Self);
+}
+
+/// A watcher with its closure; inactive until started, stopped when dropped.
+pub struct Boxed<W: Kind> {
+    state: Rc<State<W>>,
+}
+
+struct State<W: Kind> {
+    watcher: UnsafeCell<W>,
+    staying: Cell<bool>,
+    callback: Box<dyn Fn()>,
+}
+
+impl<W: Kind> Boxed<W> {
+    /// `build` completes the struct around its common part.
+    pub fn new(build: impl FnOnce(Base<W>) -> W, callback: impl Fn() + 'static) -> Boxed<W> {
+        let state = Rc::new(State {
+            watcher: UnsafeCell::new(build(Base::new(fire::<W>))),
+            staying: Cell::new(false),
+            callback: Box::new(callback),
+        });
+        let base: *mut Base<W> = state.watcher.get().cast();
+        // SAFETY: `Kind` promises the common part at the front; no one else knows the struct yet.
+        unsafe { (*base).data = Rc::as_ptr(&state).cast_mut().cast() };
+        Boxed { state }
+    }
+
+    /// Calls `action` with the loop and the watcher, then keeps account of what came of it.
+    ///
+    /// # Safety
+    /// `action` does nothing but set the watcher's parameters, stop and start it.
+    ///
+    /// # Panics
+    /// If the loop is in use by another thread.
+    pub unsafe fn alter(&self, _lp: Loop, action: impl FnOnce(*mut EvLoop, *mut W)) {
+        let visit = Visit::new();
+        action(raw(), self.state.watcher.get());
+        if !self.is_active() {
+            self.state.end_stay();
+        } else if !self.state.staying.replace(true) {
+            visit.stay();
+        }
+    }
+
+    pub fn stop(&self) {
+        if self.state.staying.get() {
+            // SAFETY: a staying watcher was started by this thread (it is not `Send`), so the loop
+            // exists and is ours.
+            unsafe { W::STOP(raw(), self.state.watcher.get()) };
+            self.state.end_stay();
+        }
+    }
+
+    pub fn is_active(&self) -> bool {
+        self.state.is_active()
+    }
+}
+
+impl<W: Kind> State<W> {
+    fn is_active(&self) -> bool {
+        // SAFETY: the struct is initialised, and begins with the common part.
+        unsafe { ffi::fapws_ev_is_active(self.watcher.get().cast()) != 0 }
+    }
+
+    fn end_stay(&self) {
+        if self.staying.replace(false) {
+            tenancy::leave();
+        }
+    }
+}
+
+impl<W: Kind> Drop for Boxed<W> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+unsafe extern "C" fn fire<W: Kind>(_: *mut EvLoop, watcher: *mut W, _: c_int) {
+    let base: *mut Base<W> = watcher.cast();
+    // SAFETY: libev calls for a watcher that was started and not stopped since, so the `Boxed` that
+    // holds the state exists; the callback adds a reference of its own, in case it drops that.
+    let state: Rc<State<W>> = unsafe {
+        let data: *const State<W> = (*base).data.cast_const().cast();
+        Rc::increment_strong_count(data);
+        Rc::from_raw(data)
+    };
+    if !state.is_active() {
+        state.end_stay(); // a timer that fires once is stopped by libev
+    }
+    guarded(|| (state.callback)());
+    guarded(move || drop(state));
+}
