@@ -1,1 +1,37 @@
-//! Under construction.
+//! System calls, made safe: sockets, files, signals and limits over plain descriptors. Nothing here
+//! knows the loop, HTTP or Python.
+//!
+//! Every call goes through `syscall!`, which repeats an interrupted one; a socket that would block is
+//! a value ([`stream::Flow::Blocked`], [`accept::Accepted::Empty`]). So `EINTR` and `EAGAIN` never
+//! leave this module as errors, and an `io::Error` from here is news.
+//!
+//! Descriptors that are made here are owned from birth, closed on exec and, as sockets,
+//! non-blocking. Functions that act on a caller's descriptor take its number.
+
+/// Calls a libc function until it is not interrupted; -1 becomes `io::Error::last_os_error()`.
+macro_rules! syscall {
+    ($name:ident($($argument:expr),* $(,)?)) => {
+        loop {
+            let answer = libc::$name($($argument),*);
+            if answer != -1 {
+                break Ok(answer);
+            }
+            let error = std::io::Error::last_os_error();
+            if error.raw_os_error() != Some(libc::EINTR) {
+                break Err(error);
+            }
+        }
+    };
+}
+
+pub mod accept;
+pub mod file;
+pub mod limits;
+pub mod listener;
+mod option;
+pub mod peer;
+pub mod poll;
+pub mod signal;
+pub mod spare;
+pub mod spool;
+pub mod stream;

@@ -1,0 +1,375 @@
+//! Listening sockets: TCP, unix, abstract unix, and ones that were opened elsewhere.
+//!
+//! Owns the rules of taking an address over: a TCP port at once after its last server (connections in
+//! TIME_WAIT do not count), a unix path when nobody answers on it. Accepts nothing.
+//!
+//! Invariant: a unix socket's file is removed only by the process that bound it and only while the
+//! path still leads to that very file, never under a newer server's feet.
+
+use super::option;
+use std::ffi::{CStr, CString, OsStr};
+use std::fmt;
+use std::fs;
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::ptr;
+
+use libc::c_int;
+
+/// Connections that may wait to be accepted, as far as the kernel's own limit (`somaxconn`) goes.
+const BACKLOG: c_int = 1024;
+
+/// A non-blocking listening socket, closed on exec, inherited over fork.
+#[derive(Debug)]
+pub struct Listener {
+    // Dropped in this order: while the socket is open, no other file can have its inode.
+    file: Option<SocketFile>,
+    fd: OwnedFd,
+}
+
+/// Why there is no listener.
+#[derive(Debug)]
+pub enum ListenError {
+    /// The host or port has no address; in the resolver's words.
+    Resolve(String),
+    /// No socket of the address's family can be made.
+    Socket(io::Error),
+    /// No address can be bound; the reason of the last that was tried.
+    Bind(io::Error),
+    /// The bound socket cannot listen.
+    Listen(io::Error),
+    /// A server answers on that unix socket.
+    Live,
+    /// The unix path is taken by something else, or the adopted descriptor is no stream socket.
+    NotASocket,
+    /// The unix path does not fit an address (107 bytes on Linux).
+    PathTooLong,
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenError::Resolve(reason) => write!(out, "getaddrinfo: {reason}"),
+            ListenError::Socket(error) => write!(out, "socket: {error}"),
+            ListenError::Bind(error) => write!(out, "bind: {error}"),
+            ListenError::Listen(error) => write!(out, "listen: {error}"),
+            ListenError::Live => out.write_str("a server is listening on this unix socket"),
+            ListenError::NotASocket => out.write_str("not a stream socket"),
+            ListenError::PathTooLong => out.write_str("the path of the unix socket is too long"),
+        }
+    }
+}
+
+impl std::error::Error for ListenError {}
+
+impl Listener {
+    /// Listens on the first address of `host` and `port` (a number or a service's name) that can be
+    /// bound. An empty `host` is every address of this machine.
+    ///
+    /// # Errors
+    /// `Resolve`, `Socket`, `Bind`, `Listen`. May take as long as the name's look-up.
+    pub fn tcp(host: &str, port: &str) -> Result<Listener, ListenError> {
+        let addresses = Addresses::look_up(host, port)?;
+        let mut failure = ListenError::Bind(io::ErrorKind::AddrNotAvailable.into());
+        for address in addresses.iter() {
+            match bound_tcp(address) {
+                Ok(fd) => {
+                    listen(&fd)?;
+                    return Ok(Listener { file: None, fd });
+                }
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    /// Listens on a unix socket's path. A first byte of NUL makes it a name of Linux's abstract name
+    /// space, in which further NULs are characters like others. A socket file that no server answers
+    /// on is replaced.
+    ///
+    /// # Errors
+    /// `Live`, `NotASocket`, `PathTooLong`, `Socket`, `Bind`, `Listen`.
+    pub fn unix(path: &[u8]) -> Result<Listener, ListenError> {
+        if path.first() == Some(&0) {
+            if cfg!(not(any(target_os = "linux", target_os = "android"))) {
+                return Err(ListenError::Bind(io::ErrorKind::Unsupported.into()));
+            }
+            let fd = bound_unix(&UnixAddress::new(path)?)?;
+            listen(&fd)?;
+            return Ok(Listener { file: None, fd });
+        }
+        let address = UnixAddress::new(path)?;
+        let path = Path::new(OsStr::from_bytes(path));
+        let fd = match fs::symlink_metadata(path) {
+            Err(_) => listening_unix(&address)?,
+            Ok(about) if !about.file_type().is_socket() => return Err(ListenError::NotASocket),
+            Ok(_) if address.answers()? => return Err(ListenError::Live),
+            Ok(_) => replace(path, &address)?,
+        };
+        let file = SocketFile::bound_now(path).map_err(ListenError::Bind)?;
+        Ok(Listener {
+            fd,
+            file: Some(file),
+        })
+    }
+
+    /// Takes over a listening socket that another program opened (systemd's activation, an `fd://`
+    /// address). The descriptor is this listener's from now on.
+    ///
+    /// # Errors
+    /// `NotASocket`, `Listen` (it does not listen).
+    pub fn adopt(fd: RawFd) -> Result<Listener, ListenError> {
+        if option::get(fd, libc::SOL_SOCKET, libc::SO_TYPE).ok() != Some(libc::SOCK_STREAM) {
+            return Err(ListenError::NotASocket);
+        }
+        let listens = option::get(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN);
+        if listens.map_err(ListenError::Listen)? == 0 {
+            return Err(ListenError::Listen(io::Error::from_raw_os_error(
+                libc::EINVAL,
+            )));
+        }
+        option::set_nonblocking_cloexec(fd).map_err(ListenError::Socket)?;
+        // SAFETY: it is open, as the calls above found. That no one else closes it is the caller's
+        // word, who was told its number to hand it over.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        // Refused by unix sockets, which have no such delay.
+        let _ = option::set(fd.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, 1);
+        Ok(Listener { file: None, fd })
+    }
+
+    /// Whether a connection is announced only once its first bytes are there (Linux; elsewhere
+    /// nothing changes), which saves a turn of the loop for each. A client that connects and says
+    /// nothing is announced some seconds later.
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP` for a unix socket.
+    pub fn set_defer_accept(&self, on: bool) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        option::set(
+            self.fd.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_DEFER_ACCEPT,
+            c_int::from(on), // seconds
+        )?;
+        #[cfg(not(target_os = "linux"))]
+        let _ = on;
+        Ok(())
+    }
+
+    /// Whether dropping this removes its unix socket file; it stays by default, as the original left
+    /// it. Nothing for other sockets.
+    pub fn unlink_on_drop(&mut self, unlink: bool) {
+        if let Some(file) = &mut self.file {
+            file.unlink_on_drop = unlink;
+        }
+    }
+}
+
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+fn listen(fd: &OwnedFd) -> Result<(), ListenError> {
+    // SAFETY: numbers only.
+    let listened = unsafe { syscall!(listen(fd.as_raw_fd(), BACKLOG)) };
+    listened.map(|_: c_int| ()).map_err(ListenError::Listen)
+}
+
+/// A new stream socket of `family`: non-blocking, closed on exec.
+fn socket(family: c_int, protocol: c_int) -> Result<OwnedFd, ListenError> {
+    #[cfg(not(target_vendor = "apple"))]
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    #[cfg(target_vendor = "apple")]
+    let kind = libc::SOCK_STREAM;
+    // SAFETY: numbers only; the new descriptor is ours alone.
+    let fd = unsafe {
+        let fd = syscall!(socket(family, kind, protocol)).map_err(ListenError::Socket)?;
+        OwnedFd::from_raw_fd(fd)
+    };
+    #[cfg(target_vendor = "apple")]
+    option::set_nonblocking_cloexec(fd.as_raw_fd()).map_err(ListenError::Socket)?;
+    Ok(fd)
+}
+
+fn bound_tcp(address: &libc::addrinfo) -> Result<OwnedFd, ListenError> {
+    let fd = socket(address.ai_family, address.ai_protocol)?;
+    let raw = fd.as_raw_fd();
+    option::set(raw, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1).map_err(ListenError::Socket)?;
+    // Inherited by every accepted connection: no call each.
+    option::set(raw, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1).map_err(ListenError::Socket)?;
+    // SAFETY: the resolver's own pointer and length, alive as long as `address` is borrowed.
+    unsafe { syscall!(bind(raw, address.ai_addr, address.ai_addrlen)) }
+        .map_err(ListenError::Bind)?;
+    Ok(fd)
+}
+
+/// The resolver's list, freed when dropped.
+struct Addresses(*mut libc::addrinfo);
+
+impl Addresses {
+    fn look_up(host: &str, port: &str) -> Result<Addresses, ListenError> {
+        let c_string = |text: &str| {
+            CString::new(text).map_err(|_| ListenError::Resolve("a NUL in the name".to_owned()))
+        };
+        let (c_host, c_port) = (c_string(host)?, c_string(port)?);
+        let host = if host.is_empty() {
+            ptr::null()
+        } else {
+            c_host.as_ptr()
+        };
+        // SAFETY: all zeros is a valid, empty struct.
+        let mut hints: libc::addrinfo = unsafe { mem::zeroed() };
+        hints.ai_family = libc::AF_UNSPEC;
+        hints.ai_socktype = libc::SOCK_STREAM;
+        hints.ai_flags = libc::AI_PASSIVE;
+        let mut list = ptr::null_mut();
+        // SAFETY: strings that end in NUL (or none), valid hints, and a place for the answer.
+        match unsafe { libc::getaddrinfo(host, c_port.as_ptr(), &hints, &raw mut list) } {
+            0 => Ok(Addresses(list)),
+            libc::EAI_SYSTEM => Err(ListenError::Resolve(io::Error::last_os_error().to_string())),
+            code => {
+                // SAFETY: the C library's constant string for the code.
+                let reason = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
+                Err(ListenError::Resolve(reason.to_string_lossy().into_owned()))
+            }
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &libc::addrinfo> {
+        // SAFETY: a list of the resolver's: each pointer is null or valid until `self` is dropped.
+        let first = unsafe { self.0.as_ref() };
+        // SAFETY: as above.
+        std::iter::successors(first, |entry| unsafe { entry.ai_next.as_ref() })
+    }
+}
+
+impl Drop for Addresses {
+    fn drop(&mut self) {
+        // SAFETY: from getaddrinfo, freed once.
+        unsafe { libc::freeaddrinfo(self.0) }
+    }
+}
+
+struct UnixAddress {
+    raw: libc::sockaddr_un,
+    size: libc::socklen_t,
+}
+
+impl UnixAddress {
+    fn new(path: &[u8]) -> Result<UnixAddress, ListenError> {
+        // SAFETY: all zeros is a valid, empty address.
+        let mut raw: libc::sockaddr_un = unsafe { mem::zeroed() };
+        raw.sun_family = libc::AF_UNIX as libc::sa_family_t;
+        let is_abstract = path.first() == Some(&0);
+        // An abstract name is ended by its length, a path by a NUL.
+        let length = path.len() + usize::from(!is_abstract);
+        if length > raw.sun_path.len() {
+            return Err(ListenError::PathTooLong);
+        }
+        // An empty path would make Linux invent a name.
+        if path.is_empty() || !is_abstract && path.contains(&0) {
+            return Err(ListenError::Bind(io::ErrorKind::InvalidInput.into()));
+        }
+        for (to, from) in raw.sun_path.iter_mut().zip(path) {
+            *to = *from as libc::c_char;
+        }
+        let size = mem::offset_of!(libc::sockaddr_un, sun_path) + length;
+        Ok(UnixAddress {
+            raw,
+            size: size as libc::socklen_t,
+        })
+    }
+
+    fn as_ptr(&self) -> *const libc::sockaddr {
+        (&raw const self.raw).cast()
+    }
+
+    /// Whether a server is there. A full queue (`EAGAIN`, as the socket does not block) is one too,
+    /// and so is whatever cannot be asked, which is not ours to replace.
+    fn answers(&self) -> Result<bool, ListenError> {
+        let probe = socket(libc::AF_UNIX, 0)?;
+        // SAFETY: a valid address and its length. Not repeated when interrupted: it does not wait.
+        let answer = unsafe { libc::connect(probe.as_raw_fd(), self.as_ptr(), self.size) };
+        let refused = io::Error::last_os_error().raw_os_error() == Some(libc::ECONNREFUSED);
+        Ok(answer == 0 || !refused)
+    }
+}
+
+fn bound_unix(address: &UnixAddress) -> Result<OwnedFd, ListenError> {
+    let fd = socket(libc::AF_UNIX, 0)?;
+    // SAFETY: a valid address and its length.
+    unsafe { syscall!(bind(fd.as_raw_fd(), address.as_ptr(), address.size)) }
+        .map_err(ListenError::Bind)?;
+    Ok(fd)
+}
+
+fn listening_unix(address: &UnixAddress) -> Result<OwnedFd, ListenError> {
+    let fd = bound_unix(address)?;
+    listen(&fd)?;
+    Ok(fd)
+}
+
+/// Puts a listening socket in the place of a stale file. It is bound under a name of its own and
+/// moved over, so that a client finds the old file or the new server, never nothing. (The kernel
+/// goes on to show the first name, in `ss` for one.)
+fn replace(path: &Path, address: &UnixAddress) -> Result<OwnedFd, ListenError> {
+    let beside = path.with_file_name(format!(".fapws-{}", std::process::id()));
+    let Ok(temporary) = UnixAddress::new(beside.as_os_str().as_bytes()) else {
+        // Only the longest paths have no room for it. The moment without a file costs nobody more
+        // than the refusal he gets until now.
+        fs::remove_file(path).map_err(ListenError::Bind)?;
+        return listening_unix(address);
+    };
+    let _ = fs::remove_file(&beside); // left by a process of the same number that was killed here
+    let fd = listening_unix(&temporary)?;
+    if let Err(error) = fs::rename(&beside, path) {
+        let _ = fs::remove_file(&beside);
+        return Err(ListenError::Bind(error));
+    }
+    Ok(fd)
+}
+
+/// The file that a unix socket is found by, and who may remove it.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+    bound_by: u32,
+    unlink_on_drop: bool,
+}
+
+impl SocketFile {
+    fn bound_now(path: &Path) -> io::Result<SocketFile> {
+        Ok(SocketFile {
+            // The program may change its directory before it ends.
+            path: std::path::absolute(path)?,
+            identity: identity(path)?,
+            bound_by: std::process::id(),
+            unlink_on_drop: false,
+        })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.unlink_on_drop
+            && self.bound_by == std::process::id()
+            && identity(&self.path).is_ok_and(|now| now == self.identity)
+        {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Device and inode. A file system may give a removed file's inode to the next one, but not while
+/// the socket is open, which keeps its own.
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let about = fs::symlink_metadata(path)?;
+    Ok((about.dev(), about.ino()))
+}

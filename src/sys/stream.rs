@@ -1,0 +1,307 @@
+//! Bytes through a connected, non-blocking socket, and files into it.
+//!
+//! Owns the verdict on every error of the transfer calls: wait, or the peer is gone, or a real
+//! fault. No call here raises SIGPIPE, save sendfile(2), which has no flag for it.
+//!
+//! Invariant: `Done(0)` is only the answer to an empty request (no room, no bytes) or, for
+//! [`sendfile`], a file that ended; a stream's end is [`Flow::Closed`].
+
+use super::option;
+use std::io::{self, ErrorKind, IoSlice};
+use std::os::fd::RawFd;
+
+#[cfg(not(target_vendor = "apple"))]
+const QUIET: libc::c_int = libc::MSG_NOSIGNAL;
+/// Apple has SO_NOSIGPIPE in its place, set at the accept.
+#[cfg(target_vendor = "apple")]
+const QUIET: libc::c_int = 0;
+
+#[cfg(target_os = "linux")]
+const MORE: libc::c_int = libc::MSG_MORE;
+#[cfg(not(target_os = "linux"))]
+const MORE: libc::c_int = 0;
+
+/// sendmsg(2) refuses more slices at once; POSIX's `IOV_MAX` is this everywhere.
+const MOST_SLICES: usize = 1024;
+
+/// What came of one transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// So many bytes went through, maybe fewer than asked for.
+    Done(usize),
+    /// The socket would block: wait until it is ready.
+    Blocked,
+    /// Reading: the peer sends no more, or is gone. Writing: it is gone.
+    Closed,
+}
+
+/// Appends up to `max` bytes to `buffer`, within the capacity that it has to spare.
+///
+/// # Errors
+/// Those of recv(2) that are no verdict on the peer: `EBADF`, `ENOTSOCK`, `ENOMEM`, ...
+pub fn read(fd: RawFd, buffer: &mut Vec<u8>, max: usize) -> io::Result<Flow> {
+    let room = buffer.spare_capacity_mut();
+    let room_size = room.len().min(max);
+    // SAFETY: `room` is this much memory of ours, which need not be initialised to be written.
+    let flow = unsafe { receive(fd, room.as_mut_ptr().cast(), room_size) }?;
+    if let Flow::Done(count) = flow {
+        // SAFETY: the kernel wrote `count` bytes, not more than there was room for.
+        unsafe { buffer.set_len(buffer.len() + count) };
+    }
+    Ok(flow)
+}
+
+/// Reads into `buffer`; errors as with [`read`].
+pub fn read_into(fd: RawFd, buffer: &mut [u8]) -> io::Result<Flow> {
+    // SAFETY: the slice is memory of ours, of that length.
+    unsafe { receive(fd, buffer.as_mut_ptr(), buffer.len()) }
+}
+
+/// # Safety
+/// `room_size` bytes at `room` may be written.
+unsafe fn receive(fd: RawFd, room: *mut u8, room_size: usize) -> io::Result<Flow> {
+    if room_size == 0 {
+        return Ok(Flow::Done(0));
+    }
+    // SAFETY: the kernel writes no more than `room_size` bytes, which the caller allows.
+    match flow(unsafe { syscall!(recv(fd, room.cast(), room_size, 0)) })? {
+        Flow::Done(0) => Ok(Flow::Closed),
+        flow => Ok(flow),
+    }
+}
+
+/// Writes some of `bytes`.
+///
+/// # Errors
+/// Those of send(2) that are no verdict on the peer: `EBADF`, `ENOTSOCK`, `ENOMEM`, ...
+pub fn write(fd: RawFd, bytes: &[u8]) -> io::Result<Flow> {
+    send(fd, bytes, false)
+}
+
+/// Writes some of `slices`, one after the other; errors as with [`write`].
+pub fn write_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<Flow> {
+    send_vectored(fd, slices, false)
+}
+
+/// Like [`write`]. With `more`, the kernel keeps a last partial segment back, for at most 200 ms, as
+/// another write follows at once.
+pub fn send(fd: RawFd, bytes: &[u8], more: bool) -> io::Result<Flow> {
+    // SAFETY: the kernel reads the slice, no more.
+    flow(unsafe { syscall!(send(fd, bytes.as_ptr().cast(), bytes.len(), flags(more))) })
+}
+
+/// Like [`write_vectored`], with `more` as in [`send`].
+pub fn send_vectored(fd: RawFd, slices: &[IoSlice<'_>], more: bool) -> io::Result<Flow> {
+    // SAFETY: all zeros is a valid, empty message; the type has private padding on some systems.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = slices.as_ptr().cast_mut().cast();
+    message.msg_iovlen = slices.len().min(MOST_SLICES) as _;
+    // SAFETY: `IoSlice` is an `iovec` in memory. The kernel reads that many of them, and what they
+    // point to, which is borrowed through the call.
+    flow(unsafe { syscall!(sendmsg(fd, &raw const message, flags(more))) })
+}
+
+fn flags(more: bool) -> libc::c_int {
+    if more { QUIET | MORE } else { QUIET }
+}
+
+/// Writes up to `count` bytes of the file `file`, from `offset`, and moves `offset` on. The file's
+/// own position stays. `Done(0)`: the file ended.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`]: `file` is not of a kind that can be sent so, read it instead. Others:
+/// the file could not be read.
+#[cfg(target_os = "linux")]
+pub fn sendfile(out: RawFd, file: RawFd, offset: &mut u64, count: usize) -> io::Result<Flow> {
+    let Ok(mut position) = libc::off64_t::try_from(*offset) else {
+        return Err(ErrorKind::InvalidInput.into());
+    };
+    // SAFETY: the kernel reads and writes `position`, no other memory of ours.
+    let sent = unsafe { syscall!(sendfile64(out, file, &raw mut position, count)) };
+    match sent {
+        Err(error) if is_no_plain_file(&error) => Err(ErrorKind::Unsupported.into()),
+        sent => advance(offset, flow(sent)?),
+    }
+}
+
+/// Errors are those of the Linux call above.
+#[cfg(not(target_os = "linux"))]
+pub fn sendfile(out: RawFd, file: RawFd, offset: &mut u64, count: usize) -> io::Result<Flow> {
+    sendfile_by_copy(out, file, offset, count)
+}
+
+/// What sendfile does, where the system has none of Linux's form: the BSDs' and Apple's have
+/// different parameters each, and a partial success that is reported as an error.
+#[cfg(any(test, not(target_os = "linux")))]
+fn sendfile_by_copy(out: RawFd, file: RawFd, offset: &mut u64, count: usize) -> io::Result<Flow> {
+    let Ok(position) = libc::off_t::try_from(*offset) else {
+        return Err(ErrorKind::InvalidInput.into());
+    };
+    let mut buffer = [0u8; 16 * 1024];
+    let count = count.min(buffer.len());
+    // SAFETY: the kernel writes at most `count` bytes, which the buffer has.
+    let got = match unsafe { syscall!(pread(file, buffer.as_mut_ptr().cast(), count, position)) } {
+        Err(error) if is_no_plain_file(&error) => return Err(ErrorKind::Unsupported.into()),
+        got => got? as usize,
+    };
+    if got == 0 {
+        return Ok(Flow::Done(0));
+    }
+    advance(offset, write(out, &buffer[..got])?)
+}
+
+fn advance(offset: &mut u64, flow: Flow) -> io::Result<Flow> {
+    if let Flow::Done(count) = flow {
+        *offset += count as u64;
+    }
+    Ok(flow)
+}
+
+fn is_no_plain_file(error: &io::Error) -> bool {
+    let codes = [
+        libc::EINVAL,
+        libc::ENOSYS,
+        libc::ESPIPE,
+        libc::EISDIR,
+        libc::EOPNOTSUPP,
+    ];
+    error
+        .raw_os_error()
+        .is_some_and(|code| codes.contains(&code))
+}
+
+/// Tells the peer that nothing more comes, while its own bytes can still be read.
+///
+/// # Errors
+/// `ENOTCONN` if the peer is gone already, and those of a wrong descriptor.
+pub fn shutdown_write(fd: RawFd) -> io::Result<()> {
+    // SAFETY: numbers only.
+    unsafe { syscall!(shutdown(fd, libc::SHUT_WR)) }?;
+    Ok(())
+}
+
+/// Turns Nagle's algorithm off: a small write leaves at once, instead of waiting for the
+/// acknowledgement of the one before (40 ms, where the peer delays it).
+///
+/// # Errors
+/// `EOPNOTSUPP` for a socket that is not TCP, and those of a wrong descriptor.
+pub fn set_nodelay(fd: RawFd) -> io::Result<()> {
+    option::set(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)
+}
+
+fn flow(answer: io::Result<isize>) -> io::Result<Flow> {
+    match answer {
+        Ok(count) => Ok(Flow::Done(count as usize)),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Flow::Blocked),
+        Err(error) if is_peer_gone(&error) => Ok(Flow::Closed),
+        Err(error) => Err(error),
+    }
+}
+
+/// The ways in which a connection ends that is not closed in order: reset, given up by the kernel's
+/// retransmission, or cut off by the network.
+fn is_peer_gone(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::EPIPE
+                | libc::ECONNRESET
+                | libc::ECONNABORTED
+                | libc::ENOTCONN
+                | libc::ESHUTDOWN
+                | libc::ETIMEDOUT
+                | libc::EHOSTDOWN
+                | libc::EHOSTUNREACH
+                | libc::ENETDOWN
+                | libc::ENETRESET
+                | libc::ENETUNREACH
+        )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::{Read, Write};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    fn pair() -> (UnixStream, UnixStream) {
+        let (near, far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        far.set_nonblocking(true).unwrap();
+        (near, far)
+    }
+
+    #[test]
+    fn reading_appends_within_the_spare_room_until_it_would_block() {
+        let (near, mut far) = pair();
+        let mut buffer = Vec::with_capacity(8);
+        buffer.extend_from_slice(b"ab");
+        assert_eq!(
+            read(near.as_raw_fd(), &mut buffer, 100).unwrap(),
+            Flow::Blocked
+        );
+        far.write_all(b"0123456789").unwrap();
+        assert_eq!(
+            read(near.as_raw_fd(), &mut buffer, 4).unwrap(),
+            Flow::Done(4)
+        );
+        assert_eq!(
+            read(near.as_raw_fd(), &mut buffer, 100).unwrap(),
+            Flow::Done(2)
+        );
+        assert_eq!(
+            (buffer.as_slice(), buffer.capacity()),
+            (&b"ab012345"[..], 8)
+        );
+        assert_eq!(
+            read(near.as_raw_fd(), &mut buffer, 100).unwrap(),
+            Flow::Done(0),
+            "no room"
+        );
+
+        let mut slice = [0; 8];
+        assert_eq!(
+            read_into(near.as_raw_fd(), &mut slice).unwrap(),
+            Flow::Done(4)
+        );
+        assert_eq!(&slice[..4], b"6789");
+        drop(far);
+        assert_eq!(
+            read_into(near.as_raw_fd(), &mut slice).unwrap(),
+            Flow::Closed
+        );
+        assert_eq!(read_into(near.as_raw_fd(), &mut []).unwrap(), Flow::Done(0));
+    }
+
+    #[test]
+    fn both_sendfiles_send_from_the_offset_to_the_end() {
+        for send in [sendfile, sendfile_by_copy] {
+            let (near, mut far) = pair();
+            let mut spool = super::super::spool::Spool::new().unwrap();
+            spool.append(b"0123456789").unwrap();
+            let (out, file, mut offset) = (near.as_raw_fd(), spool.as_raw_fd(), 3);
+            assert_eq!(send(out, file, &mut offset, 4).unwrap(), Flow::Done(4));
+            assert_eq!(send(out, file, &mut offset, 100).unwrap(), Flow::Done(3));
+            assert_eq!(send(out, file, &mut offset, 100).unwrap(), Flow::Done(0));
+            assert_eq!(offset, 10);
+            let mut got = [0; 16];
+            let count = far.read(&mut got).unwrap();
+            assert_eq!(&got[..count], b"3456789");
+        }
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_to_be_read_instead() {
+        let (near, other) = pair();
+        let folder = File::open("/").unwrap();
+        for send in [sendfile, sendfile_by_copy] {
+            for file in [other.as_raw_fd(), folder.as_raw_fd()] {
+                let error = send(near.as_raw_fd(), file, &mut 0, 10).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+            }
+        }
+    }
+}
