@@ -1,1 +1,27 @@
-//! Under construction.
+//! HTTP as bytes: no socket, no interpreter, no clock, no system call.
+//!
+//! Everything here is a function of its arguments, so that all of it can be tested, fuzzed and
+//! measured alone. In the order in which a request meets them:
+//!
+//! - [`head`]: where the head ends, and its lines as offsets; one grammar a dialect;
+//! - [`framing`]: how long the body is, whether the connection stays; the same for responses;
+//! - [`chunked`]: the chunked coding, in and out;
+//! - [`target`]: path and query, percent decoding, pairs;
+//! - [`reply`]: error answers, and what an application's head may hold;
+//! - [`date`]: the `Date` line's text;
+//! - [`error`]: the refusals, by status; [`grammar`]: the characters under all of it.
+//!
+//! Two rules hold throughout. What could be read in two ways is refused, never repaired: a proxy
+//! in front of us may have repaired it differently. And no cost depends on the peer's cunning: each
+//! byte is looked at a bounded number of times, and each length is checked before it is believed.
+
+#![forbid(unsafe_code)]
+
+pub mod chunked;
+pub mod date;
+pub mod error;
+pub mod framing;
+pub mod grammar;
+pub mod head;
+pub mod reply;
+pub mod target;
