@@ -16,6 +16,7 @@ import datetime
 import re
 import sys
 import time
+from email.utils import formatdate
 
 from fapws import config
 
@@ -42,6 +43,8 @@ __all__ = [
     "supported_HTTP_command",
     "sys",
 ]
+
+_TEXT = type(u"")
 
 # The methods that the legacy dialect lets through; a program appends its own. The standard dialect
 # passes any method to the application.
@@ -224,7 +227,7 @@ def _line_part(value):
 
 def _cookie_date(expires):
     """What stands after `expires=`, from a string or a datetime."""
-    if isinstance(expires, (str, type(u""))):
+    if isinstance(expires, (str, _TEXT)):
         return _line_part(expires)
     if not isinstance(expires, datetime.datetime):
         raise CookieError("expires must be a datetime or a string, not %r" % (expires,))
@@ -232,31 +235,5 @@ def _cookie_date(expires):
         seconds = time.mktime(expires.timetuple())
     else:
         seconds = calendar.timegm(expires.utctimetuple())
-    # Not strftime, whose names follow the locale.
-    moment = time.gmtime(seconds)
-    return "%s, %02d %s %d %02d:%02d:%02d GMT" % (
-        _DAYS[moment.tm_wday],
-        moment.tm_mday,
-        _MONTHS[moment.tm_mon - 1],
-        moment.tm_year,
-        moment.tm_hour,
-        moment.tm_min,
-        moment.tm_sec,
-    )
-
-
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = (
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-)
+    # Not time.strftime, whose names follow the locale.
+    return formatdate(seconds, usegmt=True)

@@ -1,0 +1,1 @@
+"""A small form library: `forms` lays out and checks a form, `widgets` are its fields."""
