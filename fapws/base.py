@@ -1,16 +1,17 @@
 """The base module: what the core asks for when it serves a request.
 
-A program hands this module, or one of its own with the same names, to `_evwsgi.set_base_module`. The
-core looks up `Environ`, `Start_response`, `supported_HTTP_command`, `redirectStdErr`, `config` and
-`sys` here at each request, so a program may change any of them at any time.
+A program hands this module, or one of its own with the same names, to `_evwsgi.set_base_module`.
+The core looks up `Environ`, `Start_response`, `supported_HTTP_command`, `redirectStdErr`, `config`
+and `sys` here at each request, so a program may change any of them at any time.
 
-`Environ` and `Start_response` have `__fapws_native__ = True` in their own class body. The core looks
-for it in the class's own `__dict__` and produces the effect of such a class natively. A subclass or a
-replacement does not have it there, and is called method by method. So a change to one of these two
-classes is a change to the core as well; tests hold both against each other.
+`Environ` and `Start_response` have `__fapws_native__ = True` in their own class body. The core
+looks for it in the class's own `__dict__` and produces the effect of such a class natively. A
+subclass or a replacement does not have it there, and is called method by method. So a change to one
+of these two classes is a change to the core as well; tests hold both against each other.
 
 Nothing here needs the extension module.
 """
+
 import calendar
 import datetime
 import re
@@ -184,8 +185,8 @@ def redirectStdErr():
     """Put a new text buffer in the place of sys.stderr.
 
     The core calls this before it prints an application's traceback, reads it back with
-    `sys.stderr.getvalue()`, and restores the stream. A replacement must leave an object with `write`
-    and `getvalue` there.
+    `sys.stderr.getvalue()`, and restores the stream. A replacement must leave an object with
+    `write` and `getvalue` there.
     """
     sys.stderr = StringIO()
 
@@ -199,7 +200,7 @@ def get_status(code):
 
 
 def split_len(seq, length):
-    """The list of consecutive parts of a sequence, each `length` long, the last one maybe shorter."""
+    """The consecutive parts of a sequence as a list, each `length` long but for the last."""
     return [seq[start : start + length] for start in range(0, len(seq), length)]
 
 

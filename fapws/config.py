@@ -1,10 +1,11 @@
 """The server's settings: plain module attributes that a program may change before it serves.
 
-The core reads SERVER_IDENT, date_format, dialect, the limits and the timeouts when the program calls
-`_evwsgi.set_base_module(base)`; what concerns the traceback is read when a traceback is due. A
-missing attribute, or None, means the default of the dialect in force, so a settings module written
-for an older release keeps working.
+The core reads SERVER_IDENT, date_format, dialect, the limits and the timeouts when the program
+calls `_evwsgi.set_base_module(base)`; what concerns the traceback is read when a traceback is due.
+A missing attribute, or None, means the default of the dialect in force, so a settings module
+written for an older release keeps working.
 """
+
 import sys
 
 # Sent as the Server header. Bottle's adapter calls float() on the last two characters.
@@ -47,8 +48,8 @@ max_chunk_extension = 4096
 # announced). 1 GiB is a large upload, and keeps a full disk from being one request away.
 max_body_size = 1 << 30
 
-# Bytes of a request body kept in memory; a longer one goes to an unlinked temporary file. Most forms
-# fit, and a thousand uploads at once still cost only 64 MiB.
+# Bytes of a request body kept in memory; a longer one goes to an unlinked temporary file. Most
+# forms fit, and a thousand uploads at once still cost only 64 MiB.
 body_memory = 65536
 
 # Connections open at once; more wait in the kernel's queue. None: the process's descriptor limit

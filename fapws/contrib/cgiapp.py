@@ -3,10 +3,11 @@
 Owns the script's variables, its input and what its output means. The server waits while the script
 runs, as it does for any application.
 
-Invariant: requests share nothing. Each has its own variables, and its own temporary files in the place
-of pipes: however much the script reads or writes, and whatever it leaves running behind it, neither
-side waits for the other to empty a pipe.
+Invariant: requests share nothing. Each has its own variables, and its own temporary files in the
+place of pipes: however much the script reads or writes, and whatever it leaves running behind it,
+neither side waits for the other to empty a pipe.
 """
+
 import os
 import re
 import shutil
@@ -31,8 +32,8 @@ class CGIApplication(object):
 
     cgi_environ (dict): variables that the script gets for every request, besides those of RFC 3875.
 
-    What the script writes to its standard error goes to the server's. A relative Location is sent to
-    the client, where RFC 3875 section 6.2.2 has the server ask itself.
+    What the script writes to its standard error goes to the server's. A relative Location is sent
+    to the client, where RFC 3875 section 6.2.2 has the server ask itself.
     """
 
     def __init__(self, script):

@@ -4,9 +4,10 @@
     evwsgi.wsgi_cb(("/", django_handler.handler))
 
 Owns the differences between the legacy dialect's environ and start_response and those that Django
-expects. Django itself is imported and set up at the first request, so that settings can be named after
-this module was imported.
+expects. Django itself is imported and set up at the first request, so that settings can be named
+after this module was imported.
 """
+
 from fapws.contrib.dialect import is_standard
 
 _application = []

@@ -3,6 +3,7 @@
 Owns the line. Does not open or rotate files. Invariant: a request's line is one line, and neither a
 missing header nor a log that cannot be written costs the client its response.
 """
+
 import os
 import re
 import sys
@@ -18,9 +19,9 @@ class Log(object):
 
     output: what has `write` for native strings and `flush`.
 
-    The line: client, host, "-", time, request, status, bytes, referer, user agent. It is written when
-    the application returns. An iterator has not run by then: its size is "-", and its status what was
-    set so far.
+    The line: client, host, "-", time, request, status, bytes, referer, user agent. It is written
+    when the application returns. An iterator has not run by then: its size is "-", and its status
+    what was set so far.
     """
 
     def __init__(self, output=sys.stdout):

@@ -1,7 +1,7 @@
 """A request body that parses `multipart/form-data` (RFC 7578) while it is written to it.
 
-Put it in the place of `wsgi.input`, and the application finds the form's fields in `.results` and the
-files on disk:
+Put it in the place of `wsgi.input`, and the application finds the form's fields in `.results` and
+the files on disk:
 
     class Environ(base.Environ):
         def __init__(self, *args, **kwargs):
@@ -10,10 +10,11 @@ files on disk:
 
     base.Environ = Environ
 
-Owns the format and the choice of a file's path. The body may arrive in any pieces. Invariants: every
-byte is looked at a bounded number of times and copied into memory only within a window and a part's
-head; a file's content is kept to the byte; no file lies outside the base path.
+Owns the format and the choice of a file's path. The body may arrive in any pieces. Invariants:
+every byte is looked at a bounded number of times; a file's content is kept to the byte, and is in
+memory only a window at a time; no file lies outside the base path.
 """
+
 import errno
 import os
 import re
@@ -39,8 +40,8 @@ _PARAMETER = re.compile(br';[ \t]*([^=;\s]+)[ \t]*=[ \t]*(?:"((?:\\"|[^"])*)"|([
 class Storage(object):
     """Where the content of files goes; this one drops it.
 
-    fpath: the path of the file that is being stored, or None. The parser calls `open`, then `write` for
-    each piece, then `close`, and takes the value of `fpath` after `open` for the result.
+    fpath: the path of the file that is being stored, or None. The parser calls `open`, then `write`
+    for each piece, then `close`, and takes the value of `fpath` after `open` for the result.
     """
 
     def __init__(self):
@@ -112,9 +113,10 @@ class DiskVersioning(DiskStorage):
 class MultipartFormData(object):
     """The parser, as far as a file object as the server needs: `write` and `seek`.
 
-    basepath: the directory for files. results: see `getvalue`. boundary: the line that separates parts,
-    learnt from the body's first, None until then. filerepository: a Storage. Set your own attributes
-    before the first `write`; the limits below are the class's, and ValueError is raised past them.
+    basepath: the directory for files. results: see `getvalue`. boundary: the line that separates
+    parts, learnt from the body's first, None until then. filerepository: a Storage. Set your own
+    attributes before the first `write`; the limits below are the class's, and ValueError is raised
+    past them.
     """
 
     #: Bytes of all fields that are no files, names and attributes included: these stay in memory.
@@ -153,9 +155,9 @@ class MultipartFormData(object):
     def getvalue(self):
         """The results: a dict of each field's name to the list of what came under it.
 
-        A value is a native string (latin-1 on Python 3, as PEP 3333 has it); a file's is the path where
-        it is stored. A value is followed by a dict when there is more to tell: the part's other headers
-        and parameters, and a file's "size" in bytes.
+        A value is a native string (latin-1 on Python 3, as PEP 3333 has it); a file's is the path
+        where it is stored. A value is followed by a dict when there is more to tell: the part's
+        other headers and parameters, and a file's "size" in bytes.
         """
         return self.results
 
@@ -269,7 +271,7 @@ class MultipartFormData(object):
             raise ValueError("the form's fields are longer than %d" % self.max_memory)
 
     def _path_of(self, filename):
-        """The path for a file of that name, which is the client's choice: its last component counts."""
+        """The path for a file that the client names so: the last component counts."""
         name = re.split(br"[/\\]", filename)[-1]
         name = re.sub(br"[\x00-\x1f\x7f]", b"_", name)[-_MAX_FILE_NAME:]
         if name in (b"", b".", b".."):

@@ -1,12 +1,13 @@
 """Session data in a record that the program keeps wherever it likes.
 
-Owns the record's three entries, `sessionid`, `expiration_date` and `strdata`, and their form. Does not
-own the cookie, nor the store that the record comes from and goes to. Invariant: a record written on
-Python 2, by this or the original Fapws3, reads on Python 3, and the other way round; each entry is
-ASCII text, so any column or file holds it.
+Owns the record's three entries, `sessionid`, `expiration_date` and `strdata`, and their form. Does
+not own the cookie, nor the store that the record comes from and goes to. Invariant: a record
+written on Python 2, by this or the original Fapws3, reads on Python 3, and the other way round;
+each entry is ASCII text, so any column or file holds it.
 
 `strdata` is a pickle: whoever can write to the store can run code in the program that reads it.
 """
+
 import binascii
 import datetime
 import os
@@ -55,7 +56,8 @@ class Session(object):
     def getdata(self):
         """The data, or None when there is none or the session has expired.
 
-        Raises ValueError for an expiration date that is neither a datetime nor a string of the format.
+        Raises ValueError for an expiration date that is neither a datetime nor a string of the
+        format.
         """
         expires = self.sessiondb.get("expiration_date")
         if not expires:
@@ -91,8 +93,8 @@ class Session(object):
 
 
 def _pickle(data):
-    # Protocol 0 is what the original wrote, and the only one that is text: ASCII, but for characters
-    # of unicode strings, where the spelling that it has for wider ones is as good.
+    # Protocol 0 is what the original wrote, and the only one that is text: ASCII, but for
+    # characters of unicode strings, where the spelling that it has for wider ones is as good.
     pickled = pickle.dumps(data, 0)
     return _native(re.sub(b"[\x00-\x09\x0b-\x1f\x7f-\xff]", _escaped, pickled))
 

@@ -6,6 +6,7 @@ file is returned, and the server sends it (by sendfile where it can) and closes 
 Invariant: what is opened is a regular file whose real path, with every symbolic link followed, lies
 below the real path of the root.
 """
+
 from __future__ import print_function
 
 import mimetypes
@@ -221,8 +222,8 @@ def _parse_date(header):
 def _parse_range(header, size):
     """The bytes that a Range header asks for as (first, end), end not included.
 
-    None when the header is to be ignored: another unit, several ranges (RFC 9110 section 14.2 lets a
-    server ignore those) or no range at all. (0, 0) when it lies outside the file.
+    None when the header is to be ignored: another unit, several ranges (RFC 9110 section 14.2 lets
+    a server ignore those) or no range at all. (0, 0) when it lies outside the file.
     """
     match = re.match(r"(?i)bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*$", header)
     if not match or not (match.group(1) or match.group(2)):

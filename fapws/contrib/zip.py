@@ -6,6 +6,7 @@ content: what should go out as it is sets its own Content-Encoding.
 Invariant: the body and the head say the same. So the choice is made once, where the application's
 head is complete, and the whole body goes through the one compressor chosen then.
 """
+
 import re
 import zlib
 
@@ -52,8 +53,9 @@ class _Head(object):
     """Stands for start_response towards the application, and passes on all that is asked of it.
 
     compressor: what the body goes through, or None while it goes out as it is.
-    standard: in the standard dialect the choice is made when the application calls, as the head may be
-    sent from then on; in the legacy one when `decide` is called, as the head is asked for last.
+
+    standard: in the standard dialect the choice is made when the application calls, as the head may
+    be sent from then on; in the legacy one when `decide` is called, as the head is asked for last.
     """
 
     _OWN = ("_accepted", "_decided", "_inner", "compressor", "standard")
@@ -162,7 +164,7 @@ def _whole(head, items):
 
 
 def _file(head, source):
-    """A file, compressed at once when it is small; itself, for sendfile, when it is to go as it is."""
+    """A file, compressed at once when it is small; itself when it is to go as it is."""
     head.decide()
     if head.compressor is None:
         return source

@@ -10,6 +10,7 @@
 
 Owns the frame around widgets. Invariant: what comes from values, names and records is escaped.
 """
+
 import sys
 
 from fapws.contrib.siforms.markup import attributes, escape, to_text
@@ -24,7 +25,7 @@ class FormFactory(type):
     """The class of form classes: collects their public attributes, the widgets, in `datas`."""
 
     def __init__(cls, name, bases, dct):
-        cls.datas = dict((key, value) for key, value in dct.items() if key[0] != "_")
+        cls.datas = {key: value for key, value in dct.items() if key[0] != "_"}
         super(FormFactory, cls).__init__(name, bases, dct)
 
 
@@ -33,8 +34,8 @@ class _Form(object):
 
     action, method: attributes of the form element, as are further arguments; `class_` is `class`.
     values: the valid values of the last `validate`, and what `render_form` shows. errors: a dict of
-    names to lists of messages. A class that is listed has `_html_list`, the names of its columns, and
-    `_dbkey`, those whose values identify a record.
+    names to lists of messages. A class that is listed has `_html_list`, the names of its columns,
+    and `_dbkey`, those whose values identify a record.
     """
 
     def __init__(self, action="", method="post", **kw):
@@ -48,12 +49,12 @@ class _Form(object):
         self.submit_text = ""
 
     def submit(self, buttons):
-        """Set `submit_text` from a list of (value, name, params); params are attributes as they are."""
-        inputs = [
-            u'<input type="submit" value="%s" name="%s" %s/>' % (escape(value), escape(name), params)
-            for value, name, params in buttons
-        ]
-        self.submit_text = u'<fieldset class="submit">%s</fieldset>' % u"".join(inputs)
+        """Set `submit_text` from a list of (value, name, params), params being attributes as is."""
+        inputs = u"".join(
+            u'<input type="submit" value="%s" name="%s" %s/>' % (escape(value), escape(name), given)
+            for value, name, given in buttons
+        )
+        self.submit_text = u'<fieldset class="submit">%s</fieldset>' % inputs
 
     def render_error(self, name):
         """The HTML of a field's error messages."""
@@ -74,7 +75,7 @@ class _Form(object):
         return u"".join(parts)
 
     def validate(self, input_values, form_fields):
-        """Check the values of these fields: the good ones go into `values`, the rest into `errors`."""
+        """Check these fields: good values go into `values`, messages of the rest into `errors`."""
         self.errors = {}
         for name in form_fields:
             value = input_values[name] if name in input_values else ""
@@ -86,15 +87,14 @@ class _Form(object):
 
     def render_list(self, records):
         """A table of records, dicts; the first column links to /admin/edit/CLASS/KEY."""
-        names = u"".join(u"<th>%s</th>" % escape(name) for name in self._html_list)
-        rows = []
+        parts = [u'<table class="tablesorter">\n<thead>\n<tr>']
+        parts += [u"<th>%s</th>" % escape(name) for name in self._html_list]
+        parts.append(u"</tr>\n</thead>\n<tbody>")
         for number, record in enumerate(records):
             row_class = u"odd" if number % 2 else u"even"
-            rows.append(u'<tr class="%s">%s</tr>\n' % (row_class, self._cells(record)))
-        return (
-            u'<table class="tablesorter">\n<thead>\n<tr>%s</tr>\n</thead>\n<tbody>%s\n</tbody>\n</table>'
-            % (names, u"".join(rows))
-        )
+            parts.append(u'<tr class="%s">%s</tr>\n' % (row_class, self._cells(record)))
+        parts.append(u"\n</tbody>\n</table>")
+        return u"".join(parts)
 
     def _cells(self, record):
         key = u"/".join(_path_segment(record[name]) for name in self._dbkey)

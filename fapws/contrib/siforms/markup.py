@@ -16,9 +16,9 @@ def to_text(value):
 def escape(value):
     """A value as text for an element's content or an attribute in double quotes."""
     text = to_text(value)
-    for character, entity in ((u"&", u"&amp;"), (u"<", u"&lt;"), (u">", u"&gt;"), (u'"', u"&quot;")):
-        text = text.replace(character, entity)
-    return text
+    # The ampersand first: the others bring their own.
+    text = text.replace(u"&", u"&amp;").replace(u"<", u"&lt;")
+    return text.replace(u">", u"&gt;").replace(u'"', u"&quot;")
 
 
 def attributes(mapping):

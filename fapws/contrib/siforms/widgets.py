@@ -1,8 +1,9 @@
 """The fields of a form: each renders its label and its input, and checks a value.
 
-Owns the HTML and the error messages of single fields; `forms` puts them together. Invariant: labels,
-values and attributes are escaped; the names of attributes and tags are the program's own.
+Owns the HTML and the error messages of single fields; `forms` puts them together. Invariant:
+labels, values and attributes are escaped; the names of attributes and tags are the program's own.
 """
+
 import re
 import string
 
@@ -19,9 +20,9 @@ def makeid(name):
 class Widget(object):
     """A field.
 
-    label: text of the label; none is rendered for "". required: whether isvalid refuses an empty value;
-    the label then has the class "required". default: rendered in the place of an empty value.
-    Further arguments are attributes of the input; `class_` stands for `class`.
+    label: text of the label; none is rendered for "". required: whether isvalid refuses an empty
+    value; the label then has the class "required". default: rendered in the place of an empty
+    value. Further arguments are attributes of the input; `class_` stands for `class`.
 
     params and label_attr (dicts): attributes of the input and of the label, free to be changed.
     list_attrs: attributes, as they are, of a cell in `Form.render_list`. base: the input's tag.
@@ -204,7 +205,8 @@ class Dropdown(Widget):
         lines = [u'<%s name="%s" %s>\n' % (self.base, escape(name), self._attributes())]
         for option, text in self.options:
             mark = u' selected="selected"' if to_text(option) == selected else u""
-            lines.append(u'<option value="%s"%s>%s</option>\n' % (escape(option), mark, escape(text)))
+            parts = (escape(option), mark, escape(text))
+            lines.append(u'<option value="%s"%s>%s</option>\n' % parts)
         return self.getlabel(name) + u"".join(lines) + u"</select>"
 
     def isvalid(self, value):
@@ -222,7 +224,8 @@ class Dropdown(Widget):
 class Foreignkey(Dropdown):
     """A Dropdown of another table's records.
 
-    url_other_table: where a record can be added, opened by a link in a window of its own; "" for none.
+    url_other_table: where a record can be added, opened by a link in a window of its own; "" for
+    none.
     """
 
     def __init__(self, *lw, **kw):
