@@ -137,7 +137,7 @@ def main():
         license="GPL-2.0-only",
         python_requires=">=2.7," + ",".join("!=3.%d.*" % minor for minor in range(9)),
         packages=setuptools.find_packages(include=["fapws", "fapws.*"]),
-        package_data={"fapws": ["*.pyi", "py.typed"]},
+        package_data={"": ["*.pyi"], "fapws": ["py.typed"]},
         zip_safe=False,
         ext_modules=[setuptools.Extension("fapws._evwsgi", sources=[], py_limited_api=ABI3)],
         cmdclass={"build_ext": BuildCore},

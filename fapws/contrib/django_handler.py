@@ -1,11 +1,14 @@
-"""An application that serves a Django project, from Django 1.4 to the current one.
+"""Serves a Django project, from Django 1.4 to the current one.
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
-    evwsgi.wsgi_cb(("/", django_handler.handler))
+
+    def application(environ, start_response):
+        return [django_handler.handler(environ, start_response)]
 
 Owns the differences between the legacy dialect's environ and start_response and those that Django
 expects. Django itself is imported and set up at the first request, so that settings can be named
-after this module was imported.
+after this module was imported. The body is in memory as a whole; in the standard dialect, Django's
+own `get_wsgi_application()` can be registered as it is, and streams.
 """
 
 from fapws.contrib.dialect import is_standard
@@ -14,12 +17,22 @@ _application = []
 
 
 def handler(environ, start_response):
-    """Serve one request by Django; returns Django's response, an iterable with `close`."""
+    """Run one request through Django: the head goes to start_response, the body is returned."""
     if not _application:
         _application.append(_make_application())
-    if is_standard(environ):
-        return _application[0](environ, start_response)
-    return _legacy(environ, start_response)
+    standard = is_standard(environ)
+    environ = dict(environ)
+    # Django would return a file in the place of its response.
+    environ.pop("wsgi.file_wrapper", None)
+    if standard:
+        response = _application[0](environ, start_response)
+    else:
+        response = _legacy(environ, start_response)
+    try:
+        return b"".join(response)
+    finally:
+        # Tells Django that the request is over: it gives database connections back.
+        response.close()
 
 
 def _make_application():
@@ -36,20 +49,19 @@ def _legacy(environ, start_response):
         single = [header for header in headers if header[0].lower() != "set-cookie"]
         start_response(status, single, exc_info)
 
-    response = _application[0](_pep3333(environ), start)
+    _mend(environ)
+    response = _application[0](environ, start)
     start_response.cookies = response.cookies
     return response
 
 
-def _pep3333(environ):
-    """A copy of a legacy environ with the values that PEP 3333 has where they differ."""
-    standard = dict(environ)
-    standard["wsgi.url_scheme"] = "http"
+def _mend(environ):
+    """Give a legacy environ the values that PEP 3333 has where they differ."""
+    environ["wsgi.url_scheme"] = "http"
     # None in a POST without such a header; Django looks for a string.
-    if standard.get("CONTENT_TYPE") is None:
-        standard.pop("CONTENT_TYPE", None)
-    script, path = standard.get("SCRIPT_NAME", ""), standard.get("PATH_INFO", "")
+    if environ.get("CONTENT_TYPE") is None:
+        environ.pop("CONTENT_TYPE", None)
+    script, path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
     # An application registered for "/" is at the root: the slash begins the path.
     if script.endswith("/") and not path.startswith("/"):
-        standard["SCRIPT_NAME"], standard["PATH_INFO"] = script[:-1], "/" + path
-    return standard
+        environ["SCRIPT_NAME"], environ["PATH_INFO"] = script[:-1], "/" + path

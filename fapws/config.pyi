@@ -1,0 +1,19 @@
+SERVER_IDENT: str
+date_format: str
+send_traceback_to_browser: bool
+send_traceback_short: str
+dialect: str
+max_request_line: int | None
+max_header_size: int | None
+max_header_count: int | None
+max_chunk_extension: int
+max_body_size: int
+body_memory: int
+max_connections: int | None
+header_timeout: float
+body_timeout: float
+body_min_rate: float
+write_timeout: float
+keep_alive_timeout: float
+graceful_timeout: float
+tcp_defer_accept: bool

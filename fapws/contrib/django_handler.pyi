@@ -1,0 +1,4 @@
+from collections.abc import Callable
+from typing import Any
+
+def handler(environ: dict[str, Any], start_response: Callable[..., Any]) -> bytes: ...

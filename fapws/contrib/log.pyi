@@ -1,0 +1,13 @@
+from collections.abc import Callable
+from typing import Any, Protocol
+
+_Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
+
+class _Output(Protocol):
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> object: ...
+
+class Log:
+    output: _Output
+    def __init__(self, output: _Output = ...) -> None: ...
+    def __call__(self, f: _Application) -> _Application: ...
