@@ -1,0 +1,102 @@
+"""What the tests that run inside the interpreter under test share: capturing and asking a server.
+
+Each test method runs in a process of its own, started by tests/python/test_module.py, because the
+core's list of applications, timers and sockets belong to the process. Python 2.7 reads this too.
+"""
+
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import unittest
+
+import fapws._evwsgi as evwsgi
+from fapws import base
+
+PYTHON_2 = sys.version_info[0] == 2
+
+
+def main():
+    """Run the test named on the command line."""
+    unittest.main()
+
+
+def end_run():
+    """End `run` as an operator would."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def ask(address, request=b"GET / HTTP/1.0\r\n\r\n"):
+    """The answer's bytes to one request, to the end of the connection."""
+    family = socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
+    client = socket.socket(family, socket.SOCK_STREAM)
+    client.settimeout(60)
+    client.connect(address)
+    client.sendall(request)
+    answer = b""
+    while True:
+        data = client.recv(65536)
+        if not data:
+            break
+        answer += data
+    client.close()
+    return answer
+
+
+def listening_on():
+    """Where the last `start` listens."""
+    wrapper = socket.fromfd(int(evwsgi.socket_fd()), socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        return wrapper.getsockname()
+    finally:
+        wrapper.close()
+
+
+class Case(unittest.TestCase):
+    """A test with a folder of its own and an eye on file descriptor 1."""
+
+    maxDiff = None
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+
+    def printed_by(self, function, *arguments):
+        """What the call returns, and all that reaches file descriptor 1 during it, as text."""
+        sys.stdout.flush()
+        saved = os.dup(1)
+        with tempfile.TemporaryFile() as capture:
+            os.dup2(capture.fileno(), 1)
+            try:
+                answer = function(*arguments)
+            finally:
+                sys.stdout.flush()
+                os.dup2(saved, 1)
+                os.close(saved)
+            capture.seek(0)
+            return answer, capture.read().decode("latin-1")
+
+    def serve(self, dialect="legacy"):
+        """Listen on a free port, with the stock base module in this dialect."""
+        base.config.dialect = dialect
+        evwsgi.set_base_module(base)
+        self.printed_by(evwsgi.start, "127.0.0.1", "0")
+        return listening_on()
+
+    def run_with(self, client):
+        """Run the server while `client()` runs in a thread; its answer, and what was printed."""
+        answers = []
+
+        def work():
+            try:
+                answers.append(client())
+            finally:
+                end_run()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        _, text = self.printed_by(evwsgi.run)
+        thread.join()
+        self.assertEqual(1, len(answers), "the client failed")
+        return answers[0], text

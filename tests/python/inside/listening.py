@@ -1,0 +1,98 @@
+"""`start` on unix sockets: paths, abstract names, and what may lie there already."""
+
+import os
+import socket
+import stat
+
+from case import PYTHON_2, Case, ask, base, evwsgi, main
+
+
+def hello(environ, start_response):
+    """The name and port that `start` was given."""
+    start_response("200 OK", [])
+    return [("%(SERVER_NAME)s %(SERVER_PORT)s" % environ).encode("latin-1")]
+
+
+class UnixSocket(Case):
+    """A path in a fresh folder."""
+
+    def setUp(self):
+        Case.setUp(self)
+        self.path = os.path.join(self.folder, "socket")
+        base.config.dialect = "legacy"
+        evwsgi.set_base_module(base)
+        evwsgi.wsgi_gen_cb(hello)
+
+    def assertServes(self, address):
+        """Whether the server answers there."""
+        answer, _ = self.run_with(lambda: ask(address))
+        self.assertTrue(answer.startswith(b"HTTP/1.0 200 OK\r\n"), answer)
+        return answer.partition(b"\r\n\r\n")[2]
+
+    def test_a_path(self):
+        answer, text = self.printed_by(evwsgi.start, self.path, "unix:")
+        self.assertEqual((None, "listen on %s:unix:\n" % self.path), (answer, text))
+        self.assertTrue(stat.S_ISSOCK(os.stat(self.path).st_mode))
+        body = self.assertServes(self.path)
+        self.assertEqual(("%s unix:" % self.path).encode("ascii"), body)
+
+    def test_any_port_that_begins_with_unix(self):
+        self.printed_by(evwsgi.start, self.path, "unix")
+        self.assertServes(self.path)
+
+    def test_a_path_of_bytes(self):
+        if PYTHON_2:
+            return  # there a str is one
+        self.printed_by(evwsgi.start, self.path.encode("ascii"), "unix:")
+        self.assertServes(self.path)
+
+    def test_an_abstract_name(self):
+        name = "fapws-test-%d" % os.getpid()
+        _, text = self.printed_by(evwsgi.start, "\0" + name, "unix:")
+        self.assertEqual("listen on @%s:unix\n" % name, text)
+        self.assertServes("\0" + name)
+
+    def test_an_abstract_name_with_a_nul_in_it(self):
+        name = "\0fapws-%d\0\0end" % os.getpid()
+        self.printed_by(evwsgi.start, name, "unix:")
+        self.assertServes(name)
+        shorter = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.assertRaises(socket.error, shorter.connect, name.partition("end")[0])
+        shorter.close()
+
+    def test_a_stale_file_is_replaced(self):
+        dead = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        dead.bind(self.path)
+        dead.listen(1)
+        dead.close()
+        self.assertTrue(os.path.exists(self.path))
+        self.printed_by(evwsgi.start, self.path, "unix:")
+        self.assertServes(self.path)
+
+    def test_a_live_server_is_left_alone(self):
+        live = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        live.bind(self.path)
+        live.listen(5)
+        with self.assertRaises(evwsgi.error) as caught:
+            evwsgi.start(self.path, "unix:")
+        self.assertTrue(str(caught.exception).startswith("server: failed to bind"))
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        client.connect(self.path)
+        client.close()
+        live.close()
+
+    def test_a_file_that_is_no_socket_is_left_alone(self):
+        with open(self.path, "w") as other:
+            other.write("precious")
+        self.assertRaises(evwsgi.error, evwsgi.start, self.path, "unix:")
+        with open(self.path) as other:
+            self.assertEqual("precious", other.read())
+
+    def test_paths_that_cannot_be(self):
+        for path in [self.folder, self.path + "/under", "/" + "x" * 200, ""]:
+            self.assertRaises(evwsgi.error, evwsgi.start, path, "unix:")
+        self.assertEqual(-1, evwsgi.socket_fd())
+
+
+if __name__ == "__main__":
+    main()
