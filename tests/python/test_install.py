@@ -1,0 +1,131 @@
+"""Installing as users do, on Python 2.7 and the newest 3: `setup.py install` and `pip install .`.
+
+It starts from the source distribution, unpacked, so that a file which is missing there is missed
+here; each installation goes into a fresh virtual environment and must serve.
+"""
+
+import os
+import pathlib
+import shutil
+import sys
+import tarfile
+
+import pytest
+from rig import ROOT, interpreters, unavailable
+from rig.environment import BuildError, Environment, run
+from rig.process import clean_environment
+
+#: One of Python 2, if there is one, and the newest of Python 3.
+PYTHONS = list({each.version[0]: each for each in interpreters.selected()}.values())
+
+
+@pytest.fixture(scope="session")
+def source(python3, tmp_path_factory):
+    """The unpacked source distribution."""
+    folder = tmp_path_factory.mktemp("sdist")
+    sdist = ["setup.py", "-q", "egg_info", "--egg-base", folder, "sdist", "--dist-dir", folder]
+    run(python3.python, *sdist, cwd=ROOT)
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder)
+    return archive.with_name(archive.name[: -len(".tar.gz")])
+
+
+@pytest.fixture
+def build_variables(source):
+    """The environment's variables, with one folder for what cargo makes of every installation."""
+    return clean_environment({"CARGO_TARGET_DIR": str(source.parent / "target")})
+
+
+def stock_environment(interpreter, folder):
+    """A virtual environment with no more than the interpreter brings: its own pip."""
+    environment = Environment(interpreter, folder)
+    if environment.major == 2:
+        bare = ["--no-pip", "--no-setuptools", "--no-wheel", "-p", interpreter.executable]
+        run(sys.executable, "-m", "virtualenv", "-q", *bare, folder)
+        run(environment.python, "-m", "ensurepip")
+    else:
+        run(interpreter.executable, "-m", "venv", folder)
+    return environment
+
+
+def assert_serves(environment, start_server):
+    """The package that is installed there answers, from a folder that is not the source's."""
+    suffix = (
+        ".so"
+        if environment.major == 2
+        else environment.evaluate("__import__('sysconfig').get_config_var('EXT_SUFFIX')").strip("'")
+    )
+    found = environment.evaluate("__import__('fapws._evwsgi')._evwsgi.__file__").strip("'")
+    assert pathlib.Path(found).name == "_evwsgi" + suffix
+    assert environment.folder in pathlib.Path(found).parents
+    server = start_server(environment, "hello.py")
+    assert server.get("/hello").body == b"Hello World!!"
+
+
+@pytest.mark.parametrize("interpreter", PYTHONS, ids=lambda each: each.name, indirect=False)
+def test_setup_py_install(interpreter, source, build_variables, tmp_path, start_server):
+    environment = stock_environment(interpreter, tmp_path / "venv")
+    if interpreter.version >= (3, 12):
+        environment.pip("install", "setuptools")
+    run(environment.python, "setup.py", "install", cwd=source, env=build_variables)
+    assert_serves(environment, start_server)
+
+
+@pytest.mark.parametrize("interpreter", PYTHONS, ids=lambda each: each.name, indirect=False)
+def test_pip_install(interpreter, source, build_variables, tmp_path, start_server):
+    environment = stock_environment(interpreter, tmp_path / "venv")
+    environment.pip("install", ".", cwd=source, env=build_variables)
+    assert_serves(environment, start_server)
+    # The original's name: pip replaces an installed one.
+    assert "fapws3" in environment.pip("freeze")
+
+
+def test_pip_replaces_the_original(pristine_built, python2, source, build_variables, tmp_path):
+    environment = stock_environment(python2.interpreter, tmp_path / "venv")
+    packages = environment.site_packages
+    for each in pristine_built.site_packages.glob("fapws*"):
+        shutil.copytree(each, packages / each.name)
+    assert "0.11" in environment.pip("freeze")
+    environment.pip("install", "--upgrade", ".", cwd=source, env=build_variables)
+    assert "0.11" not in environment.pip("freeze")
+    assert environment.evaluate("__import__('fapws.config').config.SERVER_IDENT") != "'fapws3/0.11'"
+
+
+def test_build_in_place_needs_no_setuptools(python3, source, build_variables):
+    # -S leaves site-packages out, and setuptools with them.
+    python = python3.interpreter.executable
+    command = [python, "-S", "setup.py", "build_ext", "--inplace"]
+    run(*command, cwd=source, env=build_variables)
+    program = "import fapws._evwsgi as core; print(core.__file__)"
+    found = run(python, "-S", "-c", program, cwd=source).strip()
+    assert pathlib.Path(found).parent == source / "fapws"
+    os.remove(found)
+
+
+@pytest.fixture
+def path_without_cargo(tmp_path):
+    """A value of PATH with the system's usual folders, but for those that have a cargo."""
+    folders = [each for each in ["/usr/bin", "/bin"] if not os.path.exists(each + "/cargo")]
+    return os.pathsep.join(folders) or unavailable("cargo lies among the system's own programs")
+
+
+@pytest.mark.parametrize("interpreter", PYTHONS, ids=lambda each: each.name, indirect=False)
+def test_no_cargo_is_one_clear_line(interpreter, source, path_without_cargo):
+    env = clean_environment({"PATH": path_without_cargo})
+    with pytest.raises(BuildError) as caught:
+        run(interpreter.executable, "setup.py", "build_ext", "--inplace", cwd=source, env=env)
+    lines = str(caught.value).splitlines()
+    assert lines[-1].startswith("error: the core of fapws is compiled by cargo, Rust ")
+    assert "Traceback" not in str(caught.value)
+
+
+def test_an_old_cargo_is_one_clear_line(python3, source, tmp_path):
+    cargo = tmp_path / "cargo"
+    cargo.write_text("#!/bin/sh\necho 'cargo 1.65.0 (0)'\n")
+    cargo.chmod(0o755)
+    env = clean_environment({"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    with pytest.raises(BuildError) as caught:
+        run(python3.python, "setup.py", "build_ext", "--inplace", cwd=source, env=env)
+    last = str(caught.value).splitlines()[-1]
+    assert "the one on PATH is cargo 1.65.0" in last and "rustup" in last
