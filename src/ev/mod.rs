@@ -240,3 +240,218 @@ unsafe extern "C" fn before_wait(_: *mut EvLoop) {
 unsafe extern "C" fn after_wait(_: *mut EvLoop) {
     guarded(ACQUIRE.get());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::trial::{Stream, alone, settle};
+    use super::*;
+    use std::io::{Read, Write};
+    use std::process::Command;
+    use std::rc::Rc;
+
+    /// Names the backend that the tests are to find; set by the one test that runs the others anew.
+    const EXPECTED: &str = "FAPWS_TEST_BACKEND";
+
+    #[test]
+    fn it_is_the_version_that_the_package_has() {
+        let (major, minor) = version();
+        assert_eq!(major, 4);
+        assert!(minor >= 1, "{minor}");
+    }
+
+    #[test]
+    fn libev_flags_choose_the_backend() {
+        let (_turn, lp) = alone();
+        match std::env::var(EXPECTED) {
+            Ok(expected) => assert_eq!(lp.backend(), expected),
+            Err(_) => {
+                assert!(["epoll", "kqueue", "port", "poll", "select"].contains(&lp.backend()))
+            }
+        }
+    }
+
+    #[test]
+    fn every_test_here_passes_with_every_common_backend() {
+        if std::env::var_os(EXPECTED).is_some() {
+            return; // this is one of the runs below
+        }
+        let mut backends = vec![("1", "select"), ("2", "poll")];
+        backends.extend(cfg!(target_os = "linux").then_some(("4", "epoll")));
+        for (flags, backend) in backends {
+            let output = Command::new(std::env::current_exe().unwrap())
+                .args(["ev::", "--test-threads=1"])
+                .env("LIBEV_FLAGS", flags)
+                .env(EXPECTED, backend)
+                .output()
+                .unwrap();
+            let told = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "with {backend}: {told}");
+            assert!(
+                told.contains("libev_flags_choose_the_backend ... ok"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn flags_are_read_as_libev_reads_them() {
+        let read = |text: &str| flags(Some(text.to_owned()));
+        assert_eq!(flags(None), ffi::EVFLAG_NOENV);
+        assert_eq!(read("4"), ffi::EVFLAG_NOENV | 4);
+        assert_eq!(read(" 10x"), ffi::EVFLAG_NOENV | 10);
+        assert_eq!(read("select"), ffi::EVFLAG_NOENV);
+        assert_eq!(
+            read("2097153"),
+            ffi::EVFLAG_NOENV | 1,
+            "the signalfd flag is left out"
+        );
+    }
+
+    #[test]
+    fn stop_ends_a_run_that_has_more_to_do_and_not_the_next_one() {
+        let (_turn, lp) = alone();
+        let stream = Stream::new(|_| Loop::default_loop().unwrap().stop());
+        stream.watch(lp, Interest::WRITE);
+        lp.stop(); // no run to stop
+        lp.run();
+        lp.run();
+        assert_eq!(stream.seen.take().len(), 2);
+        stream.io.stop();
+    }
+
+    #[test]
+    fn a_child_process_is_left_for_its_parent_to_wait_for() {
+        let (_turn, lp) = alone();
+        let mut child = Command::new("true").spawn().unwrap();
+        let mut about = MaybeUninit::<libc::siginfo_t>::uninit();
+        // SAFETY: waits until the child ended, leaving it to be waited for; fills `about` in.
+        let ended = unsafe {
+            let wait = libc::WEXITED | libc::WNOWAIT;
+            libc::waitid(libc::P_PID, child.id(), about.as_mut_ptr(), wait)
+        };
+        assert_eq!(ended, 0);
+        settle(lp);
+        settle(lp);
+        assert!(child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn another_thread_gets_the_loop_only_when_nothing_ties_it_here() {
+        let (_turn, lp) = alone();
+        let elsewhere = || {
+            let ask = || Loop::default_loop().map(Loop::run).err();
+            std::thread::spawn(ask).join().unwrap()
+        };
+        assert_eq!(elsewhere(), None);
+        let stream = Stream::new(|_| ());
+        stream.watch(lp, Interest::READ);
+        let timer = Timer::new(|| ());
+        timer.start(lp, 0.0, 0.0);
+        assert_eq!(elsewhere(), Some(LoopError::OtherThread));
+        stream.io.stop();
+        assert_eq!(elsewhere(), Some(LoopError::OtherThread));
+        lp.run(); // the timer fires, and is not active any more
+        assert_eq!(elsewhere(), None);
+    }
+
+    /// Forks: 0 in the child, which the kernel ends should its loop hang, and must leave by `exit`.
+    fn fork() -> libc::pid_t {
+        // SAFETY: the child uses no other thread's locks but the allocator's, which glibc frees.
+        let pid = unsafe { libc::fork() };
+        assert!(pid >= 0);
+        if pid == 0 {
+            // SAFETY: numbers only.
+            unsafe { libc::alarm(60) };
+        }
+        pid
+    }
+
+    fn exit(well: bool) -> ! {
+        // SAFETY: ends the process without running what other threads would have to.
+        unsafe { libc::_exit(i32::from(!well)) }
+    }
+
+    fn ended_well(child: libc::pid_t) -> bool {
+        let mut status = 0;
+        // SAFETY: waits for a child of ours, and fills the status in.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+    }
+
+    /// What this process's epoll instances watch; nothing with another backend.
+    fn watched_by_epoll() -> Vec<String> {
+        let mut watched = Vec::new();
+        for entry in std::fs::read_dir("/proc/self/fdinfo")
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+            let lines = text.lines().filter(|line| line.starts_with("tfd:"));
+            watched.extend(lines.map(String::from));
+        }
+        watched
+    }
+
+    #[test]
+    fn a_child_has_a_loop_of_its_own() {
+        let (_turn, lp) = alone();
+        let echo = |stream: &Rc<Stream>| {
+            let _ = (&stream.near).read(&mut [0]);
+            stream.io.stop();
+        };
+        let old = Stream::new(echo);
+        old.watch(lp, Interest::READ);
+        settle(lp);
+        let before = watched_by_epoll();
+
+        let child = fork();
+        if child == 0 {
+            let lp = Loop::default_loop().unwrap();
+            let new = Stream::new(echo);
+            new.watch(lp, Interest::READ);
+            settle(lp);
+            (&new.far).write_all(b"x").unwrap();
+            old.io.change(Interest::WRITE);
+            lp.run();
+            exit(new.seen.take() == [Interest::READ] && old.seen.take() == [Interest::WRITE]);
+        }
+        assert!(ended_well(child));
+        assert_eq!(
+            watched_by_epoll(),
+            before,
+            "the child changed its parent's set"
+        );
+        (&old.far).write_all(b"x").unwrap();
+        lp.run();
+        assert_eq!(old.seen.take(), [Interest::READ]);
+    }
+
+    #[test]
+    fn a_child_forked_in_a_callback_goes_on_with_a_loop_of_its_own() {
+        let (_turn, lp) = alone();
+        let stream = Stream::new(|stream| {
+            if stream.seen.borrow().len() > 1 {
+                exit(*stream.seen.borrow() == [Interest::WRITE, Interest::READ]);
+            }
+            let before = watched_by_epoll();
+            let child = fork();
+            if child == 0 {
+                // As the child of an application that forks: back to the loop, for the next event.
+                stream.io.change(Interest::READ);
+                (&stream.far).write_all(b"x").unwrap();
+                return;
+            }
+            assert!(ended_well(child));
+            assert_eq!(
+                watched_by_epoll(),
+                before,
+                "the child changed its parent's set"
+            );
+            stream.io.stop();
+        });
+        stream.watch(lp, Interest::WRITE);
+        lp.run();
+        assert_eq!((stream.seen.take().len(), stream.panics.get()), (1, 0));
+    }
+}

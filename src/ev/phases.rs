@@ -53,3 +53,87 @@ phase_watcher! {
     /// Calls a closure whenever no I/O, timer or signal is pending; the loop does not block meanwhile.
     Idle, EvIdle, ev_idle_start, ev_idle_stop
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::{Stream, alone};
+    use super::super::{Interest, OnIo, Timer};
+    use super::*;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    #[test]
+    fn an_idle_watcher_waits_until_nothing_is_pending() {
+        let (_turn, lp) = alone();
+        let story = Rc::new(RefCell::new(Vec::new()));
+        let [first, second] = [Rc::clone(&story), Rc::clone(&story)];
+        let busy = Stream::new(|stream| {
+            if stream.seen.borrow().len() == 3 {
+                stream.io.stop();
+            }
+        });
+        let timer = Timer::new(move || first.borrow_mut().push("timer"));
+        let events = Rc::clone(&busy);
+        let idle = Idle::new(move || {
+            second.borrow_mut().push("idle");
+            assert!(!events.io().is_active(), "idle while a stream is ready");
+            lp.stop();
+        });
+        idle.start(lp);
+        timer.start(lp, 0.0, 0.0);
+        busy.watch(lp, Interest::WRITE);
+        lp.run();
+        assert_eq!(busy.seen.take().len(), 3);
+        assert_eq!(*story.borrow(), ["timer", "idle"]);
+        assert!(idle.is_active());
+    }
+
+    #[test]
+    fn prepare_comes_before_the_poll_and_check_after_it_and_before_the_events() {
+        let (_turn, lp) = alone();
+        thread_local!(static STORY: RefCell<Vec<&'static str>> = RefCell::default());
+        let tell = |word| STORY.with_borrow_mut(|story| story.push(word));
+        let prepare = Prepare::new(move || tell("prepare"));
+        let check = Check::new(move || tell("check"));
+        let stream = Stream::new(|stream| {
+            STORY.with_borrow_mut(|story| story.push("event"));
+            stream.io.stop();
+        });
+        lp.on_wait(
+            || STORY.with_borrow_mut(|story| story.push("release")),
+            || STORY.with_borrow_mut(|story| story.push("acquire")),
+        );
+        let stopper = Idle::new(move || lp.stop());
+        for _ in 0..2 {
+            prepare.start(lp); // twice is as once
+            check.start(lp);
+        }
+        stream.watch(lp, Interest::WRITE);
+        stopper.start(lp);
+        lp.run();
+        lp.on_wait(|| (), || ());
+        let turn = STORY.take();
+        assert_eq!(
+            turn[..5],
+            ["prepare", "release", "acquire", "check", "event"]
+        );
+        let (before, after) = (prepare.is_active(), check.is_active());
+        prepare.stop();
+        check.stop();
+        assert_eq!(
+            (before, after, prepare.is_active(), check.is_active()),
+            (true, true, false, false)
+        );
+    }
+
+    #[test]
+    fn a_panic_in_a_wait_hook_stays_there() {
+        let (_turn, lp) = alone();
+        lp.on_wait(|| panic!("as this test wants it"), || ());
+        let timer = Timer::new(|| ());
+        timer.start(lp, 0.0, 0.0);
+        lp.run();
+        lp.on_wait(|| (), || ());
+        assert!(!timer.is_active());
+    }
+}

@@ -53,3 +53,44 @@ impl Signal {
         self.0.is_active()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::{alone, settle};
+    use super::*;
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    fn raise(signum: c_int) {
+        // SAFETY: sends a signal that libev has a handler for.
+        assert_eq!(unsafe { libc::kill(libc::getpid(), signum) }, 0);
+    }
+
+    #[test]
+    fn a_signal_becomes_an_event() {
+        let (_turn, lp) = alone();
+        let count = Rc::new(Cell::new(0));
+        let mine = Rc::clone(&count);
+        let signal = Signal::new(libc::SIGUSR1, move || {
+            mine.set(mine.get() + 1);
+            lp.stop();
+        });
+        signal.start(lp);
+        assert!(signal.is_active());
+        settle(lp);
+        assert_eq!(count.get(), 0);
+        for expected in 1..4 {
+            raise(libc::SIGUSR1);
+            lp.run();
+            assert_eq!(count.get(), expected);
+        }
+        signal.stop();
+        assert!(!signal.is_active());
+    }
+
+    #[test]
+    #[should_panic(expected = "no signal")]
+    fn a_number_that_is_no_signal_is_refused() {
+        Signal::new(0, || ());
+    }
+}

@@ -71,3 +71,167 @@ impl Timer {
         self.0.is_active()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::{alone, settle};
+    use super::*;
+    use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
+
+    /// A counter, and a closure's share of it.
+    fn counter() -> (Rc<Cell<u32>>, Rc<Cell<u32>>) {
+        let count = Rc::new(Cell::new(0));
+        (Rc::clone(&count), count)
+    }
+
+    fn increment(count: &Cell<u32>) -> u32 {
+        count.set(count.get() + 1);
+        count.get()
+    }
+
+    #[test]
+    fn without_repeat_it_fires_once_and_lets_the_loop_end() {
+        let (_turn, lp) = alone();
+        let (count, mine) = counter();
+        let timer = Timer::new(move || _ = increment(&mine));
+        assert!(!timer.is_active());
+        timer.start(lp, 0.001, 0.0);
+        assert!(timer.is_active());
+        lp.run();
+        assert!(!timer.is_active());
+        timer.start(lp, 0.001, 0.0);
+        lp.run();
+        assert_eq!(count.get(), 2);
+    }
+
+    #[test]
+    fn it_fires_no_earlier_than_it_should() {
+        let (_turn, lp) = alone();
+        lp.update_now();
+        let before = lp.now();
+        let timer = Timer::new(|| ());
+        timer.start(lp, 0.05, 0.0);
+        lp.run();
+        assert!(lp.now() - before > 0.049, "{}", lp.now() - before);
+    }
+
+    #[test]
+    fn with_repeat_it_fires_until_its_callback_stops_it() {
+        let (_turn, lp) = alone();
+        let (count, mine) = counter();
+        let own: Rc<RefCell<Option<Timer>>> = Rc::default();
+        let weak = Rc::downgrade(&own);
+        let timer = Timer::new(move || {
+            if increment(&mine) == 3 {
+                weak.upgrade().unwrap().borrow().as_ref().unwrap().stop();
+            }
+        });
+        timer.start(lp, 0.0, 0.001);
+        own.replace(Some(timer));
+        lp.run();
+        assert_eq!(count.get(), 3);
+        assert!(!own.borrow().as_ref().unwrap().is_active());
+    }
+
+    #[test]
+    fn its_callback_may_drop_it() {
+        let (_turn, lp) = alone();
+        let (count, mine) = counter();
+        let own: Rc<RefCell<Option<Timer>>> = Rc::default();
+        let shared = Rc::clone(&own);
+        let timer = Timer::new(move || {
+            shared.take();
+            increment(&mine); // what the closure captured is still there
+        });
+        timer.start(lp, 0.0, 0.001);
+        own.replace(Some(timer));
+        lp.run();
+        assert_eq!(
+            (
+                count.get(),
+                Rc::strong_count(&count),
+                Rc::strong_count(&own)
+            ),
+            (1, 1, 1)
+        );
+    }
+
+    #[test]
+    fn dropping_a_started_one_stops_it() {
+        let (_turn, lp) = alone();
+        let (count, mine) = counter();
+        let timer = Timer::new(move || _ = increment(&mine));
+        timer.start(lp, 0.0, 0.001);
+        drop(timer);
+        settle(lp);
+        assert_eq!((count.get(), Rc::strong_count(&count)), (0, 1));
+    }
+
+    #[test]
+    fn again_starts_pushes_back_and_with_zero_stops() {
+        let (_turn, lp) = alone();
+        let (count, mine) = counter();
+        let timer = Rc::new(Timer::new(move || {
+            increment(&mine);
+            lp.stop();
+        }));
+        timer.again(lp, 0.1);
+        assert!(timer.is_active());
+        let (later, pushed) = (Rc::clone(&timer), Rc::new(Cell::new((0, 0.0))));
+        let pushes = Rc::clone(&pushed);
+        let pusher = Timer::new(move || {
+            let (times, _) = pushes.get();
+            if times < 10 {
+                later.again(lp, 0.1);
+                pushes.set((times + 1, lp.now()));
+            }
+        });
+        pusher.start(lp, 0.01, 0.01);
+        lp.run();
+        pusher.stop();
+        let (times, last) = pushed.get();
+        assert!(
+            times > 0 && lp.now() - last > 0.099,
+            "{times} times, then {}",
+            lp.now() - last
+        );
+        assert_eq!(count.get(), 1);
+
+        timer.again(lp, 0.0);
+        assert!(!timer.is_active());
+        lp.run(); // nothing is left that could keep it
+        assert_eq!(count.get(), 1);
+    }
+
+    #[test]
+    fn a_panic_costs_one_turn() {
+        let (_turn, lp) = alone();
+        let (count, mine) = counter();
+        let timer = Timer::new(move || {
+            if increment(&mine) == 2 {
+                lp.stop();
+            }
+            panic!("as this test wants it");
+        });
+        timer.start(lp, 0.0, 0.001);
+        lp.run();
+        assert_eq!(count.get(), 2);
+    }
+
+    #[test]
+    fn libevs_assertions_are_met_before_it_aborts() {
+        let (_turn, lp) = alone();
+        let timer = Timer::new(|| ());
+        let bad = [(f64::NAN, 0.0), (0.0, -1.0), (0.0, f64::NAN)];
+        for (after, repeat) in bad {
+            let start = std::panic::AssertUnwindSafe(|| timer.start(lp, after, repeat));
+            assert!(std::panic::catch_unwind(start).is_err());
+        }
+        timer.start(lp, -5.0, 0.0); // long overdue
+        lp.run();
+        timer.start(lp, f64::INFINITY, 0.0);
+        settle(lp);
+        assert!(timer.is_active());
+    }
+}
