@@ -36,3 +36,37 @@ impl FileSpan {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::FileSpan;
+    use std::fs::File;
+    use std::io::{Seek, SeekFrom, Write};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn it_goes_from_the_position_to_the_end() {
+        let spool = super::super::spool::Spool::new().unwrap();
+        let mut file = File::from(spool.into_fd());
+        let span = |offset, remaining| Some(FileSpan { offset, remaining });
+        assert_eq!(FileSpan::of(file.as_raw_fd()).unwrap(), span(0, 0));
+        file.write_all(b"0123456789").unwrap();
+        assert_eq!(FileSpan::of(file.as_raw_fd()).unwrap(), span(10, 0));
+        file.seek(SeekFrom::Start(3)).unwrap();
+        assert_eq!(FileSpan::of(file.as_raw_fd()).unwrap(), span(3, 7));
+        file.seek(SeekFrom::Start(30)).unwrap();
+        assert_eq!(FileSpan::of(file.as_raw_fd()).unwrap(), span(30, 0));
+    }
+
+    #[test]
+    fn only_regular_files_have_one() {
+        let (socket, _other) = UnixStream::pair().unwrap();
+        let device = File::open("/dev/null").unwrap();
+        let folder = File::open("/").unwrap();
+        for fd in [socket.as_raw_fd(), device.as_raw_fd(), folder.as_raw_fd()] {
+            assert_eq!(FileSpan::of(fd).unwrap(), None);
+        }
+        assert!(FileSpan::of(-1).is_err());
+    }
+}

@@ -373,3 +373,316 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     let about = fs::symlink_metadata(path)?;
     Ok((about.dev(), about.ino()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::holds_in_child;
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    fn address_of(listener: &Listener) -> SocketAddr {
+        let socket = TcpListener::from(listener.fd.try_clone().unwrap());
+        socket.local_addr().unwrap()
+    }
+
+    fn option(listener: &Listener, level: c_int, name: c_int) -> c_int {
+        option::get(listener.as_raw_fd(), level, name).unwrap()
+    }
+
+    /// Accepts one client and sends it a byte.
+    fn greet(listener: &Listener) {
+        use super::super::accept::{Accepted, accept};
+        let Accepted::Client(client, _) = accept(listener.as_raw_fd()).unwrap() else {
+            panic!("no client");
+        };
+        std::fs::File::from(client).write_all(b"!").unwrap();
+    }
+
+    /// A folder of its own for each test, removed at its end.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let path = std::env::temp_dir().join(format!("fapws-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Folder(path)
+        }
+
+        fn socket(&self) -> PathBuf {
+            self.0.join("socket")
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn unix(path: &Path) -> Result<Listener, ListenError> {
+        Listener::unix(path.as_os_str().as_bytes())
+    }
+
+    #[test]
+    fn tcp_listens_at_once_without_blocking_or_nagle() {
+        let listener = Listener::tcp("127.0.0.1", "0").unwrap();
+        let mut client = TcpStream::connect(address_of(&listener)).unwrap();
+        greet(&listener);
+        client.read_exact(&mut [0]).unwrap();
+        assert_eq!(option(&listener, libc::IPPROTO_TCP, libc::TCP_NODELAY), 1);
+        assert_ne!(option(&listener, libc::SOL_SOCKET, libc::SO_REUSEADDR), 0);
+        // SAFETY: asks for numbers.
+        let (status, flags) = unsafe {
+            let fd = listener.as_raw_fd();
+            (
+                libc::fcntl(fd, libc::F_GETFL),
+                libc::fcntl(fd, libc::F_GETFD),
+            )
+        };
+        assert_ne!(status & libc::O_NONBLOCK, 0);
+        assert_ne!(flags & libc::FD_CLOEXEC, 0);
+    }
+
+    #[test]
+    fn hosts_are_names_or_addresses_of_either_family_and_empty_is_all() {
+        assert!(
+            address_of(&Listener::tcp("localhost", "0").unwrap())
+                .ip()
+                .is_loopback()
+        );
+        assert!(
+            address_of(&Listener::tcp("", "0").unwrap())
+                .ip()
+                .is_unspecified()
+        );
+        match Listener::tcp("::1", "0") {
+            Ok(listener) => assert_eq!(address_of(&listener).ip().to_string(), "::1"),
+            Err(error) => assert!(
+                TcpListener::bind("[::1]:0").is_err(),
+                "this machine has IPv6, and yet: {error}"
+            ),
+        }
+    }
+
+    #[test]
+    fn a_name_without_address_is_told_in_the_resolvers_words() {
+        for (host, port) in [("no host", "80"), ("127.0.0.1", "no port"), ("a\0b", "80")] {
+            match Listener::tcp(host, port) {
+                Err(ListenError::Resolve(reason)) => assert!(!reason.is_empty()),
+                other => panic!("{host}:{port}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_port_in_use_is_refused_and_free_as_soon_as_its_server_ends() {
+        let first = Listener::tcp("127.0.0.1", "0").unwrap();
+        let port = address_of(&first).port().to_string();
+        let Err(ListenError::Bind(error)) = Listener::tcp("127.0.0.1", &port) else {
+            panic!("two servers on one port");
+        };
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+
+        // A connection that the server closes first stays in TIME_WAIT.
+        let mut client = TcpStream::connect(address_of(&first)).unwrap();
+        greet(&first);
+        client.read_to_end(&mut Vec::new()).unwrap();
+        drop((client, first));
+        Listener::tcp("127.0.0.1", &port).unwrap();
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn deferring_can_be_turned_on_and_off_and_is_for_tcp_only() {
+        let listener = Listener::tcp("127.0.0.1", "0").unwrap();
+        let seconds = || option(&listener, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT);
+        listener.set_defer_accept(true).unwrap();
+        assert!(seconds() > 0);
+        listener.set_defer_accept(false).unwrap();
+        assert_eq!(seconds(), 0);
+        let folder = Folder::new("defer");
+        assert!(
+            unix(&folder.socket())
+                .unwrap()
+                .set_defer_accept(true)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn a_unix_socket_is_found_by_its_path() {
+        let folder = Folder::new("path");
+        let listener = unix(&folder.socket()).unwrap();
+        let mut client = UnixStream::connect(folder.socket()).unwrap();
+        greet(&listener);
+        client.read_exact(&mut [0]).unwrap();
+    }
+
+    #[test]
+    fn a_live_socket_stays_even_with_a_full_queue() {
+        let folder = Folder::new("live");
+        let _server = UnixListener::bind(folder.socket()).unwrap();
+        assert!(matches!(unix(&folder.socket()), Err(ListenError::Live)));
+
+        let narrow = folder.0.join("narrow");
+        let address = UnixAddress::new(narrow.as_os_str().as_bytes()).unwrap();
+        let server = bound_unix(&address).unwrap();
+        // SAFETY: numbers only.
+        assert_eq!(unsafe { libc::listen(server.as_raw_fd(), 0) }, 0);
+        let clients = [(); 8].map(|()| {
+            let client = socket(libc::AF_UNIX, 0).unwrap();
+            // SAFETY: a valid address and its length.
+            unsafe { libc::connect(client.as_raw_fd(), address.as_ptr(), address.size) };
+            client
+        });
+        assert!(matches!(unix(&narrow), Err(ListenError::Live)));
+        drop(clients);
+    }
+
+    #[test]
+    fn a_stale_socket_is_replaced_and_leaves_nothing_beside() {
+        let folder = Folder::new("stale");
+        drop(UnixListener::bind(folder.socket()).unwrap());
+        assert!(UnixStream::connect(folder.socket()).is_err());
+        let listener = unix(&folder.socket()).unwrap();
+        let mut client = UnixStream::connect(folder.socket()).unwrap();
+        greet(&listener);
+        client.read_exact(&mut [0]).unwrap();
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_stale_socket_with_the_longest_path_is_replaced_too() {
+        let folder = Folder::new("long");
+        let room = UnixAddress::new(b"x").unwrap().raw.sun_path.len() - 1;
+        let deep = folder
+            .0
+            .join("d".repeat(room - folder.0.as_os_str().len() - 3));
+        fs::create_dir(&deep).unwrap();
+        let path = deep.join("s");
+        assert_eq!(path.as_os_str().len(), room);
+        drop(unix(&path).unwrap());
+        let _listener = unix(&path).unwrap();
+        UnixStream::connect(&path).unwrap();
+        assert!(matches!(
+            unix(&deep.join("so")),
+            Err(ListenError::PathTooLong)
+        ));
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left_alone() {
+        let folder = Folder::new("file");
+        fs::write(folder.socket(), "precious").unwrap();
+        assert!(matches!(
+            unix(&folder.socket()),
+            Err(ListenError::NotASocket)
+        ));
+        assert_eq!(fs::read_to_string(folder.socket()).unwrap(), "precious");
+        assert!(matches!(unix(&folder.0), Err(ListenError::NotASocket)));
+    }
+
+    #[test]
+    fn paths_that_cannot_be_are_refused() {
+        assert!(matches!(Listener::unix(b""), Err(ListenError::Bind(_))));
+        assert!(matches!(
+            Listener::unix(b"/tmp/a\0b"),
+            Err(ListenError::Bind(_))
+        ));
+        assert!(matches!(
+            Listener::unix(b"/nonexistent/socket"),
+            Err(ListenError::Bind(_))
+        ));
+        assert!(matches!(
+            Listener::unix(&[b'x'; 200]),
+            Err(ListenError::PathTooLong)
+        ));
+        assert!(matches!(
+            Listener::unix(&[0; 200]),
+            Err(ListenError::PathTooLong)
+        ));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_abstract_name_may_hold_further_nuls() {
+        use std::os::linux::net::SocketAddrExt;
+        let name = format!("fapws\0{}\0", std::process::id());
+        let listener = Listener::unix(format!("\0{name}").as_bytes()).unwrap();
+        let whole = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+        UnixStream::connect_addr(&whole).unwrap();
+        let short = name.trim_end_matches('\0');
+        let short = std::os::unix::net::SocketAddr::from_abstract_name(short).unwrap();
+        assert!(UnixStream::connect_addr(&short).is_err());
+        assert!(matches!(
+            Listener::unix(format!("\0{name}").as_bytes()),
+            Err(ListenError::Bind(error)) if error.kind() == io::ErrorKind::AddrInUse
+        ));
+        drop(listener);
+    }
+
+    #[test]
+    fn the_file_is_removed_only_when_asked_for_and_still_ours() {
+        let folder = Folder::new("unlink");
+        let path = folder.socket();
+        drop(unix(&path).unwrap());
+        assert!(path.exists(), "it stays by default");
+
+        let mut listener = unix(&path).unwrap();
+        listener.unlink_on_drop(true);
+        drop(listener);
+        assert!(!path.exists());
+
+        let mut old = unix(&path).unwrap();
+        old.unlink_on_drop(true);
+        fs::remove_file(&path).unwrap();
+        let _new = unix(&path).unwrap();
+        drop(old);
+        assert!(path.exists(), "it is the new server's");
+    }
+
+    #[test]
+    fn a_forked_child_that_ends_leaves_the_file_to_its_parent() {
+        let folder = Folder::new("fork");
+        let mut listener = unix(&folder.socket()).unwrap();
+        listener.unlink_on_drop(true);
+        let mut inherited = Some(listener);
+        assert!(holds_in_child(|| inherited.take().is_some()));
+        assert!(folder.socket().exists());
+        drop(inherited);
+        assert!(!folder.socket().exists());
+    }
+
+    #[test]
+    fn a_listener_from_elsewhere_is_taken_over() {
+        let foreign = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = foreign.local_addr().unwrap();
+        let listener = Listener::adopt(std::os::fd::IntoRawFd::into_raw_fd(foreign)).unwrap();
+        let mut client = TcpStream::connect(address).unwrap();
+        greet(&listener);
+        client.read_exact(&mut [0]).unwrap();
+        assert_eq!(option(&listener, libc::IPPROTO_TCP, libc::TCP_NODELAY), 1);
+    }
+
+    #[test]
+    fn what_does_not_listen_is_not_taken_over() {
+        let (stream, _other) = UnixStream::pair().unwrap();
+        assert!(matches!(
+            Listener::adopt(stream.as_raw_fd()),
+            Err(ListenError::Listen(_))
+        ));
+        let datagram = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert!(matches!(
+            Listener::adopt(datagram.as_raw_fd()),
+            Err(ListenError::NotASocket)
+        ));
+        let file = std::fs::File::open("/dev/null").unwrap();
+        assert!(matches!(
+            Listener::adopt(file.as_raw_fd()),
+            Err(ListenError::NotASocket)
+        ));
+        assert!(matches!(Listener::adopt(-1), Err(ListenError::NotASocket)));
+    }
+}

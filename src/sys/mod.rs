@@ -35,3 +35,5 @@ pub mod signal;
 pub mod spare;
 pub mod spool;
 pub mod stream;
+#[cfg(test)]
+mod trial;

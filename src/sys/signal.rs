@@ -60,3 +60,59 @@ impl Drop for Disposition {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Mutex, PoisonError};
+
+    /// The tests change what the whole process does about this signal.
+    static TURN: Mutex<()> = Mutex::new(());
+    const SIGNAL: c_int = libc::SIGUSR2;
+
+    extern "C" fn handler(_: c_int) {}
+
+    fn set(action: libc::sighandler_t) {
+        // SAFETY: the default, or a handler that does nothing.
+        unsafe { libc::signal(SIGNAL, action) };
+    }
+
+    fn action() -> libc::sighandler_t {
+        Disposition::save(SIGNAL).unwrap().before.sa_sigaction
+    }
+
+    #[test]
+    fn what_was_saved_is_put_back() {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = handler as *const () as libc::sighandler_t;
+        set(own);
+        let saved = Disposition::save(SIGNAL).unwrap();
+        set(libc::SIG_IGN);
+        assert_eq!(action(), libc::SIG_IGN);
+        drop(saved);
+        assert_eq!(action(), own);
+        set(libc::SIG_DFL);
+    }
+
+    #[test]
+    fn only_the_default_gives_way_to_ignoring() {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let ignored = Disposition::ignore_if_default(SIGNAL).unwrap();
+        assert_eq!(action(), libc::SIG_IGN);
+        drop(ignored);
+        assert_eq!(action(), libc::SIG_DFL);
+
+        let own = handler as *const () as libc::sighandler_t;
+        set(own);
+        let kept = Disposition::ignore_if_default(SIGNAL).unwrap();
+        assert_eq!(action(), own);
+        drop(kept);
+        set(libc::SIG_DFL);
+    }
+
+    #[test]
+    fn there_must_be_such_a_signal() {
+        assert!(Disposition::save(-1).is_err());
+        assert!(Disposition::save(10_000).is_err());
+    }
+}

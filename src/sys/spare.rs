@@ -38,3 +38,47 @@ impl Spare {
         Ok(())
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::super::accept::{Accepted, accept};
+    use super::super::trial::holds_in_child;
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsRawFd;
+
+    /// What the spare is for. Lowers the process's limit for good.
+    fn turn_a_client_away(listener: &TcpListener) -> io::Result<bool> {
+        let mut spare = Spare::new()?;
+        let next_free = File::open("/dev/null")?.as_raw_fd();
+        let limit = libc::rlimit {
+            rlim_cur: next_free as u64,
+            rlim_max: next_free as u64,
+        };
+        // SAFETY: the kernel reads `limit`.
+        unsafe { syscall!(setrlimit(libc::RLIMIT_NOFILE, &raw const limit)) }?;
+
+        let fd = listener.as_raw_fd();
+        let exhausted = matches!(accept(fd)?, Accepted::Exhausted(_));
+        let released = spare.release() && !spare.release();
+        let Accepted::Client(client, _) = accept(fd)? else {
+            return Ok(false);
+        };
+        let full = spare.refill().is_err();
+        drop(client);
+        spare.refill()?;
+        let still_exhausted = matches!(accept(fd)?, Accepted::Exhausted(_));
+        Ok(exhausted && released && full && still_exhausted)
+    }
+
+    #[test]
+    fn without_descriptors_it_lets_one_client_be_turned_away() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let _clients = [(); 2].map(|()| TcpStream::connect(address).unwrap());
+        assert!(holds_in_child(
+            || turn_a_client_away(&listener).unwrap_or(false)
+        ));
+    }
+}

@@ -10,6 +10,9 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Names to try; each is this process's own, so that only files left by others are in the way.
+const MOST_TRIES: usize = 1000;
+
 /// An unlinked temporary file that grows at its end.
 pub struct Spool {
     file: File,
@@ -44,6 +47,9 @@ impl Spool {
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);
+        if wanted == 0 {
+            return Ok(0); // an offset far past the end is none for the system
+        }
         loop {
             match self.file.read_at(&mut buffer[..wanted], offset) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -93,7 +99,7 @@ fn nameless(_: &Path) -> io::Result<File> {
 /// For file systems without `O_TMPFILE` (NFS, older overlays) and other systems.
 fn named_and_unlinked(dir: &Path) -> io::Result<File> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    loop {
+    for _ in 0..MOST_TRIES {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = dir.join(format!("fapws-{}-{count}", std::process::id()));
         // Exclusive, so that nobody's link or file of that name is followed or shared.
@@ -111,5 +117,62 @@ fn named_and_unlinked(dir: &Path) -> io::Result<File> {
                 return Ok(file);
             }
         }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    fn spools() -> [Spool; 2] {
+        let file = named_and_unlinked(&std::env::temp_dir()).unwrap();
+        [Spool::new().unwrap(), Spool { file, len: 0 }]
+    }
+
+    #[test]
+    fn what_is_appended_can_be_read_anywhere() {
+        for mut spool in spools() {
+            assert!(spool.is_empty());
+            spool.append(b"01234").unwrap();
+            spool.append(b"").unwrap();
+            spool.append(b"56789").unwrap();
+            assert_eq!((spool.len(), spool.is_empty()), (10, false));
+            let mut buffer = [0; 4];
+            assert_eq!(spool.read_at(3, &mut buffer).unwrap(), 4);
+            assert_eq!(&buffer, b"3456");
+            assert_eq!(spool.read_at(8, &mut buffer).unwrap(), 2);
+            assert_eq!(&buffer[..2], b"89");
+            assert_eq!(spool.read_at(10, &mut buffer).unwrap(), 0);
+            assert_eq!(spool.read_at(u64::MAX, &mut buffer).unwrap(), 0);
+
+            let mut file = File::from(spool.into_fd());
+            let mut whole = String::new();
+            file.read_to_string(&mut whole).unwrap();
+            assert_eq!(whole, "0123456789");
+        }
+    }
+
+    #[test]
+    fn no_name_leads_to_it_and_no_one_else_may_read_it() {
+        use std::os::unix::fs::MetadataExt;
+        for spool in spools() {
+            let about = spool.file.metadata().unwrap();
+            assert_eq!((about.nlink(), about.mode() & 0o777), (0, 0o600));
+        }
+    }
+
+    #[test]
+    fn a_failed_append_leaves_the_length() {
+        let file = File::open("/dev/null").unwrap(); // not for writing
+        let mut spool = Spool { file, len: 7 };
+        assert!(spool.append(b"x").is_err());
+        assert_eq!(spool.len(), 7);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error_and_not_a_loop() {
+        assert!(named_and_unlinked(Path::new("/nonexistent")).is_err());
     }
 }

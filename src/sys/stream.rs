@@ -277,6 +277,144 @@ mod tests {
     }
 
     #[test]
+    fn writing_goes_on_until_it_would_block_and_again_when_there_is_room() {
+        let (near, mut far) = pair();
+        let block = [b'x'; 65536];
+        let mut sent = 0;
+        while let Flow::Done(count) = write(near.as_raw_fd(), &block).unwrap() {
+            sent += count;
+        }
+        assert_eq!(write(near.as_raw_fd(), &block).unwrap(), Flow::Blocked);
+        let mut got = vec![0; sent];
+        far.read_exact(&mut got).unwrap();
+        assert_eq!(write(near.as_raw_fd(), b"again").unwrap(), Flow::Done(5));
+        assert_eq!(far.read(&mut got).unwrap(), 5);
+    }
+
+    #[test]
+    fn slices_go_out_in_order_and_at_most_a_thousand_or_so() {
+        let (near, mut far) = pair();
+        let slices = [b"head ".as_slice(), b"", b"body"].map(IoSlice::new);
+        assert_eq!(
+            write_vectored(near.as_raw_fd(), &slices).unwrap(),
+            Flow::Done(9)
+        );
+        let mut got = [0; 9];
+        far.read_exact(&mut got).unwrap();
+        assert_eq!(&got, b"head body");
+        let many = [IoSlice::new(b"x"); MOST_SLICES + 1];
+        let flow = write_vectored(near.as_raw_fd(), &many).unwrap();
+        assert_eq!(flow, Flow::Done(MOST_SLICES));
+    }
+
+    #[test]
+    fn a_write_with_more_to_come_is_held_back_for_the_rest() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (far, _) = listener.accept().unwrap();
+        set_nodelay(near.as_raw_fd()).unwrap();
+        assert!(near.nodelay().unwrap());
+        let fd = near.as_raw_fd();
+        // The kernel holds back for 200 ms only, which this process may sleep through: try again.
+        let was_held_back = || {
+            assert_eq!(send(fd, b"head ", true).unwrap(), Flow::Done(5));
+            assert_eq!(
+                send_vectored(fd, &[IoSlice::new(b"and ")], true).unwrap(),
+                Flow::Done(4)
+            );
+            let held_back = !super::super::poll::readable_now(far.as_raw_fd());
+            assert_eq!(send(fd, b"body", false).unwrap(), Flow::Done(4));
+            let mut got = [0; 13];
+            (&far).read_exact(&mut got).unwrap();
+            assert_eq!(&got, b"head and body");
+            held_back
+        };
+        assert!((0..20).any(|_| was_held_back()) || MORE == 0);
+    }
+
+    #[test]
+    fn a_peer_that_is_gone_is_no_error() {
+        let (near, far) = pair();
+        drop(far);
+        let fd = near.as_raw_fd();
+        assert_eq!(write(fd, b"x").unwrap(), Flow::Closed);
+        assert_eq!(
+            write_vectored(fd, &[IoSlice::new(b"x")]).unwrap(),
+            Flow::Closed
+        );
+        let mut spool = super::super::spool::Spool::new().unwrap();
+        spool.append(b"x").unwrap();
+        for send in [sendfile, sendfile_by_copy] {
+            let mut offset = 0;
+            let flow = send(fd, spool.as_raw_fd(), &mut offset, 1).unwrap();
+            assert_eq!((flow, offset), (Flow::Closed, 0));
+        }
+    }
+
+    #[test]
+    fn writing_to_a_peer_that_is_gone_raises_no_signal() {
+        let (near, far) = pair();
+        drop(far);
+        assert!(super::super::trial::holds_in_child(|| {
+            // SAFETY: the default, which Rust's start-up changed; the child has no other thread.
+            unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+            let fd = near.as_raw_fd();
+            let flows = [
+                write(fd, b"x").ok(),
+                write_vectored(fd, &[IoSlice::new(b"x")]).ok(),
+            ];
+            flows == [Some(Flow::Closed); 2]
+        }));
+    }
+
+    #[test]
+    fn a_reset_ends_reading_as_the_end_does() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (far, _) = listener.accept().unwrap();
+        (&near).write_all(b"unread").unwrap();
+        while !super::super::poll::readable_now(far.as_raw_fd()) {}
+        drop(far); // with input unread: the kernel resets
+        let mut buffer = [0; 8];
+        assert_eq!(
+            read_into(near.as_raw_fd(), &mut buffer).unwrap(),
+            Flow::Closed
+        );
+    }
+
+    #[test]
+    fn after_a_shutdown_the_peer_sees_the_end_and_can_still_write() {
+        let (near, mut far) = pair();
+        shutdown_write(near.as_raw_fd()).unwrap();
+        assert_eq!(far.read(&mut [0]).unwrap(), 0);
+        far.write_all(b"x").unwrap();
+        assert_eq!(
+            read_into(near.as_raw_fd(), &mut [0; 8]).unwrap(),
+            Flow::Done(1)
+        );
+        assert!(
+            set_nodelay(near.as_raw_fd()).is_err(),
+            "a unix socket has no such option"
+        );
+    }
+
+    #[test]
+    fn a_descriptor_of_the_wrong_kind_is_an_error() {
+        let file = File::open("/dev/null").unwrap();
+        let errors = [
+            read(file.as_raw_fd(), &mut Vec::with_capacity(1), 1).unwrap_err(),
+            write(file.as_raw_fd(), b"x").unwrap_err(),
+            write_vectored(file.as_raw_fd(), &[IoSlice::new(b"x")]).unwrap_err(),
+            shutdown_write(file.as_raw_fd()).unwrap_err(),
+        ];
+        assert!(
+            errors
+                .iter()
+                .all(|error| error.raw_os_error() == Some(libc::ENOTSOCK))
+        );
+    }
+
+    #[test]
     fn both_sendfiles_send_from_the_offset_to_the_end() {
         for send in [sendfile, sendfile_by_copy] {
             let (near, mut far) = pair();
