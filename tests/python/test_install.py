@@ -63,18 +63,18 @@ def assert_serves(environment, start_server):
     assert server.get("/hello").body == b"Hello World!!"
 
 
-@pytest.mark.parametrize("interpreter", PYTHONS, ids=lambda each: each.name, indirect=False)
-def test_setup_py_install(interpreter, source, build_variables, tmp_path, start_server):
-    environment = stock_environment(interpreter, tmp_path / "venv")
-    if interpreter.version >= (3, 12):
+@pytest.mark.parametrize("base", PYTHONS, ids=lambda each: each.name)
+def test_setup_py_install(base, source, build_variables, tmp_path, start_server):
+    environment = stock_environment(base, tmp_path / "venv")
+    if base.version >= (3, 12):
         environment.pip("install", "setuptools")
     run(environment.python, "setup.py", "install", cwd=source, env=build_variables)
     assert_serves(environment, start_server)
 
 
-@pytest.mark.parametrize("interpreter", PYTHONS, ids=lambda each: each.name, indirect=False)
-def test_pip_install(interpreter, source, build_variables, tmp_path, start_server):
-    environment = stock_environment(interpreter, tmp_path / "venv")
+@pytest.mark.parametrize("base", PYTHONS, ids=lambda each: each.name)
+def test_pip_install(base, source, build_variables, tmp_path, start_server):
+    environment = stock_environment(base, tmp_path / "venv")
     environment.pip("install", ".", cwd=source, env=build_variables)
     assert_serves(environment, start_server)
     # The original's name: pip replaces an installed one.
@@ -110,11 +110,11 @@ def path_without_cargo(tmp_path):
     return os.pathsep.join(folders) or unavailable("cargo lies among the system's own programs")
 
 
-@pytest.mark.parametrize("interpreter", PYTHONS, ids=lambda each: each.name, indirect=False)
-def test_no_cargo_is_one_clear_line(interpreter, source, path_without_cargo):
+@pytest.mark.parametrize("base", PYTHONS, ids=lambda each: each.name)
+def test_no_cargo_is_one_clear_line(base, source, path_without_cargo):
     env = clean_environment({"PATH": path_without_cargo})
     with pytest.raises(BuildError) as caught:
-        run(interpreter.executable, "setup.py", "build_ext", "--inplace", cwd=source, env=env)
+        run(base.executable, "setup.py", "build_ext", "--inplace", cwd=source, env=env)
     lines = str(caught.value).splitlines()
     assert lines[-1].startswith("error: the core of fapws is compiled by cargo, Rust ")
     assert "Traceback" not in str(caught.value)
