@@ -163,3 +163,223 @@ fn skip(text: &[u8], from: usize, dropped: impl Fn(u8) -> bool) -> usize {
 fn before(text: &[u8], from: usize, mark: u8) -> Option<usize> {
     memchr(mark, &text[from..]).map(|distance| from + distance)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIMITS: HeadLimits = HeadLimits {
+        request_line: 100,
+        head: 1000,
+        fields: 100,
+    };
+
+    type Parts = (Vec<u8>, Vec<u8>, Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>);
+
+    fn parts(bytes: &[u8]) -> Result<Parts, HttpError> {
+        let mut head = Head::default();
+        parse(bytes, bytes.len(), &LIMITS, &mut head)?;
+        let own = |span: Span| span.of(bytes).to_vec();
+        let fields = head
+            .fields
+            .iter()
+            .map(|field| (own(field.name), own(field.value)));
+        Ok((
+            own(head.method),
+            own(head.target),
+            own(head.protocol),
+            fields.collect(),
+        ))
+    }
+
+    fn fields(lines: &str) -> Vec<(String, String)> {
+        let bytes = format!("GET / HTTP/1.1\r\n{lines}\r\n\r\n").into_bytes();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let (_, _, _, fields) = parts(&bytes).unwrap();
+        fields
+            .into_iter()
+            .map(|(name, value)| (text(name), text(value)))
+            .collect()
+    }
+
+    fn owned<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
+        pairs
+            .map(|(name, value)| (name.into(), value.into()))
+            .into()
+    }
+
+    /// The scanner as it was described: one byte at a time, and a small state.
+    fn scan(bytes: &[u8]) -> Parts {
+        enum State {
+            Method,
+            Target,
+            Protocol,
+            Name,
+            Value,
+            Body,
+        }
+        let (mut method, mut target, mut protocol) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut name, mut fields, mut part) = (Vec::new(), Vec::new(), Vec::new());
+        let mut state = State::Method;
+        for &byte in bytes.iter().take_while(|&&byte| byte != 0) {
+            let (end, next) = match state {
+                State::Method => (byte == b' ', State::Target),
+                State::Target => (byte == b' ', State::Protocol),
+                State::Protocol => (byte == b'\r', State::Name),
+                State::Name if byte == b'\r' => (true, State::Body),
+                State::Name => (byte == b':', State::Value),
+                State::Value => (byte == b'\r', State::Name),
+                State::Body => (false, State::Body),
+            };
+            if !end {
+                if !part.is_empty() || !matches!(byte, b'\r' | b'\n' | b' ') {
+                    part.push(byte);
+                }
+                continue;
+            }
+            let ended = std::mem::take(&mut part);
+            match (&state, &next) {
+                (State::Method, _) => method = ended,
+                (State::Target, _) => target = ended,
+                (State::Protocol, _) => protocol = ended,
+                (State::Name, State::Value) => name = ended,
+                (State::Value, _) => fields.push((std::mem::take(&mut name), ended)),
+                _ => {}
+            }
+            state = next;
+        }
+        (method, target, protocol, fields)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
+        #[test]
+        fn an_accepted_head_is_what_the_scanner_made_of_it(
+            start in "[\r\n]{0,3}[A-Z]{0,3}[ ]{0,2}[/a\n\r]{0,4}[ ]{1,2}[ \nHTP/1.]{0,9}\r?\n?",
+            lines in "([ \n]{0,2}[AB \n\t]{0,3}:?[ \n\t]{0,2}[ab:\n \t]{0,4}\r?\n?){0,5}",
+            nul in prop::option::of(0usize..60),
+        ) {
+            let mut bytes = [start.as_bytes(), lines.as_bytes(), b"\r\n\r\n"].concat();
+            if let Some(at) = nul.filter(|&at| at < bytes.len()) {
+                bytes[at] = 0;
+            }
+            if let Ok(parts) = parts(&bytes) {
+                prop_assert_eq!(parts, scan(&bytes));
+            }
+        }
+    }
+
+    #[test]
+    fn compat_lf_belongs_to_names_and_values() {
+        assert_eq!(fields("Bad\nkey: V\nW"), owned([("Bad\nkey", "V\nW")]));
+        assert_eq!(
+            fields("A: b\r\n\n\nC:\n d"),
+            owned([("A", "b"), ("C", "d")])
+        );
+        let (_, _, protocol, fields) = parts(b"GET / HTTP/1.1\nA: b\r\nC: d\r\n\r\n").unwrap();
+        assert_eq!(protocol, b"HTTP/1.1\nA: b");
+        assert_eq!(fields, [(b"C".to_vec(), b"d".to_vec())]);
+    }
+
+    #[test]
+    fn compat_a_bare_cr_ends_a_value() {
+        assert_eq!(fields("A: b\rC: d"), owned([("A", "b"), ("C", "d")]));
+    }
+
+    #[test]
+    fn compat_a_line_without_colon_ends_the_headers() {
+        assert_eq!(fields("A: b\r\nnothing\r\nC: d"), owned([("A", "b")]));
+        assert_eq!(fields("A: b\r\n folded\r\nC: d"), owned([("A", "b")]));
+    }
+
+    #[test]
+    fn compat_blanks_lead_but_do_not_trail() {
+        assert_eq!(
+            fields("A:   b  \r\n  C : d\t\r\nE:\tf"),
+            owned([("A", "b  "), ("C ", "d\t"), ("E", "\tf")])
+        );
+    }
+
+    #[test]
+    fn names_and_values_may_be_empty() {
+        assert_eq!(
+            fields(":a\r\nB:\r\nC: \r\nD: e"),
+            owned([("", "a"), ("B", ""), ("C", ""), ("D", "e")])
+        );
+        assert_eq!(fields("A:b:c"), owned([("A", "b:c")]));
+    }
+
+    #[test]
+    fn compat_a_nul_ends_the_text() {
+        assert_eq!(fields("A: b\r\nC: \0\r\nD: e"), owned([("A", "b")]));
+    }
+
+    #[test]
+    fn compat_line_ends_before_the_request_are_skipped() {
+        for start in ["\r\n\r\n", "\n", "\r", "\n\r\r\n\n"] {
+            let bytes = [start, "GET / HTTP/1.1\r\n\r\n"].concat();
+            assert_eq!(parts(bytes.as_bytes()).unwrap().0, b"GET", "{start:?}");
+        }
+    }
+
+    #[test]
+    fn odd_request_lines_that_were_served() {
+        let line = |line: &str| {
+            parts(format!("{line}\r\nA: b\r\n\r\n").as_bytes())
+                .map(|(_, target, protocol, _)| {
+                    let text = |bytes| String::from_utf8(bytes).unwrap();
+                    (text(target), text(protocol))
+                })
+                .unwrap()
+        };
+        let pair = |target: &str, protocol: &str| (target.to_string(), protocol.to_string());
+        assert_eq!(line("GET /a  HTTP/1.1"), pair("/a", "HTTP/1.1"));
+        assert_eq!(line("GET /a b c HTTP/1.1"), pair("/a", "b c HTTP/1.1"));
+        assert_eq!(line("GET /a\nb HTTP/1.1"), pair("/a\nb", "HTTP/1.1"));
+        assert_eq!(line("GET /a\rb HTTP/1.1"), pair("/a\rb", "HTTP/1.1"));
+        assert_eq!(line("GET \n/a HTTP/1.1"), pair("/a", "HTTP/1.1"));
+        assert_eq!(line("GET /a HTTP"), pair("/a", "HTTP"));
+        assert_eq!(line("GET /a junk"), pair("/a", "junk"));
+    }
+
+    #[test]
+    fn without_method_or_target_it_is_not_implemented() {
+        for line in [
+            "",
+            "GET",
+            "GET ",
+            " ",
+            " / HTTP/1.1",
+            " GET / HTTP/1.1",
+            "GET  / HTTP/1.1",
+            "\u{16}\u{3}\u{1}",
+            "G\r\nET / HTTP/1.1",
+            "\0GET / HTTP/1.1",
+            "GET\0 / HTTP/1.1",
+            "GET \0/ HTTP/1.1",
+            "GET \r HTTP/1.1",
+        ] {
+            let parsed = parts(format!("{line}\r\n\r\n").as_bytes());
+            assert_eq!(parsed, Err(HttpError::NotImplemented), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn differs_a_missing_or_short_protocol_is_refused() {
+        for line in [
+            "GET /",
+            "GET / ",
+            "GET / H",
+            "GET / 1.1",
+            "GET /\r\nHost: localhost",
+            "GET /\0 HTTP/1.1",
+            "GET / \r\nHost: a",
+            "GET / HTTP/1.1\0",
+        ] {
+            let parsed = parts(format!("{line}\r\n\r\n").as_bytes());
+            assert_eq!(parsed, Err(HttpError::Internal), "{line:?}");
+        }
+    }
+}

@@ -17,7 +17,7 @@
 
 use super::{Field, Head, HeadLimits, Span, Version};
 use crate::http::error::HttpError;
-use crate::http::grammar::{is_token_byte, target_run, token_run, value_run};
+use crate::http::grammar::{is_token_byte, plain_name_run, target_run, token_run, value_run};
 
 const BARE_LINE_END: HttpError = HttpError::BadRequest("a line ends with CR LF, neither alone");
 const CONTROL_BYTE: HttpError = HttpError::BadRequest("control byte in the request head");
@@ -149,7 +149,7 @@ struct RequestLine {
 
 fn request_line(bytes: &[u8], limits: &HeadLimits) -> Result<RequestLine, HttpError> {
     let fault = || request_line_fault(bytes, limits);
-    let (method, _) = token_run(bytes);
+    let method = token_run(bytes);
     if method == 0 || bytes.get(method) != Some(&b' ') {
         return Err(fault());
     }
@@ -221,7 +221,7 @@ fn request_line_fault(bytes: &[u8], limits: &HeadLimits) -> HttpError {
     if line.is_empty() {
         return BLANK_LINE_EARLY;
     }
-    let (method, _) = token_run(line);
+    let method = token_run(line);
     if line.get(method) != Some(&b' ') {
         return METHOD;
     }
@@ -252,7 +252,11 @@ struct FieldLine {
 }
 
 fn field_line(bytes: &[u8]) -> Result<FieldLine, HttpError> {
-    let (name, underscore) = token_run(bytes);
+    let mut name = plain_name_run(bytes);
+    let underscore = bytes.get(name) == Some(&b'_');
+    if underscore {
+        name += token_run(&bytes[name..]);
+    }
     if name == 0 || bytes.get(name) != Some(&b':') {
         return Err(field_line_fault(bytes));
     }
@@ -294,4 +298,247 @@ fn field_line_fault(bytes: &[u8]) -> HttpError {
     } else {
         NAME
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIMITS: HeadLimits = HeadLimits {
+        request_line: 8190,
+        head: 65_536,
+        fields: 128,
+    };
+
+    fn parse_whole(bytes: &[u8]) -> Result<Head, HttpError> {
+        let mut head = Head::default();
+        parse(bytes, bytes.len(), &LIMITS, &mut head).map(|()| head)
+    }
+
+    fn fields<'b>(head: &Head, bytes: &'b [u8]) -> Vec<(&'b [u8], &'b [u8])> {
+        let pair = |field: &Field| (field.name.of(bytes), field.value.of(bytes));
+        head.fields.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn a_request_is_read_into_its_parts() {
+        let bytes = b"M-SEARCH /a?b=c#d HTTP/1.0\r\nHost:h\r\nEmpty:\r\nBlank: \t \r\n\
+            Both: \t x y\tz \t\r\n!#$%&'*+-.^`|~0aZ: \xe9\xff\r\nHost: again\r\n\r\n";
+        let head = parse_whole(bytes).unwrap();
+        assert_eq!(head.method.of(bytes), b"M-SEARCH");
+        assert_eq!(head.target.of(bytes), b"/a?b=c#d");
+        assert_eq!(head.protocol.of(bytes), b"HTTP/1.0");
+        assert_eq!(head.version, Version::Http10);
+        assert_eq!(head.len, bytes.len());
+        let expected: [(&[u8], &[u8]); 6] = [
+            (b"Host", b"h"),
+            (b"Empty", b""),
+            (b"Blank", b""),
+            (b"Both", b"x y\tz"),
+            (b"!#$%&'*+-.^`|~0aZ", b"\xe9\xff"),
+            (b"Host", b"again"),
+        ];
+        assert_eq!(fields(&head, bytes), expected);
+    }
+
+    #[test]
+    fn a_name_with_an_underscore_is_left_out_but_counts() {
+        let bytes = b"GET / HTTP/1.1\r\nX_User: root\r\nX-User: me\r\n_: a\r\na_: b\r\n\r\n";
+        let head = parse_whole(bytes).unwrap();
+        assert_eq!(fields(&head, bytes), [(&b"X-User"[..], &b"me"[..])]);
+        let limits = HeadLimits {
+            fields: 3,
+            ..LIMITS
+        };
+        let parsed = parse(bytes, bytes.len(), &limits, &mut Head::default());
+        assert_eq!(parsed, Err(HttpError::HeadTooLarge));
+    }
+
+    #[test]
+    fn a_head_is_parsed_over_an_older_one() {
+        let mut head = parse_whole(b"GET /older HTTP/1.0\r\nA: b\r\nC: d\r\n\r\n").unwrap();
+        let bytes = b"PUT / HTTP/1.1\r\nE: f\r\n\r\n";
+        parse(bytes, bytes.len(), &LIMITS, &mut head).unwrap();
+        assert_eq!(head, parse_whole(bytes).unwrap());
+    }
+
+    #[test]
+    fn versions() {
+        let version = |text: &str| {
+            parse_whole(format!("GET / {text}\r\n\r\n").as_bytes())
+                .map(|head| head.version)
+                .map_err(HttpError::status)
+        };
+        assert_eq!(version("HTTP/1.0"), Ok(Version::Http10));
+        assert_eq!(version("HTTP/1.1"), Ok(Version::Http11));
+        assert_eq!(version("HTTP/1.2"), Ok(Version::Http11));
+        assert_eq!(version("HTTP/1.9"), Ok(Version::Http11));
+        for text in ["HTTP/2.0", "HTTP/3.0", "HTTP/9.9"] {
+            assert_eq!(version(text), Err(505), "{text}");
+        }
+        for text in [
+            "HTTP/0.9",
+            "http/1.1",
+            "Http/1.1",
+            "HTTP/1.",
+            "HTTP/.1",
+            "HTTP/11",
+            "HTTP/1.10",
+            "HTTP/01.1",
+            "HTTP /1.1",
+            "HTTP/1,1",
+            "HTTP/1.1 ",
+            " HTTP/1.1",
+            "HTTP/2",
+            "HTP/1.1",
+            "HTTP/1.x",
+            "HTTP/-1.1",
+            "",
+        ] {
+            assert_eq!(version(text), Err(400), "{text}");
+        }
+    }
+
+    #[test]
+    fn request_lines_that_are_none() {
+        for line in [
+            "GET",
+            "GET /",
+            "GET / ",
+            "GET  / HTTP/1.1",
+            "GET /  HTTP/1.1",
+            " GET / HTTP/1.1",
+            "GET\t/\tHTTP/1.1",
+            "GET / HTTP/1.1\t",
+            "/ HTTP/1.1",
+            "GET HTTP/1.1",
+            "GE(T / HTTP/1.1",
+            "GE\u{e9}T / HTTP/1.1",
+            "GET /a b HTTP/1.1",
+            "GET /\u{1} HTTP/1.1",
+            "GET /\u{7f} HTTP/1.1",
+            "GET /\r HTTP/1.1",
+            "",
+            "\r\n",
+            "GET: / HTTP/1.1",
+            "\"GET\" / HTTP/1.1",
+            "GET /\u{b}HTTP/1.1",
+            "GET / HTTP/1.1\0",
+        ] {
+            let parsed = parse_whole(format!("{line}\r\nHost: a\r\n\r\n").as_bytes());
+            assert_eq!(parsed.map_err(HttpError::status), Err(400), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn field_lines_that_are_none() {
+        for line in [
+            "Host : a",
+            "Host\t: a",
+            " Host: a",
+            "\tHost: a",
+            ": a",
+            "Host",
+            "Ho st: a",
+            "Host: a\0",
+            "Host: a\r",
+            "Host: \ra",
+            "Host: a\nB: c",
+            "Host: a\u{b}",
+            "Host: \u{7f}",
+            "H\u{e9}st: a",
+            "Ho\0st: a",
+            "(Host): a",
+            "Ho\"st: a",
+            "Host\r: a",
+            "A: b\r\n c",
+            "A: b\r\n\tc",
+            "A/B: c",
+            "A@B: c",
+            "[A]: b",
+            "A=b",
+            "A;b: c",
+            "\u{feff}Host: a",
+            "\r: a",
+            "a_b : c",
+            "_\0: c",
+        ] {
+            let parsed = parse_whole(format!("GET / HTTP/1.1\r\n{line}\r\n\r\n").as_bytes());
+            assert_eq!(parsed.map_err(HttpError::status), Err(400), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn one_leading_line_end_is_skipped_and_no_more() {
+        let bytes = b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        assert_eq!(parse_whole(bytes).unwrap().method.of(bytes), b"GET");
+        for start in ["\n", "\r", "\r\r\n", "\r\n\n", " \r\n"] {
+            let bytes = [start, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+            assert!(parse_whole(bytes.as_bytes()).is_err(), "{start:?}");
+        }
+    }
+
+    #[test]
+    fn each_fault_is_told_by_its_name() {
+        let fault = |text: &str| parse_whole(text.as_bytes()).unwrap_err();
+        assert_eq!(fault("GET / HTTP/1.1\nHost: a\r\n\r\n"), BARE_LINE_END);
+        assert_eq!(fault("GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n"), BARE_LINE_END);
+        assert_eq!(fault("GET / HTTP/1.1\r\nHost: \0\r\n\r\n"), CONTROL_BYTE);
+        assert_eq!(fault("GET /\u{8} HTTP/1.1\r\n\r\n"), CONTROL_BYTE);
+        assert_eq!(fault("G@T / HTTP/1.1\r\n\r\n"), METHOD);
+        assert_eq!(fault("GET /\r\n\r\n"), REQUEST_LINE);
+        assert_eq!(fault("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n"), FOLDED);
+        assert_eq!(fault("GET / HTTP/1.1\r\nA b\r\n\r\n"), NO_COLON);
+        assert_eq!(fault("GET / HTTP/1.1\r\nA : b\r\n\r\n"), NAME);
+        assert_eq!(fault("\r\n\r\n"), BLANK_LINE_EARLY);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
+        /// A second opinion: what is accepted here, `httparse` accepts and reads the same.
+        #[test]
+        fn httparse_agrees_where_a_head_is_accepted(
+            method in "[A-Z]{1,7}",
+            target in "(/[a-z%?=&\u{e9}]{0,12}|\\*|http://h/)",
+            minor in 0..2u8,
+            fields in prop::collection::vec(
+                ("[A-Za-z][A-Za-z0-9-]{0,12}", "[ \t]{0,2}[!-~\u{e9}]?[ -~\t]{0,30}"),
+                0..8
+            ),
+            change in prop::option::of((0usize..300, any::<u8>())),
+        ) {
+            let mut text = format!("{method} {target} HTTP/1.{minor}\r\n");
+            for (name, value) in fields {
+                text.push_str(&format!("{name}:{value}\r\n"));
+            }
+            text.push_str("\r\n");
+            let mut bytes = text.into_bytes();
+            if let Some((at, byte)) = change {
+                let at = at % bytes.len();
+                bytes[at] = byte;
+            }
+            let Ok(head) = parse_whole(&bytes) else {
+                prop_assert!(change.is_some(), "refused: {:?}", String::from_utf8_lossy(&bytes));
+                return Ok(());
+            };
+            let mut their_fields = [httparse::EMPTY_HEADER; 16];
+            let mut theirs = httparse::Request::new(&mut their_fields);
+            // It knows no minor version above 1, and holds targets to be UTF-8.
+            prop_assume!(matches!(head.protocol.of(&bytes), b"HTTP/1.0" | b"HTTP/1.1"));
+            prop_assume!(std::str::from_utf8(head.target.of(&bytes)).is_ok());
+            let start = leading_line_end(&bytes);
+            let parsed = theirs.parse(&bytes[start..]).unwrap();
+            prop_assert_eq!(parsed, httparse::Status::Complete(head.len - start));
+            prop_assert_eq!(theirs.method.unwrap().as_bytes(), head.method.of(&bytes));
+            prop_assert_eq!(theirs.path.unwrap().as_bytes(), head.target.of(&bytes));
+            prop_assert_eq!(theirs.version.unwrap() == 1, head.version == Version::Http11);
+            let plain = theirs.headers.iter().filter(|field| !field.name.contains('_'));
+            let plain: Vec<_> = plain.map(|field| (field.name.as_bytes(), field.value)).collect();
+            prop_assert_eq!(fields_of(&head, &bytes), plain);
+        }
+    }
+
+    use fields as fields_of;
 }
