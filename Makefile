@@ -2,6 +2,7 @@
 # `make help` lists them.
 
 PYTHON ?= python3
+PORT ?= 8080
 CARGO ?= cargo
 
 # The environment that drives the tests; the ones that servers run in are made by tests/python/rig.
@@ -21,10 +22,10 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 help: ## list these words
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-14s %s\n", $$1, $$2}'
 
-serve: ## set up what is missing, compile for PYTHON (python3) and serve the hello sample
+serve: ## set up what is missing, compile for PYTHON (python3), serve the hello sample on PORT (8080)
 	@.ci/require compiler cargo libev
 	$(PYTHON) setup.py build_ext --inplace
-	@exec env PYTHONPATH=. $(PYTHON) sample/hello/hello_world.py
+	@exec env PYTHONPATH=. $(PYTHON) sample/hello/hello_world.py $(PORT)
 
 test: lint unit $(DRIVER)/.ready ## set up what tests need and run them: on 2.7, the oldest and the newest 3
 	$(PYTEST)

@@ -160,6 +160,18 @@ def _install(environment):
     environment.pip("install", "--no-index", "--no-deps", "--force-reinstall", wheel)
 
 
+def copy_of_sources(folder):
+    """A copy of the project as a clone has it: no environment, no build. Returns `folder`."""
+    shutil.copytree(ROOT, folder, ignore=_made_here)
+    return folder
+
+
+def _made_here(folder, names):
+    top = {"build", "dist", "target", ".git"} if pathlib.Path(folder) == ROOT else set()
+    made = ("__pycache__", ".venv", ".pytest_cache", ".ruff_cache")
+    return [name for name in names if name in top or name.startswith(made) or name.endswith(".so")]
+
+
 @contextlib.contextmanager
 def exclusive(name):
     """Hold the lock `name` against every other test process of this work tree."""
