@@ -36,11 +36,10 @@ fn link_libev() {
         (_, None) => missing(&format!("its shared library {library}")),
     };
 
-    cc::Build::new()
-        .file(SHIM)
-        .std("c11")
-        .include(header_dir)
-        .compile("fapws_ev_shim");
+    let mut shim = cc::Build::new();
+    shim.file(SHIM).std("c11").include(header_dir);
+    shim.warnings(false); // -Wall dislikes ev.h's own macros, outside the system's folders
+    shim.compile("fapws_ev_shim");
     println!("cargo::rustc-link-search=native={}", library_dir.display());
     println!("cargo::rustc-link-lib=dylib=ev");
     if !locate::loader_dirs(&target).contains(&library_dir) {

@@ -4,6 +4,7 @@
 //! was there. A report is written after the unwinding, so that a reporter may do what it likes:
 //! its own panic is swallowed.
 
+use std::any::Any;
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -36,14 +37,18 @@ pub fn guarded<R>(action: impl FnOnce() -> R) -> Option<R> {
         Err(payload) => {
             let story = STORY.take();
             let reporter = *REPORTER.read().unwrap_or_else(PoisonError::into_inner);
-            let reported = panic::catch_unwind(AssertUnwindSafe(|| {
-                drop(payload);
-                reporter(&story);
-            }));
-            // The payload of a panic within the report could panic in turn when dropped.
-            std::mem::forget(reported);
+            let reported = panic::catch_unwind(AssertUnwindSafe(|| reporter(&story)));
+            discard(payload);
+            reported.unwrap_or_else(discard);
             None
         }
+    }
+}
+
+/// A payload may panic as it is dropped; what that one carries is given up.
+fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(again) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
     }
 }
 
