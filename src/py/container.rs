@@ -1,0 +1,188 @@
+//! Dicts, lists and tuples.
+//!
+//! The accessors check the type themselves, so that they are safe on any object: of another type,
+//! a container is empty.
+
+use super::error::Result;
+use super::ffi;
+use super::object::{Gil, Object, Owned, done};
+
+/// `{}`.
+pub fn dict(_: Gil<'_>) -> Result<Owned> {
+    // SAFETY: the lock is held, the result is a new reference.
+    unsafe { Owned::new_reference(ffi::PyDict_New()) }
+}
+
+/// `[]`.
+pub fn list(_: Gil<'_>) -> Result<Owned> {
+    // SAFETY: the lock is held, the result is a new reference.
+    unsafe { Owned::new_reference(ffi::PyList_New(0)) }
+}
+
+/// `tuple(items)`.
+pub fn tuple(gil: Gil<'_>, items: &[&Object]) -> Result<Owned> {
+    // SAFETY: the lock is held, the result is a new reference.
+    let tuple = unsafe { Owned::new_reference(ffi::PyTuple_New(items.len() as _))? };
+    for (index, item) in items.iter().enumerate() {
+        // SAFETY: the tuple is new and ours alone, the index within it; the reference is stolen.
+        done(unsafe {
+            ffi::PyTuple_SetItem(tuple.as_ptr(), index as _, item.own(gil).into_ptr())
+        })?;
+    }
+    Ok(tuple)
+}
+
+impl Object {
+    /// Whether it is a dict or of a class derived from it.
+    pub fn is_dict(&self) -> bool {
+        // SAFETY: `self` is alive; the check only looks at the type.
+        unsafe { ffi::PyDict_Check(self.as_ptr()) != 0 }
+    }
+
+    /// Whether it is a list or of a class derived from it.
+    pub fn is_list(&self) -> bool {
+        // SAFETY: `self` is alive; the check only looks at the type.
+        unsafe { ffi::PyList_Check(self.as_ptr()) != 0 }
+    }
+
+    /// Whether it is a tuple or of a class derived from it.
+    pub fn is_tuple(&self) -> bool {
+        // SAFETY: `self` is alive; the check only looks at the type.
+        unsafe { ffi::PyTuple_Check(self.as_ptr()) != 0 }
+    }
+
+    /// A list's length.
+    pub fn list_len(&self) -> usize {
+        if !self.is_list() {
+            return 0;
+        }
+        // SAFETY: `self` is a list.
+        unsafe { ffi::PyList_Size(self.as_ptr()) as usize }
+    }
+
+    /// A list's item. Borrowed from the list: call nothing in Python while it is looked at, or
+    /// own it first.
+    pub fn list_item(&self, index: usize) -> Option<&Object> {
+        if index >= self.list_len() {
+            return None;
+        }
+        // SAFETY: `self` is a list and has that index, so the answer is a live borrowed item.
+        Some(unsafe { Object::borrowed(ffi::PyList_GetItem(self.as_ptr(), index as _)) })
+    }
+
+    /// A tuple's length.
+    pub fn tuple_len(&self) -> usize {
+        if !self.is_tuple() {
+            return 0;
+        }
+        // SAFETY: `self` is a tuple.
+        unsafe { ffi::PyTuple_Size(self.as_ptr()) as usize }
+    }
+
+    /// A tuple's item.
+    pub fn tuple_item(&self, index: usize) -> Option<&Object> {
+        if index >= self.tuple_len() {
+            return None;
+        }
+        // SAFETY: `self` is a tuple and has that index; a tuple keeps its items while it lives.
+        Some(unsafe { Object::borrowed(ffi::PyTuple_GetItem(self.as_ptr(), index as _)) })
+    }
+
+    /// The length of a list or tuple.
+    pub fn sequence_len(&self) -> usize {
+        if self.is_list() {
+            self.list_len()
+        } else {
+            self.tuple_len()
+        }
+    }
+
+    /// An item of a list or tuple, owned, so that Python may be called while it is looked at.
+    pub fn sequence_item(&self, gil: Gil<'_>, index: usize) -> Option<Owned> {
+        let item = if self.is_list() {
+            self.list_item(index)
+        } else {
+            self.tuple_item(index)
+        };
+        item.map(|item| item.own(gil))
+    }
+
+    /// `list.append(item)`.
+    pub fn list_append(&self, _: Gil<'_>, item: &Object) -> Result<()> {
+        // SAFETY: both are alive and the lock is held; the call itself refuses what is no list.
+        done(unsafe { ffi::PyList_Append(self.as_ptr(), item.as_ptr()) })
+    }
+
+    /// How many keys a dict has.
+    pub fn dict_len(&self) -> usize {
+        let (mut position, mut count) = (0, 0);
+        while self.is_dict() {
+            let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+            // SAFETY: `self` is a dict, and nothing is called in Python between two steps.
+            if unsafe { ffi::PyDict_Next(self.as_ptr(), &mut position, &mut key, &mut value) } == 0
+            {
+                break;
+            }
+            count += 1;
+        }
+        count
+    }
+
+    /// A dict's items, owned, in the dict's order.
+    pub fn dict_items(&self, gil: Gil<'_>) -> Vec<(Owned, Owned)> {
+        let mut position = 0;
+        let mut items = Vec::new();
+        while self.is_dict() {
+            let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+            // SAFETY: `self` is a dict, and nothing is called in Python between two steps.
+            if unsafe { ffi::PyDict_Next(self.as_ptr(), &mut position, &mut key, &mut value) } == 0
+            {
+                break;
+            }
+            // SAFETY: both are live and borrowed from the dict.
+            items.push(unsafe {
+                (
+                    Object::borrowed(key).own(gil),
+                    Object::borrowed(value).own(gil),
+                )
+            });
+        }
+        items
+    }
+
+    /// `dict.get(key)`; an exception in a key's `__eq__` counts as absence.
+    pub fn dict_get<'a>(&'a self, _: Gil<'_>, key: &Object) -> Option<&'a Object> {
+        if !self.is_dict() {
+            return None;
+        }
+        // SAFETY: `self` is a dict, the lock is held, and the answer is borrowed from the dict.
+        unsafe {
+            let value = ffi::PyDict_GetItem(self.as_ptr(), key.as_ptr());
+            (!value.is_null()).then(|| Object::borrowed(value))
+        }
+    }
+
+    /// `dict[key] = value`.
+    pub fn dict_set(&self, _: Gil<'_>, key: &Object, value: &Object) -> Result<()> {
+        // SAFETY: all are alive and the lock is held; the call itself refuses what is no dict.
+        done(unsafe { ffi::PyDict_SetItem(self.as_ptr(), key.as_ptr(), value.as_ptr()) })
+    }
+
+    /// `del dict[key]`.
+    pub fn dict_delete(&self, _: Gil<'_>, key: &Object) -> Result<()> {
+        // SAFETY: both are alive and the lock is held; the call itself refuses what is no dict.
+        done(unsafe { ffi::PyDict_DelItem(self.as_ptr(), key.as_ptr()) })
+    }
+
+    /// `dict.copy()`.
+    pub fn dict_copy(&self, _: Gil<'_>) -> Result<Owned> {
+        // SAFETY: `self` is alive, the lock is held, the result is a new reference.
+        unsafe { Owned::new_reference(ffi::PyDict_Copy(self.as_ptr())) }
+    }
+
+    /// `dict.update(other)`.
+    pub fn dict_update(&self, _: Gil<'_>, other: &Object) -> Result<()> {
+        // SAFETY: both are alive and the lock is held.
+        done(unsafe { ffi::PyDict_Update(self.as_ptr(), other.as_ptr()) })
+    }
+}

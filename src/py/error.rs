@@ -1,0 +1,214 @@
+//! Python exceptions: raising, taking, telling apart, showing.
+//!
+//! Invariant: a [`Raised`] exists only while an exception is set on this thread, so that it is
+//! either returned to the interpreter or taken; an [`Exception`] is one that was taken.
+
+#![allow(
+    deprecated,
+    reason = "fetch and restore are what 2.7 and 3.9 have; 3.12 only advises"
+)]
+
+use std::ffi::CString;
+
+use super::call::import;
+use super::object::{Gil, Object, Owned};
+use super::{ffi, names, text};
+
+/// A Python exception is set on this thread.
+#[must_use = "an exception is set: return it, or take it with Exception::take"]
+#[derive(Debug)]
+pub struct Raised(());
+
+/// What a call into Python gives.
+pub type Result<T> = std::result::Result<T, Raised>;
+
+/// The built-in exceptions that the module raises or looks for.
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "each is the Python exception of the same name")]
+pub enum Kind {
+    AssertionError,
+    AttributeError,
+    IndexError,
+    OSError,
+    RuntimeError,
+    SystemError,
+    SystemExit,
+    TypeError,
+    ValueError,
+}
+
+impl Kind {
+    fn class(self) -> &'static Object {
+        // SAFETY: the built-in exceptions live as long as the interpreter, in whose call we are.
+        unsafe {
+            Object::borrowed(match self {
+                Kind::AssertionError => ffi::PyExc_AssertionError,
+                Kind::AttributeError => ffi::PyExc_AttributeError,
+                Kind::IndexError => ffi::PyExc_IndexError,
+                Kind::OSError => ffi::PyExc_OSError,
+                Kind::RuntimeError => ffi::PyExc_RuntimeError,
+                Kind::SystemError => ffi::PyExc_SystemError,
+                Kind::SystemExit => ffi::PyExc_SystemExit,
+                Kind::TypeError => ffi::PyExc_TypeError,
+                Kind::ValueError => ffi::PyExc_ValueError,
+            })
+        }
+    }
+}
+
+impl Raised {
+    /// # Safety
+    /// An exception is set on this thread.
+    pub(crate) unsafe fn assume() -> Raised {
+        Raised(())
+    }
+
+    /// The exception that is set, if one is.
+    pub fn occurred(_: Gil<'_>) -> Option<Raised> {
+        // SAFETY: the lock is held; the answer is borrowed and only compared.
+        (!unsafe { ffi::PyErr_Occurred() }.is_null()).then_some(Raised(()))
+    }
+
+    /// Sets `kind(message)`.
+    pub fn new(gil: Gil<'_>, kind: Kind, message: &str) -> Raised {
+        Raised::of_class(gil, kind.class(), message)
+    }
+
+    /// Sets `class(message)` for an exception class of the module's own.
+    pub fn of_class(_: Gil<'_>, class: &Object, message: &str) -> Raised {
+        let message = CString::new(message.replace('\0', "\\0")).unwrap_or_default();
+        // SAFETY: the class is alive, the text ends in NUL, the lock is held.
+        unsafe { ffi::PyErr_SetString(class.as_ptr(), message.as_ptr()) };
+        Raised(())
+    }
+
+    /// Sets a `MemoryError`.
+    pub fn no_memory(_: Gil<'_>) -> Raised {
+        // SAFETY: the lock is held.
+        unsafe { ffi::PyErr_NoMemory() };
+        Raised(())
+    }
+
+    /// Clears an exception of this kind; gives back any other.
+    pub fn unless(self, gil: Gil<'_>, kind: Kind) -> Result<()> {
+        // SAFETY: an exception is set, so both are live exception classes; the lock is held.
+        let matches = unsafe {
+            ffi::PyErr_GivenExceptionMatches(ffi::PyErr_Occurred(), kind.class().as_ptr())
+        };
+        if matches == 0 {
+            return Err(self);
+        }
+        self.clear(gil);
+        Ok(())
+    }
+
+    /// Forgets the exception.
+    pub fn clear(self, _: Gil<'_>) {
+        // SAFETY: the lock is held.
+        unsafe { ffi::PyErr_Clear() }
+    }
+
+    /// Runs handlers of signals that came (only on the main thread), as the interpreter does
+    /// between two instructions.
+    pub fn check_signals(_: Gil<'_>) -> Result<()> {
+        // SAFETY: the lock is held.
+        super::object::done(unsafe { ffi::PyErr_CheckSignals() })
+    }
+}
+
+/// An exception that was taken off the thread: its class, value and traceback.
+pub struct Exception {
+    class: Owned,
+    value: Option<Owned>,
+    traceback: Option<Owned>,
+}
+
+impl Exception {
+    /// Takes the exception that is set, normalized.
+    pub fn take(gil: Gil<'_>, raised: Raised) -> Exception {
+        let Raised(()) = raised;
+        let mut class = std::ptr::null_mut();
+        let mut value = std::ptr::null_mut();
+        let mut traceback = std::ptr::null_mut();
+        // SAFETY: the lock is held; fetching hands over references, normalizing replaces them.
+        unsafe {
+            ffi::PyErr_Fetch(&mut class, &mut value, &mut traceback);
+            ffi::PyErr_NormalizeException(&mut class, &mut value, &mut traceback);
+        }
+        // SAFETY: each is null or a reference that is now ours; null leaves nothing to own.
+        let own = |pointer| unsafe { Owned::new_reference(pointer) }.ok();
+        Exception {
+            class: own(class).unwrap_or_else(|| Kind::SystemError.class().own(gil)),
+            value: own(value),
+            traceback: own(traceback),
+        }
+    }
+
+    /// Sets it again.
+    pub fn restore(self, _: Gil<'_>) -> Raised {
+        let pointer = |part: Option<Owned>| part.map_or(std::ptr::null_mut(), Owned::into_ptr);
+        // SAFETY: the three references are ours and given away.
+        unsafe {
+            ffi::PyErr_Restore(
+                self.class.into_ptr(),
+                pointer(self.value),
+                pointer(self.traceback),
+            )
+        };
+        Raised(())
+    }
+
+    /// Sets a `sys.exc_info()` tuple, as PEP 3333 has an application pass it.
+    pub fn raise_info(gil: Gil<'_>, info: &Object) -> Raised {
+        let part = |index| {
+            info.tuple_item(index)
+                .filter(|part| !part.is_none())
+                .map(|part| part.own(gil))
+        };
+        match part(0) {
+            Some(class) => Exception {
+                class,
+                value: part(1),
+                traceback: part(2),
+            }
+            .restore(gil),
+            None => Raised::new(
+                gil,
+                Kind::TypeError,
+                "exc_info must be a sys.exc_info() tuple",
+            ),
+        }
+    }
+
+    /// Whether it is of this kind.
+    pub fn is(&self, _: Gil<'_>, kind: Kind) -> bool {
+        // SAFETY: both are live classes and the lock is held.
+        unsafe { ffi::PyErr_GivenExceptionMatches(self.class.as_ptr(), kind.class().as_ptr()) != 0 }
+    }
+
+    /// Shows it as `sys.excepthook` does, on whatever `sys.stderr` is now. Unlike `PyErr_Print`
+    /// this neither ends the process for `SystemExit` nor keeps the traceback in `sys`.
+    pub fn show(&self, gil: Gil<'_>) -> Result<()> {
+        let none = Owned::none(gil);
+        let hook = import(gil, c"sys")?.attr(gil, &names(gil).excepthook)?;
+        let value = self.value.as_ref().unwrap_or(&none);
+        let traceback = self.traceback.as_ref().unwrap_or(&none);
+        hook.call(gil, &[&self.class, value, traceback]).map(drop)
+    }
+
+    /// What [`show`](Self::show) would write, as bytes (UTF-8 on Python 3).
+    pub fn text(&self, gil: Gil<'_>) -> Result<Vec<u8>> {
+        let none = Owned::none(gil);
+        let format = import(gil, c"traceback")?.attr(gil, &names(gil).format_exception)?;
+        let value = self.value.as_ref().unwrap_or(&none);
+        let traceback = self.traceback.as_ref().unwrap_or(&none);
+        let lines = format.call(gil, &[&self.class, value, traceback])?;
+        let mut text = Vec::new();
+        for index in 0..lines.list_len() {
+            if let Some(line) = lines.list_item(index) {
+                text.extend_from_slice(&text::display(gil, line)?);
+            }
+        }
+        Ok(text)
+    }
+}

@@ -1,0 +1,80 @@
+//! File objects: which of them stand for a descriptor whose bytes are what `read` would give.
+//!
+//! A `gzip.GzipFile` has a `fileno` too, of the compressed file; so the types that may go by
+//! `sendfile` are a closed list, and everything else is read.
+
+#[cfg(feature = "python3")]
+use std::cell::OnceCell;
+use std::os::fd::RawFd;
+
+use super::error::Result;
+use super::names;
+use super::object::{Gil, Object};
+#[cfg(feature = "python3")]
+use super::{GilCell, Owned};
+
+/// A file object's descriptor and where its next `read` would start.
+#[derive(Clone, Copy, Debug)]
+pub struct RealFile {
+    /// Owned by the file object: keep that alive while this is used.
+    pub descriptor: RawFd,
+    /// Bytes from the start of the file; what the object has read ahead is not counted.
+    pub position: u64,
+}
+
+/// The real file behind `object`, or `None` where it has to be read instead.
+pub fn real_file(gil: Gil<'_>, object: &Object) -> Result<Option<RealFile>> {
+    if !is_real(gil, object)? {
+        return Ok(None);
+    }
+    let number = |name: &Object| -> Result<Option<i64>> {
+        match object
+            .call_method(gil, name, &[])
+            .and_then(|answer| answer.to_int(gil))
+        {
+            Ok(value) => Ok((value >= 0).then_some(value)),
+            // A pipe has no position, a closed file no descriptor: reading it says which.
+            Err(raised) => {
+                raised.clear(gil);
+                Ok(None)
+            }
+        }
+    };
+    let names = names(gil);
+    let (Some(descriptor), Some(position)) = (number(&names.fileno)?, number(&names.tell)?) else {
+        return Ok(None);
+    };
+    let Ok(descriptor) = RawFd::try_from(descriptor) else {
+        return Ok(None);
+    };
+    Ok(Some(RealFile {
+        descriptor,
+        position: position as u64,
+    }))
+}
+
+#[cfg(feature = "python2")]
+fn is_real(_: Gil<'_>, object: &Object) -> Result<bool> {
+    // SAFETY: the type object is the interpreter's and lives as long as it.
+    Ok(object.type_is(unsafe { Object::borrowed((&raw mut super::ffi::PyFile_Type).cast()) }))
+}
+
+#[cfg(feature = "python3")]
+fn is_real(gil: Gil<'_>, object: &Object) -> Result<bool> {
+    static TYPES: GilCell<OnceCell<[Owned; 4]>> = GilCell::new(OnceCell::new());
+    let types = match TYPES.get(gil).get() {
+        Some(types) => types,
+        None => {
+            let io = super::call::import(gil, c"io")?;
+            let class = |name| io.attr(gil, &*super::text::interned(gil, name)?);
+            let found = [
+                class(c"BufferedReader")?,
+                class(c"FileIO")?,
+                class(c"BufferedRandom")?,
+                class(c"TextIOWrapper")?,
+            ];
+            TYPES.get(gil).get_or_init(|| found)
+        }
+    };
+    Ok(types.iter().any(|class| object.type_is(class)))
+}

@@ -1,0 +1,209 @@
+//! Making an extension module of a table of functions.
+
+use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::call::Arguments;
+use super::error::{Kind, Raised, Result};
+use super::ffi;
+use super::object::{Gil, Object, Owned};
+
+/// One function of a module.
+pub struct Function {
+    /// Its name in Python.
+    pub name: &'static CStr,
+    /// Its docstring.
+    pub doc: &'static CStr,
+    /// What it does.
+    pub call: fn(Gil<'_>, &Arguments<'_>) -> Result<Owned>,
+}
+
+/// A module: its functions in a constant, so that each can have a C entry of its own.
+pub trait Module {
+    /// The last part of the dotted name, as the import system asks for it.
+    const NAME: &'static CStr;
+    /// The module's docstring.
+    const DOC: &'static CStr;
+    /// At most [`MOST`] functions.
+    const FUNCTIONS: &'static [Function];
+}
+
+/// How many entries a table of functions or methods can have.
+pub const MOST: usize = 24;
+
+pub(super) type Entry = unsafe extern "C" fn(
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+
+macro_rules! entries {
+    ($entry:ident, $owner:ty) => {
+        [
+            $entry::<$owner, 0>,
+            $entry::<$owner, 1>,
+            $entry::<$owner, 2>,
+            $entry::<$owner, 3>,
+            $entry::<$owner, 4>,
+            $entry::<$owner, 5>,
+            $entry::<$owner, 6>,
+            $entry::<$owner, 7>,
+            $entry::<$owner, 8>,
+            $entry::<$owner, 9>,
+            $entry::<$owner, 10>,
+            $entry::<$owner, 11>,
+            $entry::<$owner, 12>,
+            $entry::<$owner, 13>,
+            $entry::<$owner, 14>,
+            $entry::<$owner, 15>,
+            $entry::<$owner, 16>,
+            $entry::<$owner, 17>,
+            $entry::<$owner, 18>,
+            $entry::<$owner, 19>,
+            $entry::<$owner, 20>,
+            $entry::<$owner, 21>,
+            $entry::<$owner, 22>,
+            $entry::<$owner, 23>,
+        ]
+    };
+}
+pub(super) use entries;
+
+/// Runs `body`; a panic in it becomes a `SystemError`, so that none crosses into C.
+pub(super) fn guarded<T>(gil: Gil<'_>, body: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
+        Err(Raised::new(
+            gil,
+            Kind::SystemError,
+            "internal error in fapws._evwsgi (a panic)",
+        ))
+    })
+}
+
+/// A result as the interpreter wants it.
+pub(super) fn returned(result: Result<Owned>) -> *mut ffi::PyObject {
+    result.map_or(std::ptr::null_mut(), Owned::into_ptr)
+}
+
+unsafe extern "C" fn entry<M: Module, const I: usize>(
+    _: *mut ffi::PyObject,
+    args: *mut ffi::PyObject,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter calls with the lock held, a live tuple, and null or a live dict.
+    let (gil, args, keywords) = unsafe {
+        let keywords = (!keywords.is_null()).then(|| Object::borrowed(keywords));
+        (Gil::assume_held(), Object::borrowed(args), keywords)
+    };
+    let arguments = Arguments::from_tuple(args, keywords);
+    returned(guarded(gil, || (M::FUNCTIONS[I].call)(gil, &arguments)))
+}
+
+/// The method definition that the interpreter calls `entry` by.
+pub(super) fn definition(
+    name: &'static CStr,
+    doc: &'static CStr,
+    entry: Entry,
+) -> ffi::PyMethodDef {
+    ffi::PyMethodDef {
+        ml_name: name.as_ptr(),
+        #[cfg(feature = "python2")]
+        // SAFETY: with METH_KEYWORDS the interpreter calls this with three arguments.
+        ml_meth: Some(unsafe { std::mem::transmute::<Entry, ffi::PyCFunction>(entry) }),
+        #[cfg(feature = "python3")]
+        ml_meth: ffi::PyMethodDefPointer { PyCFunctionWithKeywords: entry },
+        ml_flags: ffi::METH_VARARGS | ffi::METH_KEYWORDS,
+        ml_doc: doc.as_ptr(),
+    }
+}
+
+/// The end of a table of method definitions.
+pub(super) fn sentinel() -> ffi::PyMethodDef {
+    // SAFETY: all-zero is the end mark that the C-API documents, and valid for each field.
+    unsafe { std::mem::zeroed() }
+}
+
+/// Makes the module object. The tables live as long as the process, as the interpreter wants.
+pub fn create<M: Module>(gil: Gil<'_>) -> Result<Owned> {
+    assert!(
+        M::FUNCTIONS.len() <= MOST,
+        "a module has at most {MOST} functions"
+    );
+    let mut methods: Vec<_> = M::FUNCTIONS
+        .iter()
+        .zip(entries!(entry, M))
+        .map(|(function, entry)| definition(function.name, function.doc, entry))
+        .collect();
+    methods.push(sentinel());
+    new_module::<M>(gil, Vec::leak(methods).as_mut_ptr())
+}
+
+#[cfg(feature = "python2")]
+fn new_module<M: Module>(gil: Gil<'_>, methods: *mut ffi::PyMethodDef) -> Result<Owned> {
+    // SAFETY: the tables live for ever; the answer is null with an exception, or borrowed from
+    // `sys.modules`.
+    unsafe {
+        let module = ffi::Py_InitModule4_64(
+            M::NAME.as_ptr(),
+            methods,
+            M::DOC.as_ptr(),
+            std::ptr::null_mut(),
+            ffi::PYTHON_API_VERSION,
+        );
+        if module.is_null() {
+            return Err(Raised::assume());
+        }
+        Ok(Object::borrowed(module).own(gil))
+    }
+}
+
+#[cfg(feature = "python3")]
+fn new_module<M: Module>(_: Gil<'_>, methods: *mut ffi::PyMethodDef) -> Result<Owned> {
+    let definition = Box::leak(Box::new(ffi::PyModuleDef {
+        m_base: ffi::PyModuleDef_HEAD_INIT,
+        m_name: M::NAME.as_ptr(),
+        m_doc: M::DOC.as_ptr(),
+        m_size: -1,
+        m_methods: methods,
+        m_slots: std::ptr::null_mut(),
+        m_traverse: None,
+        m_clear: None,
+        m_free: None,
+    }));
+    // SAFETY: the definition and its tables live for ever; the result is a new reference.
+    unsafe { Owned::new_reference(ffi::PyModule_Create(definition)) }
+}
+
+/// `module.name = value`.
+pub fn add(gil: Gil<'_>, module: &Object, name: &'static CStr, value: &Object) -> Result<()> {
+    // SAFETY: all are alive and the lock is held; the call steals the new reference when it
+    // succeeds, and failing leaks it, at import, once.
+    super::object::done(unsafe {
+        ffi::PyModule_AddObject(module.as_ptr(), name.as_ptr(), value.own(gil).into_ptr())
+    })
+}
+
+/// A new exception class; `name` is dotted. Its base is `Exception`.
+pub fn new_exception(_: Gil<'_>, name: &'static CStr) -> Result<Owned> {
+    // SAFETY: the name ends in NUL and is only read; base and dict default; a new reference.
+    unsafe {
+        Owned::new_reference(ffi::PyErr_NewException(
+            name.as_ptr().cast_mut(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        ))
+    }
+}
+
+/// Runs an entry point of the module: what the interpreter calls at import.
+///
+/// # Safety
+/// The interpreter calls it, so the lock is held.
+pub(crate) unsafe fn initialise(body: fn(Gil<'_>) -> Result<Owned>) -> *mut ffi::PyObject {
+    // SAFETY: the caller's.
+    let gil = unsafe { Gil::assume_held() };
+    returned(guarded(gil, || body(gil)))
+}
+
+/// The raw object pointer, for the entry points' signatures.
+pub(crate) type RawObject = ffi::PyObject;

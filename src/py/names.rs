@@ -1,0 +1,114 @@
+//! Attribute names and dict keys that are used at every request, interned once at import.
+
+use std::cell::OnceCell;
+
+use super::error::Result;
+use super::object::{Gil, GilCell, Owned};
+use super::text::interned;
+
+macro_rules! names {
+    ($($field:ident = $text:literal,)*) => {
+        /// The interned native strings.
+        #[allow(missing_docs, reason = "each field is the string it is named after")]
+        pub struct Names { $(pub $field: Owned,)* }
+
+        impl Names {
+            fn new(gil: Gil<'_>) -> Result<Names> {
+                Ok(Names { $($field: interned(gil, $text)?,)* })
+            }
+        }
+    };
+}
+
+names! {
+    add_header = c"add_header",
+    allow = c"Allow",
+    buffer = c"buffer",
+    close = c"close",
+    combine = c"combine",
+    config = c"config",
+    content_length = c"CONTENT_LENGTH",
+    content_type = c"CONTENT_TYPE",
+    cookies = c"cookies",
+    date = c"Date",
+    date_format = c"date_format",
+    dialect = c"dialect",
+    dict = c"__dict__",
+    encode = c"encode",
+    environ = c"Environ",
+    excepthook = c"excepthook",
+    fapws_major_minor = c"fapws.major_minor",
+    fapws_native = c"__fapws_native__",
+    fapws_params = c"fapws.params",
+    fapws_raw_header = c"fapws.raw_header",
+    fapws_remote_addr = c"fapws.remote_addr",
+    fapws_remote_port = c"fapws.remote_port",
+    fapws_socket_fd = c"fapws.socket_fd",
+    fapws_uri = c"fapws.uri",
+    fileno = c"fileno",
+    flush = c"flush",
+    format_exception = c"format_exception",
+    getvalue = c"getvalue",
+    http_content_length = c"HTTP_CONTENT_LENGTH",
+    http_content_type = c"HTTP_CONTENT_TYPE",
+    http_cookie = c"HTTP_COOKIE",
+    http_host = c"HTTP_HOST",
+    path_info = c"PATH_INFO",
+    query_string = c"QUERY_STRING",
+    read = c"read",
+    redirect_stderr = c"redirectStdErr",
+    remote_addr = c"REMOTE_ADDR",
+    remote_port = c"REMOTE_PORT",
+    request_method = c"REQUEST_METHOD",
+    request_protocol = c"REQUEST_PROTOCOL",
+    response_headers = c"response_headers",
+    script_name = c"SCRIPT_NAME",
+    seek = c"seek",
+    send_traceback_short = c"send_traceback_short",
+    send_traceback_to_browser = c"send_traceback_to_browser",
+    sent = c"sent",
+    server = c"Server",
+    server_ident = c"SERVER_IDENT",
+    server_name = c"SERVER_NAME",
+    server_port = c"SERVER_PORT",
+    server_protocol = c"SERVER_PROTOCOL",
+    set_cookie = c"set_cookie",
+    start_response = c"Start_response",
+    status_code = c"status_code",
+    status_reasons = c"status_reasons",
+    stderr = c"stderr",
+    stdout = c"stdout",
+    supported_http_command = c"supported_HTTP_command",
+    sys = c"sys",
+    tell = c"tell",
+    update_from_request = c"update_from_request",
+    update_headers = c"update_headers",
+    update_uri = c"update_uri",
+    write = c"write",
+    wsgi_errors = c"wsgi.errors",
+    wsgi_file_wrapper = c"wsgi.file_wrapper",
+    wsgi_input = c"wsgi.input",
+    wsgi_input_terminated = c"wsgi.input_terminated",
+    wsgi_multiprocess = c"wsgi.multiprocess",
+    wsgi_multithread = c"wsgi.multithread",
+    wsgi_run_once = c"wsgi.run_once",
+    wsgi_url_scheme = c"wsgi.url_scheme",
+    wsgi_version = c"wsgi.version",
+}
+
+static NAMES: GilCell<OnceCell<Names>> = GilCell::new(OnceCell::new());
+
+/// Interns them; called once when the module is imported.
+pub fn intern(gil: Gil<'_>) -> Result<()> {
+    let made = Names::new(gil)?;
+    let _ = NAMES.get(gil).set(made);
+    Ok(())
+}
+
+/// The interned strings.
+pub fn names(gil: Gil<'_>) -> &Names {
+    NAMES
+        .get(gil)
+        .get()
+        .expect("interned when the module was imported")
+}

@@ -1,0 +1,61 @@
+//! Numbers in and out.
+
+use std::ffi::c_long;
+
+use super::error::{Kind, Raised, Result};
+use super::ffi;
+use super::object::{Gil, Object, Owned};
+
+/// An `int` (on Python 2 an `int`, not a `long`).
+pub fn int(_: Gil<'_>, value: i64) -> Result<Owned> {
+    // SAFETY: the lock is held, the result is a new reference.
+    unsafe {
+        #[cfg(feature = "python2")]
+        return Owned::new_reference(ffi::PyInt_FromLong(value as c_long));
+        #[cfg(feature = "python3")]
+        Owned::new_reference(ffi::PyLong_FromLongLong(value))
+    }
+}
+
+/// An `int`, which on Python 2 is a `long`, as the original gave for descriptors.
+pub fn long(_: Gil<'_>, value: i64) -> Result<Owned> {
+    // SAFETY: the lock is held, the result is a new reference.
+    unsafe { Owned::new_reference(ffi::PyLong_FromLongLong(value)) }
+}
+
+impl Object {
+    /// Whether it is an `int`, or on Python 2 a `long`.
+    pub fn is_int(&self) -> bool {
+        // SAFETY: `self` is alive; the check only looks at the type.
+        unsafe { ffi::PyLong_Check(self.as_ptr()) != 0 }
+    }
+
+    /// `int(self)` for an integer; a `TypeError` for what is none, an `OverflowError` for what
+    /// does not fit.
+    pub fn to_int(&self, gil: Gil<'_>) -> Result<i64> {
+        // SAFETY: `self` is alive and the lock is held.
+        #[cfg(feature = "python2")]
+        let value: c_long = unsafe { ffi::PyInt_AsLong(self.as_ptr()) };
+        // SAFETY: as above.
+        #[cfg(feature = "python3")]
+        let value: c_long = unsafe { ffi::PyLong_AsLong(self.as_ptr()) };
+        match value {
+            -1 => Raised::occurred(gil).map_or(Ok(-1), Err),
+            value => Ok(value),
+        }
+    }
+
+    /// `float(self)` for a number.
+    pub fn to_float(&self, gil: Gil<'_>) -> Result<f64> {
+        // SAFETY: `self` is alive; the check only looks at the type.
+        if unsafe { ffi::PyNumber_Check(self.as_ptr()) } == 0 {
+            return Err(Raised::new(gil, Kind::TypeError, "a number is required"));
+        }
+        // SAFETY: `self` is alive and the lock is held.
+        let value = unsafe { ffi::PyFloat_AsDouble(self.as_ptr()) };
+        if value == -1.0 {
+            return Raised::occurred(gil).map_or(Ok(value), Err);
+        }
+        Ok(value)
+    }
+}

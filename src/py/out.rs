@@ -1,0 +1,81 @@
+//! The program's standard output and error, as Python has them.
+//!
+//! On Python 2 `print` and C share the C library's `stdout`, so ours goes there, and a program that
+//! replaced `sys.stdout` sees none of it, as ever. On Python 3 the buffer is Python's own, so ours
+//! goes through `sys.stdout`. Either way our lines keep their place among the program's. Nothing
+//! here raises: a stream that is closed or broken loses the lines.
+
+use std::os::fd::RawFd;
+
+use super::error::Result;
+use super::object::{Gil, Object, Owned};
+use super::{ffi, names, text};
+
+/// One of the program's two output streams.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// The stream object that Python code would write to now; `None` where there is none.
+pub fn object(gil: Gil<'_>, stream: Stream) -> Option<Owned> {
+    let name = match stream {
+        #[cfg(feature = "python2")]
+        Stream::Stdout => c"__stdout__",
+        #[cfg(feature = "python3")]
+        Stream::Stdout => c"stdout",
+        Stream::Stderr => c"stderr",
+    };
+    // SAFETY: the name ends in NUL and is only read; the answer is null or borrowed from `sys`.
+    let found = unsafe {
+        let found = ffi::PySys_GetObject(name.as_ptr().cast_mut());
+        (!found.is_null()).then(|| Object::borrowed(found).own(gil))
+    };
+    found.filter(|stream| !stream.is_none())
+}
+
+/// The descriptor it writes to, if it has one.
+pub fn descriptor(gil: Gil<'_>, stream: &Object) -> Option<RawFd> {
+    let number = stream.call_method(gil, &names(gil).fileno, &[]);
+    match number.and_then(|number| number.to_int(gil)) {
+        Ok(number) => RawFd::try_from(number).ok(),
+        Err(raised) => {
+            raised.clear(gil);
+            None
+        }
+    }
+}
+
+/// Writes `content` to a stream object and flushes it.
+pub fn write(gil: Gil<'_>, stream: &Object, content: &[u8]) {
+    if let Err(raised) = try_write(gil, stream, content) {
+        raised.clear(gil);
+    }
+}
+
+#[cfg(feature = "python2")]
+fn try_write(gil: Gil<'_>, stream: &Object, content: &[u8]) -> Result<()> {
+    // SAFETY: the call gives null for anything but a file object that is open.
+    let file = unsafe { ffi::PyFile_AsFile(stream.as_ptr()) };
+    if file.is_null() {
+        let line = text::native(gil, content)?;
+        return stream
+            .call_method(gil, &names(gil).write, &[&line])
+            .map(drop);
+    }
+    // SAFETY: the C library's stream is open while the file object is, and that is alive.
+    unsafe {
+        libc::fwrite(content.as_ptr().cast(), 1, content.len(), file);
+        libc::fflush(file);
+    }
+    Ok(())
+}
+
+#[cfg(feature = "python3")]
+fn try_write(gil: Gil<'_>, stream: &Object, content: &[u8]) -> Result<()> {
+    let line = text::from_utf8(gil, content)?;
+    stream.call_method(gil, &names(gil).write, &[&line])?;
+    stream.call_method(gil, &names(gil).flush, &[]).map(drop)
+}
