@@ -1,0 +1,137 @@
+//! The limits and timeouts: one table, and how it is read from the base module's `config`.
+//!
+//! A row is an attribute of `config` with its default in either dialect; an attribute that is
+//! missing (a legacy `config` has none of them) leaves the default in force. `standard.md` gives
+//! the answers that a request past a limit gets.
+
+#![forbid(unsafe_code)]
+
+use crate::http::chunked::ChunkLimits;
+use crate::http::head::HeadLimits;
+use crate::py::{Gil, Kind, Object, Raised, Result, text};
+use crate::wsgi::dialect::Dialect;
+
+macro_rules! table {
+    ($($(#[$doc:meta])* $name:ident: $kind:ident, standard $standard:expr, legacy $legacy:expr;)*) => {
+        /// The limits and timeouts in force, read when `run` begins.
+        #[derive(Clone, Debug)]
+        pub struct Config { $($(#[$doc])* pub $name: $kind,)* }
+
+        impl Config {
+            /// The defaults of a dialect.
+            pub fn defaults(dialect: Dialect) -> Config {
+                match dialect {
+                    Dialect::Standard => Config { $($name: $standard,)* },
+                    Dialect::Legacy => Config { $($name: $legacy,)* },
+                }
+            }
+
+            /// What `config` (a module or any object) says, over the defaults of `dialect`.
+            /// `TypeError` or `ValueError` for an attribute that is no number, or negative.
+            pub fn read(gil: Gil<'_>, config: &Object, dialect: Dialect) -> Result<Config> {
+                let mut read = Config::defaults(dialect);
+                $(if let Some(value) = number(gil, config, stringify!($name))? {
+                    read.$name = $kind::from_number(value);
+                })*
+                Ok(read)
+            }
+        }
+    };
+}
+
+table! {
+    /// Bytes of the request line, past which 414. Nearly twice the longest URL browsers send.
+    max_request_line: usize, standard 8190, legacy 1 << 20;
+    /// Bytes of the whole head, past which 431.
+    max_header_size: usize, standard 65536, legacy 1 << 20;
+    /// Header fields, past which 431.
+    max_header_count: usize, standard 128, legacy 1000;
+    /// Bytes of one chunk's extensions, past which 400; sixteen times that for a whole message.
+    max_chunk_extension: usize, standard 4096, legacy 4096;
+    /// Bytes of a request body, past which 413; 0 for no limit.
+    max_body_size: u64, standard 1 << 30, legacy 1 << 30;
+    /// Bytes of a body kept in memory; a longer one goes to a temporary file.
+    body_memory: usize, standard 65536, legacy 65536;
+    /// Seconds for the whole head, from the accept or, on a persistent connection, its first byte.
+    header_timeout: f64, standard 20.0, legacy 20.0;
+    /// Seconds without a byte of the body.
+    body_timeout: f64, standard 60.0, legacy 60.0;
+    /// Bytes a second of the body, after its first twenty seconds.
+    body_min_rate: f64, standard 500.0, legacy 500.0;
+    /// Seconds without progress in writing.
+    write_timeout: f64, standard 60.0, legacy 60.0;
+    /// Seconds between two requests: above the 60 of proxies' own pools, which would otherwise
+    /// race our close.
+    keep_alive_timeout: f64, standard 65.0, legacy 65.0;
+    /// Connections at a time; 0 for the descriptor limit less a reserve.
+    max_connections: usize, standard 0, legacy 0;
+    /// Seconds that SIGTERM gives to requests in flight.
+    graceful_timeout: f64, standard 30.0, legacy 30.0;
+    /// Whether the kernel tells of a connection only when its first bytes are there (Linux).
+    tcp_defer_accept: bool, standard true, legacy true;
+}
+
+trait FromNumber {
+    fn from_number(number: f64) -> Self;
+}
+
+impl FromNumber for f64 {
+    fn from_number(number: f64) -> Self {
+        number
+    }
+}
+
+// A float converts by saturation, so that `float("inf")` is the greatest integer: no limit.
+impl FromNumber for usize {
+    fn from_number(number: f64) -> Self {
+        number as usize
+    }
+}
+
+impl FromNumber for u64 {
+    fn from_number(number: f64) -> Self {
+        number as u64
+    }
+}
+
+impl FromNumber for bool {
+    fn from_number(number: f64) -> Self {
+        number != 0.0
+    }
+}
+
+fn number(gil: Gil<'_>, config: &Object, name: &str) -> Result<Option<f64>> {
+    let Some(value) = config.optional_attr(gil, &*text::native(gil, name.as_bytes())?)? else {
+        return Ok(None);
+    };
+    if value.is_none() {
+        return Ok(None);
+    }
+    let number = value.to_float(gil)?;
+    if number.is_nan() || number < 0.0 {
+        let message = format!("config.{name} must be a number not below 0");
+        return Err(Raised::new(gil, Kind::ValueError, &message));
+    }
+    Ok(Some(number))
+}
+
+impl Config {
+    /// The limits of a request head.
+    pub fn head_limits(&self) -> HeadLimits {
+        HeadLimits {
+            request_line: self.max_request_line,
+            head: self.max_header_size,
+            fields: self.max_header_count,
+        }
+    }
+
+    /// The limits of a chunked request body.
+    pub fn chunk_limits(&self) -> ChunkLimits {
+        ChunkLimits {
+            line_extension: self.max_chunk_extension,
+            total_extension: self.max_chunk_extension.saturating_mul(16),
+            trailer: self.max_header_size,
+            body: self.max_body_size,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Lines on the program's stdout and stderr, which never block the loop.
+//!
+//! A pipe whose reader has stopped would block a writer for ever; so the descriptor is asked first,
+//! and what it cannot take is lost. A pipe that is ready takes `PIPE_BUF` bytes at least, so longer
+//! text goes in pieces of that.
+
+#![forbid(unsafe_code)]
+
+use crate::py::out::{self, Stream};
+use crate::py::{Exception, Gil, Raised};
+use crate::sys::poll::writable_now;
+
+/// POSIX's `PIPE_BUF` on Linux; elsewhere it is smaller, but there no pipe is.
+const PIECE: usize = 4096;
+
+/// Writes `text` as it is.
+pub fn write(gil: Gil<'_>, stream: Stream, text: &[u8]) {
+    let Some(target) = out::object(gil, stream) else {
+        return;
+    };
+    let descriptor = out::descriptor(gil, &target);
+    for piece in text.chunks(PIECE) {
+        if descriptor.is_some_and(|descriptor| !writable_now(descriptor)) {
+            return;
+        }
+        out::write(gil, &target, piece);
+    }
+}
+
+/// Writes a line on stdout.
+pub fn say(gil: Gil<'_>, line: &str) {
+    write(gil, Stream::Stdout, format!("{line}\n").as_bytes());
+}
+
+/// Writes a line on stderr.
+pub fn complain(gil: Gil<'_>, line: &str) {
+    write(gil, Stream::Stderr, format!("{line}\n").as_bytes());
+}
+
+/// Takes the exception that is set and writes its traceback on stderr.
+pub fn complain_of(gil: Gil<'_>, raised: Raised) {
+    let exception = Exception::take(gil, raised);
+    complain_of_exception(gil, &exception);
+}
+
+/// Writes an exception's traceback on stderr.
+pub fn complain_of_exception(gil: Gil<'_>, exception: &Exception) {
+    match exception.text(gil) {
+        Ok(text) => write(gil, Stream::Stderr, &text),
+        Err(raised) => raised.clear(gil),
+    }
+}

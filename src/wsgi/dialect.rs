@@ -1,0 +1,193 @@
+//! The two dialects: every difference between them is a row here.
+//!
+//! `Legacy` is what a Fapws3 deployment sees (`legacy.md`), `Standard` is HTTP/1.1 and PEP 3333
+//! (`standard.md`). The rest of the crate asks a question of this file; it never compares dialects.
+
+#![forbid(unsafe_code)]
+
+use crate::http::error::HttpError;
+use crate::http::framing::{self, Framing};
+use crate::http::head::{self, Head, HeadLimits, HeadSearch};
+use crate::http::reply::{LegacyPage, push_error, push_legacy_page};
+use crate::http::target::{self, Plus, Target};
+use crate::py::{Gil, Kind, Object, Raised, Result, names, text};
+use crate::wsgi::site::Site;
+
+/// The environment variable that wins over the base module's `config`.
+pub const VARIABLE: &str = "FAPWS_DIALECT";
+
+/// How the server speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dialect {
+    /// As Fapws3 0.11 did: HTTP/1.0, one request a connection.
+    Legacy,
+    /// HTTP/1.1 and PEP 3333.
+    Standard,
+}
+
+use Dialect::{Legacy, Standard};
+
+impl Dialect {
+    /// The dialect in force: the environment's word, else `config.dialect`, else legacy.
+    /// `ValueError` for a word that is neither.
+    pub fn choose(gil: Gil<'_>, config: Option<&Object>) -> Result<Dialect> {
+        if let Some(word) = std::env::var_os(VARIABLE)
+            && !word.is_empty()
+        {
+            return Dialect::named(gil, word.as_encoded_bytes(), VARIABLE);
+        }
+        let Some(config) = config else {
+            return Ok(Legacy);
+        };
+        match config.optional_attr(gil, &names(gil).dialect)? {
+            Some(word) => Dialect::named(gil, &text::display(gil, &word)?, "config.dialect"),
+            None => Ok(Legacy),
+        }
+    }
+
+    fn named(gil: Gil<'_>, word: &[u8], place: &str) -> Result<Dialect> {
+        match word {
+            b"legacy" => Ok(Legacy),
+            b"standard" => Ok(Standard),
+            other => {
+                let other = String::from_utf8_lossy(other);
+                let message = format!("{place} is {other:?}; it can be \"legacy\" or \"standard\"");
+                Err(Raised::new(gil, Kind::ValueError, &message))
+            }
+        }
+    }
+
+    /// Looks for the end of a head.
+    pub fn search(
+        self,
+        search: &mut HeadSearch,
+        bytes: &[u8],
+        limits: &HeadLimits,
+    ) -> std::result::Result<Option<usize>, HttpError> {
+        match self {
+            Legacy => search.lenient(bytes, limits),
+            Standard => search.strict(bytes, limits),
+        }
+    }
+
+    /// Parses a head of `length` bytes.
+    pub fn parse(
+        self,
+        bytes: &[u8],
+        length: usize,
+        limits: &HeadLimits,
+        head: &mut Head,
+    ) -> std::result::Result<(), HttpError> {
+        match self {
+            Legacy => head::parse_lenient(bytes, length, limits, head),
+            Standard => head::parse_strict(bytes, length, limits, head),
+        }
+    }
+
+    /// How the message is delimited.
+    pub fn framing(
+        self,
+        head: &Head,
+        bytes: &[u8],
+        max_body: u64,
+    ) -> std::result::Result<Framing, HttpError> {
+        match self {
+            Legacy => framing::lenient(head, bytes, max_body),
+            Standard => framing::strict(head, bytes, max_body),
+        }
+    }
+
+    /// The parts of the target. In the legacy dialect every target is one, with nothing special.
+    pub fn target<'b>(
+        self,
+        method: &[u8],
+        target: &'b [u8],
+    ) -> std::result::Result<Target<'b>, HttpError> {
+        match self {
+            Legacy => {
+                let query = memchr::memchr(b'?', target);
+                Ok(Target {
+                    authority: None,
+                    path: &target[..query.unwrap_or(target.len())],
+                    query: query.map(|at| &target[at + 1..]),
+                })
+            }
+            Standard => target::parse(method, target),
+        }
+    }
+
+    /// What `+` means in a path.
+    pub fn plus_in_path(self) -> Plus {
+        match self {
+            Legacy => Plus::Space,
+            Standard => Plus::Keep,
+        }
+    }
+
+    /// Whether a request that no application is registered for, or that is refused for its
+    /// framing, is answered before its body is read.
+    pub fn refuses_early(self) -> bool {
+        self == Standard
+    }
+
+    /// Whether the body is kept together with the head until both are whole, so that
+    /// `fapws.raw_header` can show them; otherwise it is taken off the buffer as it comes.
+    pub fn keeps_body_with_head(self) -> bool {
+        self == Legacy
+    }
+
+    /// `SCRIPT_NAME` for a registered prefix: PEP 3333 wants `/` to be the empty one.
+    pub fn script_name(self, prefix: &[u8]) -> &[u8] {
+        match (self, prefix) {
+            (Standard, b"/") => b"",
+            _ => prefix,
+        }
+    }
+
+    /// How many items of an iterator are sent before other connections have their turn.
+    pub fn items_a_turn(self) -> usize {
+        match self {
+            Legacy => 1,
+            Standard => 32,
+        }
+    }
+
+    /// How many timers can be added, if there is a limit.
+    pub fn most_timers(self) -> Option<usize> {
+        match self {
+            Legacy => Some(10),
+            Standard => None,
+        }
+    }
+
+    /// Whether a timer added while the loop runs starts at once.
+    pub fn timers_start_at_once(self) -> bool {
+        self == Standard
+    }
+
+    /// Whether `SystemExit` from an application ends `run`.
+    pub fn exit_ends_run(self) -> bool {
+        self == Legacy
+    }
+
+    /// Writes the answer to a message that is refused.
+    pub fn push_refusal(self, out: &mut Vec<u8>, site: &Site, error: HttpError, head_only: bool) {
+        match self {
+            Legacy => push_legacy_page(out, legacy_page(error), &site.base.ident),
+            Standard => push_error(out, error, site.stamp.borrow().lines(), None, head_only),
+        }
+    }
+}
+
+fn legacy_page(error: HttpError) -> LegacyPage {
+    match error {
+        HttpError::NotFound => LegacyPage::NotFound,
+        HttpError::LengthRequired => LegacyPage::LengthRequired,
+        HttpError::NotImplemented => LegacyPage::NotImplemented,
+        HttpError::RequestTimeout => LegacyPage::RequestTimeout,
+        HttpError::BodyTooLarge => LegacyPage::BodyTooLarge,
+        HttpError::TargetTooLong => LegacyPage::TargetTooLong,
+        HttpError::HeadTooLarge => LegacyPage::HeadTooLarge,
+        _ => LegacyPage::Internal,
+    }
+}

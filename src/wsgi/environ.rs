@@ -1,0 +1,417 @@
+//! The environ: one list of keys for each dialect, put into a plain dict natively, or handed to the
+//! base module's `Environ` in the three portions that its methods take.
+//!
+//! Invariant: an environ is whole before the application sees it; whatever is in it is owned by it.
+
+#![forbid(unsafe_code)]
+
+use std::borrow::Cow;
+
+use crate::http::head::Head;
+use crate::http::target::{Target, pairs, percent_decode};
+use crate::py::out::{self, Stream};
+use crate::py::{Gil, Object, Owned, Result, container, names, number, text};
+use crate::wsgi::dialect::Dialect;
+use crate::wsgi::input::{Content, Input};
+use crate::wsgi::request::{Request, RequestBody, Route};
+use crate::wsgi::site::{Endpoint, Site, natives, wsgi_version};
+
+/// What the plain dict of the standard dialect begins as.
+///
+/// CPython copies a dict in one piece when it has no deleted entries to speak of, and the copy has
+/// the original's spare room; so the template is made with room for an ordinary request's keys.
+pub struct Template(Owned);
+
+/// Room for this many keys beyond the template's own before the copy has to grow.
+const SPARE: usize = 8;
+
+impl Template {
+    fn new(gil: Gil<'_>, endpoint: &Endpoint) -> Result<Template> {
+        let (names, natives) = (names(gil), natives(gil));
+        let dict = container::dict(gil)?;
+        let set = |key: &Object, value: &Object| dict.dict_set(gil, key, value);
+        let (yes, no) = (Owned::boolean(gil, true), Owned::boolean(gil, false));
+        set(&names.request_method, &natives.empty)?;
+        set(&names.script_name, &natives.empty)?;
+        set(&names.path_info, &natives.empty)?;
+        set(&names.query_string, &natives.empty)?;
+        set(&names.server_name, &endpoint.name)?;
+        set(&names.server_port, &endpoint.port)?;
+        set(&names.server_protocol, &natives.empty)?;
+        set(&names.remote_addr, &natives.empty)?;
+        set(&names.remote_port, &natives.empty)?;
+        set(&names.wsgi_version, &*wsgi_version(gil)?)?;
+        set(&names.wsgi_url_scheme, &*text::native(gil, b"http")?)?;
+        set(&names.wsgi_input, &natives.empty)?;
+        set(&names.wsgi_errors, &*errors(gil)?)?;
+        set(&names.wsgi_multithread, &no)?;
+        set(&names.wsgi_multiprocess, &yes)?;
+        set(&names.wsgi_run_once, &no)?;
+        set(&names.wsgi_file_wrapper, natives.file_wrapper.object())?;
+        set(&names.wsgi_input_terminated, &yes)?;
+        let room: Vec<Owned> = (0..SPARE)
+            .map(|index| text::native(gil, format!("fapws.room.{index}").as_bytes()))
+            .collect::<Result<_>>()?;
+        for key in &room {
+            set(key, &natives.empty)?;
+        }
+        for key in &room {
+            dict.dict_delete(gil, key)?;
+        }
+        Ok(Template(dict))
+    }
+}
+
+/// `wsgi.errors`: the real stderr, or a buffer that nobody reads where the program closed it.
+fn errors(gil: Gil<'_>) -> Result<Owned> {
+    match out::object(gil, Stream::Stderr) {
+        Some(stream) => Ok(stream),
+        None => crate::py::call::import(gil, c"io")?
+            .attr(gil, &*text::native(gil, b"StringIO")?)?
+            .call(gil, &[]),
+    }
+}
+
+/// The environ of a request that goes to `route`, natively: a plain dict (PEP 3333).
+pub fn plain(
+    gil: Gil<'_>,
+    site: &Site,
+    request: &mut Request<'_>,
+    route: &Route,
+    target: &Target<'_>,
+) -> Result<Owned> {
+    let template = match request.endpoint.template.get() {
+        Some(template) => template,
+        None => {
+            let made = Template::new(gil, request.endpoint)?;
+            request.endpoint.template.get_or_init(|| made)
+        }
+    };
+    let environ = template.0.dict_copy(gil)?;
+    standard_head_keys(gil, request, target, &environ)?;
+    standard_uri_keys(gil, site.dialect, request, route, target, &environ)?;
+    standard_client_keys(gil, request, &environ)?;
+    if route.registered {
+        fapws_head_keys(gil, request, &environ)?;
+        fapws_client_keys(gil, request, &environ)?;
+        let params = match form(request) {
+            Some(form) => parse_query(gil, &form)?,
+            None => parse_query(gil, target.query.unwrap_or_default())?,
+        };
+        environ.dict_set(gil, &names(gil).fapws_params, &params)?;
+    }
+    let input = input(gil, request)?;
+    environ.dict_set(gil, &names(gil).wsgi_input, &input)?;
+    Ok(environ)
+}
+
+/// What `Environ.update_headers` gets.
+pub fn head_portion(
+    gil: Gil<'_>,
+    dialect: Dialect,
+    request: &Request<'_>,
+    target: &Target<'_>,
+) -> Result<Owned> {
+    let portion = container::dict(gil)?;
+    match dialect {
+        Dialect::Legacy => legacy_head_keys(gil, request, &portion)?,
+        Dialect::Standard => {
+            standard_head_keys(gil, request, target, &portion)?;
+            fapws_head_keys(gil, request, &portion)?;
+        }
+    }
+    Ok(portion)
+}
+
+/// What `Environ.update_uri` gets.
+pub fn uri_portion(
+    gil: Gil<'_>,
+    dialect: Dialect,
+    request: &Request<'_>,
+    route: &Route,
+    target: &Target<'_>,
+) -> Result<Owned> {
+    let names = names(gil);
+    let portion = container::dict(gil)?;
+    portion.dict_set(gil, &names.server_name, &request.endpoint.name)?;
+    portion.dict_set(gil, &names.server_port, &request.endpoint.port)?;
+    portion.dict_set(gil, &names.script_name, &natives(gil).empty)?;
+    standard_uri_keys(gil, dialect, request, route, target, &portion)?;
+    if let Some(query) = rest(request, route, target).1 {
+        portion.dict_set(gil, &names.fapws_params, &*parse_query(gil, query)?)?;
+    }
+    Ok(portion)
+}
+
+/// What `Environ.update_from_request` gets.
+pub fn client_portion(gil: Gil<'_>, dialect: Dialect, request: &Request<'_>) -> Result<Owned> {
+    let portion = container::dict(gil)?;
+    portion.dict_set(gil, &names(gil).remote_addr, &*request.client.address(gil)?)?;
+    fapws_client_keys(gil, request, &portion)?;
+    if dialect == Dialect::Standard {
+        standard_client_keys(gil, request, &portion)?;
+    }
+    Ok(portion)
+}
+
+/// The keys that an `Environ` of the program's own lacks for PEP 3333.
+pub fn complete(gil: Gil<'_>, environ: &Object) -> Result<()> {
+    let names = names(gil);
+    let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
+    set(&names.wsgi_url_scheme, &*text::native(gil, b"http")?)?;
+    set(&names.wsgi_errors, &*errors(gil)?)?;
+    set(&names.wsgi_file_wrapper, natives(gil).file_wrapper.object())?;
+    set(&names.wsgi_input_terminated, &Owned::boolean(gil, true))
+}
+
+/// A longer form is not parsed for `fapws.params`: it would have to be in memory twice over.
+const LONGEST_FORM: u64 = 1 << 20;
+
+/// The body of a form, if it is one, and not too long to be parsed.
+pub fn form<'a>(request: &'a Request<'_>) -> Option<Cow<'a, [u8]>> {
+    const FORM: &[u8] = b"application/x-www-form-urlencoded";
+    if request.head.method.of(request.bytes) != b"POST" {
+        return None;
+    }
+    let media = request.field(b"content-type")?;
+    if !media.get(..FORM.len())?.eq_ignore_ascii_case(FORM) {
+        return None;
+    }
+    match &request.body {
+        RequestBody::Memory(body) => Some(Cow::Borrowed(body)),
+        RequestBody::Empty => Some(Cow::Borrowed(b"")),
+        RequestBody::Spooled(spool) if spool.len() > LONGEST_FORM => None,
+        RequestBody::Spooled(spool) => {
+            let mut whole = vec![0; spool.len() as usize];
+            let mut filled = 0;
+            while filled < whole.len() {
+                match spool.read_at(filled as u64, &mut whole[filled..]) {
+                    Ok(count) if count > 0 => filled += count,
+                    _ => return None,
+                }
+            }
+            Some(Cow::Owned(whole))
+        }
+    }
+}
+
+/// `wsgi.input` of the standard dialect.
+pub fn input(gil: Gil<'_>, request: &mut Request<'_>) -> Result<Owned> {
+    let content = match std::mem::replace(&mut request.body, RequestBody::Empty) {
+        RequestBody::Empty => Content::Memory(natives(gil).no_bytes.own(gil)),
+        RequestBody::Memory(body) => Content::Memory(text::bytes(gil, body)?),
+        RequestBody::Spooled(spool) => Content::File(spool),
+    };
+    natives(gil).input.instantiate(gil, Input::new(content))
+}
+
+/// `parse_query` of the module (`api.md`): a dict of lists.
+pub fn parse_query(gil: Gil<'_>, query: &[u8]) -> Result<Owned> {
+    let params = container::dict(gil)?;
+    for (key, value) in pairs(query) {
+        let key = text::native(gil, &key)?;
+        let value = text::native(gil, &value)?;
+        match params.dict_get(gil, &key) {
+            Some(values) => values.own(gil).list_append(gil, &value)?,
+            None => {
+                let values = container::list(gil)?;
+                values.list_append(gil, &value)?;
+                params.dict_set(gil, &key, &values)?;
+            }
+        }
+    }
+    Ok(params)
+}
+
+/// Method, protocol, `CONTENT_*` and `HTTP_*` (RFC 3875, PEP 3333).
+fn standard_head_keys(
+    gil: Gil<'_>,
+    request: &Request<'_>,
+    target: &Target<'_>,
+    environ: &Object,
+) -> Result<()> {
+    let (names, natives) = (names(gil), natives(gil));
+    let Request { head, bytes, .. } = request;
+    let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
+    set(
+        &names.request_method,
+        &*natives.method(gil, head.method.of(bytes))?,
+    )?;
+    set(
+        &names.server_protocol,
+        &*natives.protocol(gil, head.protocol.of(bytes))?,
+    )?;
+    let mut seen = 0u64;
+    for field in &head.fields {
+        let (name, value) = (field.name.of(bytes), field.value.of(bytes));
+        // A name with `_` could pose as one with `-` (spoofing a proxy's headers).
+        if memchr::memchr(b'_', name).is_some() {
+            continue;
+        }
+        match content_key(name) {
+            Some(ContentKey::Type) => {
+                set(&names.content_type, &*text::native(gil, value)?)?;
+                continue;
+            }
+            Some(ContentKey::Length) => {
+                set(&names.content_length, &*text::native(gil, value)?)?;
+                continue;
+            }
+            None => {}
+        }
+        let key = natives.header_keys.get(gil, name)?;
+        let repeated = match key.common {
+            Some(place) => {
+                let bit = 1u64 << place;
+                let repeated = seen & bit != 0;
+                seen |= bit;
+                repeated
+            }
+            None => environ.dict_get(gil, &key).is_some(),
+        };
+        if repeated && let Some(before) = environ.dict_get(gil, &key) {
+            let separator: &[u8] = if name.eq_ignore_ascii_case(b"cookie") {
+                b"; "
+            } else {
+                b", "
+            };
+            let before = before.own(gil);
+            let mut joined = text::expect_latin1(gil, &before, "a header")?.to_vec();
+            joined.extend_from_slice(separator);
+            joined.extend_from_slice(value);
+            set(&key, &*text::native(gil, &joined)?)?;
+        } else {
+            set(&key, &*text::native(gil, value)?)?;
+        }
+    }
+    // RFC 9112 section 3.2.2: the authority of an absolute target replaces Host.
+    if let Some(authority) = target.authority {
+        set(&names.http_host, &*text::native(gil, authority)?)?;
+    }
+    Ok(())
+}
+
+enum ContentKey {
+    Type,
+    Length,
+}
+
+fn content_key(name: &[u8]) -> Option<ContentKey> {
+    match name.len() {
+        12 if name.eq_ignore_ascii_case(b"content-type") => Some(ContentKey::Type),
+        14 if name.eq_ignore_ascii_case(b"content-length") => Some(ContentKey::Length),
+        _ => None,
+    }
+}
+
+/// The path and query behind the prefix that matched, raw.
+///
+/// The prefix is one of the whole target, query included (`legacy.md`), so that it can end anywhere.
+fn rest<'r>(
+    request: &'r Request<'_>,
+    route: &Route,
+    target: &Target<'r>,
+) -> (&'r [u8], Option<&'r [u8]>) {
+    let prefix = route.script_name_len;
+    if prefix <= target.path.len() {
+        return (&target.path[prefix..], target.query);
+    }
+    // The prefix reaches into the query.
+    let raw = request.head.target.of(request.bytes);
+    let rest = raw.get(prefix..).unwrap_or_default();
+    match memchr::memchr(b'?', rest) {
+        Some(at) => (&rest[..at], Some(&rest[at + 1..])),
+        None => (rest, None),
+    }
+}
+
+/// `SCRIPT_NAME`, `PATH_INFO`, `QUERY_STRING`.
+fn standard_uri_keys(
+    gil: Gil<'_>,
+    dialect: Dialect,
+    request: &Request<'_>,
+    route: &Route,
+    target: &Target<'_>,
+    environ: &Object,
+) -> Result<()> {
+    let names = names(gil);
+    let (path, query) = rest(request, route, target);
+    if let Some(script_name) = &route.script_name {
+        environ.dict_set(gil, &names.script_name, script_name)?;
+    }
+    let path = percent_decode(path, dialect.plus_in_path());
+    environ.dict_set(gil, &names.path_info, &*text::native(gil, &path)?)?;
+    match query {
+        None | Some(b"") => environ.dict_set(gil, &names.query_string, &natives(gil).empty),
+        Some(query) => environ.dict_set(gil, &names.query_string, &*text::native(gil, query)?),
+    }
+}
+
+fn standard_client_keys(gil: Gil<'_>, request: &Request<'_>, environ: &Object) -> Result<()> {
+    let names = names(gil);
+    environ.dict_set(gil, &names.remote_addr, &*request.client.address(gil)?)?;
+    environ.dict_set(gil, &names.remote_port, &*request.client.port_text(gil)?)
+}
+
+/// The `fapws.*` keys of the head that both dialects give.
+fn fapws_head_keys(gil: Gil<'_>, request: &Request<'_>, environ: &Object) -> Result<()> {
+    let (names, natives) = (names(gil), natives(gil));
+    let Request { head, bytes, .. } = request;
+    let protocol = head.protocol.of(bytes);
+    let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
+    // COMPAT(fapws3): as C strings were, cut at the first NUL.
+    let raw = &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())];
+    set(&names.fapws_raw_header, &*text::native(gil, raw)?)?;
+    set(
+        &names.fapws_uri,
+        &*text::native(gil, head.target.of(bytes))?,
+    )?;
+    let version = &protocol[protocol.len().saturating_sub(3)..];
+    set(&names.fapws_major_minor, &*text::native(gil, version)?)?;
+    set(&names.request_protocol, &*natives.protocol(gil, protocol)?)
+}
+
+fn fapws_client_keys(gil: Gil<'_>, request: &Request<'_>, environ: &Object) -> Result<()> {
+    let names = names(gil);
+    let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
+    set(&names.fapws_remote_addr, &*request.client.address(gil)?)?;
+    set(&names.fapws_remote_port, &*request.client.port_number(gil)?)?;
+    set(
+        &names.fapws_socket_fd,
+        &*number::long(gil, i64::from(request.descriptor))?,
+    )
+}
+
+/// Everything that `update_headers` gave in the original: every field as `HTTP_`, the last of a
+/// repeated one, and the scheme in upper case.
+fn legacy_head_keys(gil: Gil<'_>, request: &Request<'_>, portion: &Object) -> Result<()> {
+    let (names, natives) = (names(gil), natives(gil));
+    let Request { head, bytes, .. } = request;
+    let set = |key: &Object, value: &Object| portion.dict_set(gil, key, value);
+    set(
+        &names.request_method,
+        &*natives.method(gil, head.method.of(bytes))?,
+    )?;
+    fapws_head_keys(gil, request, portion)?;
+    // COMPAT(fapws3): here the query is what follows the last `?`; `update_uri` has the first.
+    let target = head.target.of(bytes);
+    let query = memchr::memrchr(b'?', target).map_or(&b""[..], |at| &target[at + 1..]);
+    set(&names.query_string, &*text::native(gil, query)?)?;
+    let protocol = head.protocol.of(bytes);
+    set(&names.server_protocol, &*natives.protocol(gil, protocol)?)?;
+    let scheme = &protocol[..protocol.len().saturating_sub(4)];
+    set(&names.wsgi_url_scheme, &*text::native(gil, scheme)?)?;
+    for field in &head.fields {
+        let key = natives.header_keys.get(gil, field.name.of(bytes))?;
+        set(&key, &*text::native(gil, field.value.of(bytes))?)?;
+    }
+    Ok(())
+}
+
+/// A field's value, the last one of that name.
+pub fn last_field<'b>(head: &Head, bytes: &'b [u8], name: &[u8]) -> Option<&'b [u8]> {
+    head.fields
+        .iter()
+        .rfind(|field| field.name.of(bytes).eq_ignore_ascii_case(name))
+        .map(|field| field.value.of(bytes))
+}

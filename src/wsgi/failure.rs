@@ -1,0 +1,134 @@
+//! An application that raised: who is told, and what the client gets.
+
+#![forbid(unsafe_code)]
+
+use crate::http::error::HttpError;
+use crate::http::reply::{push_error, push_legacy_failure_head};
+use crate::py::out::Stream;
+use crate::py::{Exception, Gil, Kind, Result, names, text};
+use crate::wsgi::console;
+use crate::wsgi::dialect::Dialect;
+use crate::wsgi::outgoing::Outgoing;
+use crate::wsgi::site::Site;
+
+/// Tells the operator, and queues the 500 page.
+pub fn answer(
+    gil: Gil<'_>,
+    site: &Site,
+    exception: Exception,
+    head_only: bool,
+    out: &mut Outgoing,
+) {
+    let traceback = report(gil, site, &exception);
+    match site.dialect {
+        Dialect::Legacy => {
+            push_legacy_failure_head(out.buffer(), &site.base.ident);
+            if !head_only {
+                push_legacy_page(gil, site, &traceback, out.buffer());
+            }
+        }
+        Dialect::Standard => {
+            let shown = shows_traceback(gil, site).then_some(traceback.as_slice());
+            let stamp = site.stamp.borrow();
+            push_error(
+                out.buffer(),
+                HttpError::Internal,
+                stamp.lines(),
+                shown,
+                head_only,
+            );
+        }
+    }
+    if site.dialect.exit_ends_run() && exception.is(gil, Kind::SystemExit) {
+        let replaced = site.exit.replace(Some(exception));
+        drop(replaced);
+    }
+}
+
+/// Tells the operator: on stdout in the legacy dialect, as ever, else on stderr. Returns what was
+/// shown.
+pub fn report(gil: Gil<'_>, site: &Site, exception: &Exception) -> Vec<u8> {
+    site.failures.set(site.failures.get() + 1);
+    match site.dialect {
+        Dialect::Legacy => {
+            let text = redirected(gil, site, exception).unwrap_or_else(|raised| {
+                raised.clear(gil);
+                plain(gil, exception)
+            });
+            console::say(gil, "Python error!!!");
+            let mut shown = text.clone();
+            shown.push(b'\n');
+            console::write(gil, Stream::Stdout, &shown);
+            text
+        }
+        Dialect::Standard => {
+            let text = plain(gil, exception);
+            console::write(gil, Stream::Stderr, &text);
+            text
+        }
+    }
+}
+
+fn plain(gil: Gil<'_>, exception: &Exception) -> Vec<u8> {
+    exception.text(gil).unwrap_or_else(|raised| {
+        raised.clear(gil);
+        b"(the traceback could not be rendered)\n".to_vec()
+    })
+}
+
+/// The traceback by way of `base.redirectStdErr`, which programs may have replaced: it puts an object
+/// with `write` and `getvalue` in the place of `sys.stderr`.
+///
+/// DIFFERS(fapws3): `sys.stderr` is put back; the original never did.
+fn redirected(gil: Gil<'_>, site: &Site, exception: &Exception) -> Result<Vec<u8>> {
+    let names = names(gil);
+    let sys = site.base.module.attr(gil, &names.sys)?;
+    let before = sys.attr(gil, &names.stderr)?;
+    let shown = site
+        .base
+        .module
+        .call_method(gil, &names.redirect_stderr, &[])
+        .and_then(|_| exception.show(gil))
+        .and_then(|()| {
+            sys.attr(gil, &names.stderr)?
+                .call_method(gil, &names.getvalue, &[])
+        });
+    let restored = match shown {
+        Ok(shown) => sys.set_attr(gil, &names.stderr, &before).map(|()| shown),
+        Err(raised) => {
+            let failed = Exception::take(gil, raised);
+            sys.set_attr(gil, &names.stderr, &before)?;
+            Err(failed.restore(gil))
+        }
+    };
+    text::display(gil, &*restored?)
+}
+
+fn shows_traceback(gil: Gil<'_>, site: &Site) -> bool {
+    match site
+        .base
+        .config
+        .attr(gil, &names(gil).send_traceback_to_browser)
+    {
+        Ok(shown) => shown.is_true(),
+        Err(raised) => {
+            raised.clear(gil);
+            false
+        }
+    }
+}
+
+fn push_legacy_page(gil: Gil<'_>, site: &Site, traceback: &[u8], out: &mut Vec<u8>) {
+    if shows_traceback(gil, site) {
+        out.extend_from_slice(b"<h1>Error</h1><pre>");
+        // COMPAT(fapws3): not escaped, as ever.
+        out.extend_from_slice(traceback);
+        out.extend_from_slice(b"</pre>");
+        return;
+    }
+    let short = site.base.config.attr(gil, &names(gil).send_traceback_short);
+    match short.and_then(|short| text::display(gil, &short)) {
+        Ok(short) => out.extend_from_slice(&short),
+        Err(raised) => raised.clear(gil),
+    }
+}

@@ -1,0 +1,175 @@
+//! From a field name to its environ key: `User-Agent` to `HTTP_USER_AGENT`.
+//!
+//! Browsers and proxies send the same few dozen names at every request, so their keys are made once
+//! at import; other names go through a bounded table. Keys are interned, which spares the dict their
+//! hashing and most comparisons.
+
+#![forbid(unsafe_code)]
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ops::Deref;
+
+use crate::py::{Gil, Object, Owned, Result, text};
+
+/// The names worth a place of their own, in lower case.
+const COMMON: [&str; 47] = [
+    "accept",
+    "accept-charset",
+    "accept-encoding",
+    "accept-language",
+    "access-control-request-headers",
+    "access-control-request-method",
+    "authorization",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "date",
+    "dnt",
+    "expect",
+    "forwarded",
+    "from",
+    "host",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "keep-alive",
+    "origin",
+    "pragma",
+    "priority",
+    "range",
+    "referer",
+    "sec-ch-ua",
+    "sec-ch-ua-mobile",
+    "sec-ch-ua-platform",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "sec-fetch-user",
+    "te",
+    "transfer-encoding",
+    "upgrade-insecure-requests",
+    "user-agent",
+    "x-csrf-token",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "x-requested-with",
+];
+
+/// More names than any program looks for; past it a key is made at each request.
+const OTHERS: usize = 256;
+
+/// Longer names are not worth keeping: they only come from somebody who wants to fill the table.
+const LONGEST: usize = 64;
+
+const BUCKETS: usize = 256;
+
+/// The table of keys.
+pub struct HeaderKeys {
+    keys: Vec<Owned>,
+    /// For each hash, the place of the first common name that has it, or none.
+    first: [u8; BUCKETS],
+    /// For each common name, the next one with the same hash.
+    next: [u8; COMMON.len()],
+    others: RefCell<HashMap<Box<[u8]>, Owned>>,
+}
+
+const NONE: u8 = u8::MAX;
+
+/// A key, and which of the common names it belongs to.
+pub struct Key<'a> {
+    key: Held<'a>,
+    /// The name's place among the common ones, below 64; `None` for another name.
+    pub common: Option<u8>,
+}
+
+enum Held<'a> {
+    Common(&'a Object),
+    Other(Owned),
+}
+
+impl Deref for Key<'_> {
+    type Target = Object;
+
+    fn deref(&self) -> &Object {
+        match &self.key {
+            Held::Common(key) => key,
+            Held::Other(key) => key,
+        }
+    }
+}
+
+impl HeaderKeys {
+    /// Makes the common keys.
+    pub fn new(gil: Gil<'_>) -> Result<HeaderKeys> {
+        let mut table = HeaderKeys {
+            keys: Vec::with_capacity(COMMON.len()),
+            first: [NONE; BUCKETS],
+            next: [NONE; COMMON.len()],
+            others: RefCell::default(),
+        };
+        for (place, name) in COMMON.iter().enumerate() {
+            table.keys.push(make(gil, name.as_bytes())?);
+            let bucket = &mut table.first[hash(name.as_bytes())];
+            table.next[place] = std::mem::replace(bucket, place as u8);
+        }
+        Ok(table)
+    }
+
+    /// The key of a field name in any case.
+    pub fn get(&self, gil: Gil<'_>, name: &[u8]) -> Result<Key<'_>> {
+        let mut place = self.first[hash(name)];
+        while place != NONE {
+            let index = usize::from(place);
+            if COMMON[index].as_bytes().eq_ignore_ascii_case(name) {
+                return Ok(Key {
+                    key: Held::Common(&self.keys[index]),
+                    common: Some(place),
+                });
+            }
+            place = self.next[index];
+        }
+        self.other(gil, name).map(|key| Key {
+            key: Held::Other(key),
+            common: None,
+        })
+    }
+
+    fn other(&self, gil: Gil<'_>, name: &[u8]) -> Result<Owned> {
+        if let Some(key) = self.others.borrow().get(name) {
+            return Ok(key.own(gil));
+        }
+        let key = make(gil, name)?;
+        let mut others = self.others.borrow_mut();
+        if others.len() < OTHERS && name.len() <= LONGEST {
+            others.insert(name.into(), key.own(gil));
+        }
+        Ok(key)
+    }
+}
+
+/// The key of `name`: `HTTP_`, then the name in upper case with `_` for `-`.
+fn make(gil: Gil<'_>, name: &[u8]) -> Result<Owned> {
+    let mut key = Vec::with_capacity(5 + name.len());
+    key.extend_from_slice(b"HTTP_");
+    key.extend(name.iter().map(|byte| match byte {
+        b'-' => b'_',
+        byte => byte.to_ascii_uppercase(),
+    }));
+    text::native(gil, &key)
+}
+
+/// Length, first, middle and last letter tell the common names apart well enough.
+fn hash(name: &[u8]) -> usize {
+    let letter = |index: usize| usize::from(name.get(index).copied().unwrap_or(0) | 0x20);
+    let length = name.len();
+    (length * 29 + letter(0) * 7 + letter(length / 2) * 3 + letter(length.wrapping_sub(1)))
+        % BUCKETS
+}

@@ -1,0 +1,199 @@
+//! What is still to be written to a client: bytes, objects and parts of files, in order.
+//!
+//! Small pieces are gathered in one buffer, so that a head and a short body are one write; large
+//! ones are kept as the objects they came in, and written from there. This file only queues;
+//! `server::output` writes.
+
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::os::fd::RawFd;
+
+use crate::py::{Gil, Owned};
+
+/// An item up to this size is copied: below it a copy costs less than one more buffer to write.
+const COPIED: usize = 16 * 1024;
+
+/// A part of a file that goes by `sendfile`.
+pub struct FilePart {
+    /// Keeps the descriptor open.
+    pub file: Owned,
+    /// The file's descriptor.
+    pub descriptor: RawFd,
+    /// Where the part begins, in bytes from the start of the file.
+    pub offset: u64,
+    /// How many bytes of it are left.
+    pub remaining: u64,
+}
+
+/// One piece of the queue.
+pub enum Piece {
+    /// Gathered bytes.
+    Bytes(Vec<u8>),
+    /// A bytes object, and where in it the piece begins and ends.
+    Object(Owned, usize, usize),
+    /// A part of a file.
+    File(FilePart),
+}
+
+impl Piece {
+    /// The piece in memory; `None` for a file.
+    pub fn memory(&self) -> Option<&[u8]> {
+        match self {
+            Piece::Bytes(bytes) => Some(bytes),
+            Piece::Object(object, start, end) => Some(
+                object
+                    .as_bytes()
+                    .and_then(|bytes| bytes.get(*start..*end))
+                    .unwrap_or_default(),
+            ),
+            Piece::File(_) => None,
+        }
+    }
+}
+
+/// The queue. The first gathered buffer stands apart, so that an ordinary answer needs no queue.
+#[derive(Default)]
+pub struct Outgoing {
+    first: Vec<u8>,
+    /// How much of the first piece in memory has been written.
+    written: usize,
+    rest: VecDeque<Piece>,
+}
+
+impl Outgoing {
+    /// The buffer to which the next bytes are added.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        if self.rest.is_empty() {
+            return &mut self.first;
+        }
+        if !matches!(self.rest.back(), Some(Piece::Bytes(_))) {
+            self.rest.push_back(Piece::Bytes(Vec::new()));
+        }
+        match self.rest.back_mut() {
+            Some(Piece::Bytes(bytes)) => bytes,
+            _ => unreachable!("a buffer was put there just now"),
+        }
+    }
+
+    /// Adds the bytes object `item`, all but what is past `limit`.
+    pub fn push(&mut self, item: Owned, limit: usize) {
+        let bytes = item.as_bytes().unwrap_or_default();
+        let length = bytes.len().min(limit);
+        if length <= COPIED {
+            self.buffer().extend_from_slice(&bytes[..length]);
+        } else {
+            self.rest.push_back(Piece::Object(item, 0, length));
+        }
+    }
+
+    /// Adds a part of a file.
+    pub fn push_file(&mut self, part: FilePart) {
+        if part.remaining > 0 {
+            self.rest.push_back(Piece::File(part));
+        }
+    }
+
+    /// Whether everything has been written.
+    pub fn is_empty(&self) -> bool {
+        self.first.len() == self.written && self.rest.is_empty()
+    }
+
+    /// Bytes in memory that are not written yet.
+    pub fn waiting(&self) -> usize {
+        let rest: usize = self
+            .rest
+            .iter()
+            .filter_map(Piece::memory)
+            .map(<[u8]>::len)
+            .sum();
+        self.first.len() + rest - self.written
+    }
+
+    /// The first pieces in memory, as many as `slots` takes, up to the first file.
+    pub fn fill<'a>(&'a self, slots: &mut [&'a [u8]]) -> usize {
+        let mut filled = 0;
+        let mut skip = self.written;
+        let first = (!self.first.is_empty()).then_some(Some(self.first.as_slice()));
+        for memory in first.into_iter().chain(self.rest.iter().map(Piece::memory)) {
+            let Some(memory) = memory else { break };
+            if filled == slots.len() {
+                break;
+            }
+            slots[filled] = &memory[skip..];
+            skip = 0;
+            filled += 1;
+        }
+        filled
+    }
+
+    /// The file part that is next, when no bytes stand before it.
+    pub fn file(&mut self) -> Option<&mut FilePart> {
+        if !self.first.is_empty() {
+            return None;
+        }
+        match self.rest.front_mut() {
+            Some(Piece::File(part)) => Some(part),
+            _ => None,
+        }
+    }
+
+    /// Whether a file comes after the bytes that `fill` gives.
+    pub fn file_follows(&self) -> bool {
+        self.rest
+            .iter()
+            .any(|piece| matches!(piece, Piece::File(_)))
+    }
+
+    /// Takes the file part that is next off the queue.
+    pub fn drop_file(&mut self) -> Option<FilePart> {
+        self.file()?;
+        match self.rest.pop_front() {
+            Some(Piece::File(part)) => Some(part),
+            _ => unreachable!("looked at just now"),
+        }
+    }
+
+    /// Puts bytes where the file part was that [`drop_file`](Self::drop_file) took.
+    pub fn put_first(&mut self, piece: Piece) {
+        self.rest.push_front(piece);
+    }
+
+    /// `count` bytes of the pieces in memory were written.
+    pub fn advance(&mut self, mut count: usize) {
+        if !self.first.is_empty() {
+            let left = self.first.len() - self.written;
+            if count < left {
+                self.written += count;
+                return;
+            }
+            count -= left;
+            self.first.clear();
+            self.written = 0;
+        }
+        while let Some(memory) = self.rest.front().and_then(Piece::memory) {
+            let left = memory.len() - self.written;
+            if count < left {
+                self.written += count;
+                return;
+            }
+            count -= left;
+            self.written = 0;
+            self.rest.pop_front();
+        }
+    }
+
+    /// Forgets everything, but keeps the first buffer's memory for the next answer.
+    pub fn clear(&mut self, _: Gil<'_>) {
+        self.first.clear();
+        self.written = 0;
+        self.rest.clear();
+    }
+
+    /// Gives back what a large answer made the buffer grow to.
+    pub fn shrink(&mut self, most: usize) {
+        if self.first.is_empty() && self.first.capacity() > most {
+            self.first = Vec::with_capacity(most);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The head that an application asked for: checked, and rendered once.
+//!
+//! Invariant: `fields` holds whole field lines that were checked, so that what an application says
+//! can never add a line of its own (response splitting). What frames the message (Content-Length and
+//! the connection's own fields) is not among them: it is decided when the head is pushed.
+
+#![forbid(unsafe_code)]
+
+use crate::http::framing::{ReplyBody, ReplyFraming};
+use crate::http::reply::{
+    FieldRole, field_role, is_field_value, is_token, parse_length, parse_status,
+};
+use crate::wsgi::site::Stamp;
+
+/// What is wrong with what an application gave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HeadFault {
+    /// The status is not three digits, a space and a reason.
+    Status,
+    /// A status below 200 does not end a request.
+    Interim,
+    /// A field name that is no token.
+    Name,
+    /// CR, LF, NUL or another control character in a value.
+    Value,
+    /// A field that belongs to the connection, so to the server (PEP 3333).
+    HopByHop,
+    /// A Content-Length that is no number, or two that differ.
+    Length,
+}
+
+impl HeadFault {
+    /// What the exception says.
+    pub fn message(self) -> &'static str {
+        match self {
+            HeadFault::Status => "status must be three digits, a space and a reason, on one line",
+            HeadFault::Interim => "a status below 200 is the server's to send",
+            HeadFault::Name => "a header name must be a token (RFC 9110 section 5.1)",
+            HeadFault::Value => "a header value must not hold CR, LF, NUL or control characters",
+            HeadFault::HopByHop => "hop-by-hop headers are the server's (PEP 3333)",
+            HeadFault::Length => "Content-Length must be one number",
+        }
+    }
+
+    /// Whether PEP 3333 calls it an application's broken promise, so an `AssertionError`; the
+    /// others are a `ValueError`.
+    pub fn is_assertion(self) -> bool {
+        matches!(self, HeadFault::HopByHop | HeadFault::Interim)
+    }
+}
+
+/// A checked head.
+#[derive(Default)]
+pub struct ReplyHead {
+    code: u16,
+    status: Vec<u8>,
+    fields: Vec<u8>,
+    promised: Option<u64>,
+    has_date: bool,
+    has_server: bool,
+}
+
+impl ReplyHead {
+    /// The status code.
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// The length that the application promised.
+    pub fn promised(&self) -> Option<u64> {
+        self.promised
+    }
+
+    /// Starts again, keeping the memory.
+    pub fn clear(&mut self) {
+        self.code = 0;
+        self.status.clear();
+        self.fields.clear();
+        self.promised = None;
+        self.has_date = false;
+        self.has_server = false;
+    }
+
+    /// Sets the status, `404 Not Found`.
+    pub fn set_status(&mut self, status: &[u8]) -> Result<(), HeadFault> {
+        let (code, _) = parse_status(status).ok_or(HeadFault::Status)?;
+        if code < 200 {
+            return Err(HeadFault::Interim);
+        }
+        self.code = code;
+        self.status.clear();
+        self.status.extend_from_slice(status);
+        Ok(())
+    }
+
+    /// Adds a field.
+    pub fn add(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadFault> {
+        if !is_token(name) {
+            return Err(HeadFault::Name);
+        }
+        if !is_field_value(value) {
+            return Err(HeadFault::Value);
+        }
+        match field_role(name) {
+            FieldRole::Plain => {}
+            FieldRole::Date => self.has_date = true,
+            FieldRole::Server => self.has_server = true,
+            FieldRole::Connection => return Err(HeadFault::HopByHop),
+            FieldRole::ContentLength => {
+                let length = parse_length(value).ok_or(HeadFault::Length)?;
+                if self.promised.is_some_and(|promised| promised != length) {
+                    return Err(HeadFault::Length);
+                }
+                self.promised = Some(length);
+                return Ok(());
+            }
+        }
+        self.fields.reserve(name.len() + value.len() + 4);
+        self.fields.extend_from_slice(name);
+        self.fields.extend_from_slice(b": ");
+        self.fields.extend_from_slice(value);
+        self.fields.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// Takes out every field of this name.
+    pub fn remove(&mut self, name: &[u8]) {
+        match field_role(name) {
+            FieldRole::ContentLength => self.promised = None,
+            FieldRole::Date => self.has_date = false,
+            FieldRole::Server => self.has_server = false,
+            FieldRole::Plain | FieldRole::Connection => {}
+        }
+        let kept: Vec<u8> = self
+            .fields
+            .split_inclusive(|&byte| byte == b'\n')
+            .filter(|line| !field_name(line).eq_ignore_ascii_case(name))
+            .flatten()
+            .copied()
+            .collect();
+        self.fields = kept;
+    }
+
+    /// The last value given under this name.
+    pub fn value(&self, name: &[u8]) -> Option<&[u8]> {
+        self.fields
+            .split(|&byte| byte == b'\n')
+            .rfind(|line| field_name(line).eq_ignore_ascii_case(name))
+            .map(|line| &line[name.len() + 2..line.len() - 1])
+    }
+
+    /// Writes the head into `out`, framed as `framing` says.
+    pub fn push(&self, out: &mut Vec<u8>, framing: &ReplyFraming, stamp: &Stamp) {
+        out.reserve(self.status.len() + self.fields.len() + 160);
+        out.extend_from_slice(b"HTTP/1.1 ");
+        out.extend_from_slice(&self.status);
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(&self.fields);
+        if !self.has_date {
+            out.extend_from_slice(stamp.date_line());
+        }
+        if !self.has_server {
+            out.extend_from_slice(stamp.server_line());
+        }
+        match framing.body {
+            ReplyBody::Length(length) => {
+                out.extend_from_slice(b"Content-Length: ");
+                push_decimal(out, length);
+                out.extend_from_slice(b"\r\n");
+            }
+            ReplyBody::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+            ReplyBody::Empty | ReplyBody::UntilClose => {}
+        }
+        if let Some(connection) = framing.connection {
+            out.extend_from_slice(connection);
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+fn field_name(line: &[u8]) -> &[u8] {
+    line.split(|&byte| byte == b':').next().unwrap_or_default()
+}
+
+fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
+}

@@ -1,0 +1,336 @@
+//! What requests share: the native classes and constants of the module, and, for the time of one
+//! `run`, the base module, the limits and the lines that every head ends with.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, OnceCell, RefCell};
+
+use crate::config::Config;
+use crate::http::date::imf_fixdate;
+use crate::py::types::ClassObject;
+use crate::py::{Exception, Gil, GilCell, Object, Owned, Result, container, names, number, text};
+use crate::sys::peer::Peer;
+use crate::wsgi::body::FileWrapper;
+use crate::wsgi::dialect::Dialect;
+use crate::wsgi::header_keys::HeaderKeys;
+use crate::wsgi::input::Input;
+use crate::wsgi::start_response::{StartResponse, Writer};
+
+/// The classes and constants that live as long as the module.
+pub struct Natives {
+    /// `start_response` of the standard dialect.
+    pub start_response: ClassObject<StartResponse>,
+    /// What `start_response` returns.
+    pub writer: ClassObject<Writer>,
+    /// `wsgi.input`.
+    pub input: ClassObject<Input>,
+    /// `wsgi.file_wrapper`.
+    pub file_wrapper: ClassObject<FileWrapper>,
+    /// Environ keys of header fields.
+    pub header_keys: HeaderKeys,
+    /// `""`.
+    pub empty: Owned,
+    /// `b""`.
+    pub no_bytes: Owned,
+    methods: Vec<(&'static [u8], Owned)>,
+    http_1_0: Owned,
+    http_1_1: Owned,
+}
+
+static NATIVES: GilCell<OnceCell<Natives>> = GilCell::new(OnceCell::new());
+
+/// Makes the classes and constants; called once when the module is imported.
+pub fn prepare(gil: Gil<'_>) -> Result<()> {
+    const METHODS: [&[u8]; 7] = [
+        b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH",
+    ];
+    let natives = Natives {
+        start_response: ClassObject::new(gil)?,
+        writer: ClassObject::new(gil)?,
+        input: ClassObject::new(gil)?,
+        file_wrapper: ClassObject::new(gil)?,
+        header_keys: HeaderKeys::new(gil)?,
+        empty: text::native(gil, b"")?,
+        no_bytes: text::bytes(gil, b"")?,
+        methods: METHODS
+            .iter()
+            .map(|&method| text::native(gil, method).map(|text| (method, text)))
+            .collect::<Result<_>>()?,
+        http_1_0: text::native(gil, b"HTTP/1.0")?,
+        http_1_1: text::native(gil, b"HTTP/1.1")?,
+    };
+    let _ = NATIVES.get(gil).set(natives);
+    Ok(())
+}
+
+/// The classes and constants.
+pub fn natives(gil: Gil<'_>) -> &Natives {
+    NATIVES
+        .get(gil)
+        .get()
+        .expect("made when the module was imported")
+}
+
+impl Natives {
+    /// A method as a native string.
+    pub fn method(&self, gil: Gil<'_>, method: &[u8]) -> Result<Owned> {
+        match self.methods.iter().find(|(known, _)| *known == method) {
+            Some((_, text)) => Ok(text.own(gil)),
+            None => text::native(gil, method),
+        }
+    }
+
+    /// A protocol as a native string.
+    pub fn protocol(&self, gil: Gil<'_>, protocol: &[u8]) -> Result<Owned> {
+        match protocol {
+            b"HTTP/1.1" => Ok(self.http_1_1.own(gil)),
+            b"HTTP/1.0" => Ok(self.http_1_0.own(gil)),
+            other => text::native(gil, other),
+        }
+    }
+}
+
+/// The base module that the program registered, and its `config`.
+///
+/// Everything else in it is looked up by name at request time, so that a program that changes it
+/// is obeyed (`api.md`, `set_base_module`).
+pub struct Base {
+    /// The object given to `set_base_module`.
+    pub module: Owned,
+    /// Its `config`.
+    pub config: Owned,
+    /// `config.SERVER_IDENT` as it was then.
+    pub ident: Vec<u8>,
+    stock: RefCell<Stock>,
+}
+
+/// The classes looked at last, and whether their effect is produced natively.
+#[derive(Default)]
+struct Stock {
+    environ: Option<(Owned, bool)>,
+    start_response: Option<(Owned, bool)>,
+}
+
+/// A class of the base module.
+pub struct BaseClass {
+    /// The class as it is now.
+    pub class: Owned,
+    /// Whether it is ours, unmodified, so that its effect can be produced natively.
+    pub stock: bool,
+}
+
+impl Base {
+    /// Reads what `set_base_module` promises to read: `AttributeError` for what is missing.
+    pub fn new(gil: Gil<'_>, module: &Object) -> Result<Base> {
+        let names = names(gil);
+        let config = module.attr(gil, &names.config)?;
+        let ident = config.attr(gil, &names.server_ident)?;
+        config.attr(gil, &names.date_format)?;
+        let ident = text::display(gil, &ident)?;
+        Ok(Base {
+            module: module.own(gil),
+            config,
+            ident,
+            stock: RefCell::default(),
+        })
+    }
+
+    /// The class `Environ`.
+    pub fn environ(&self, gil: Gil<'_>) -> Result<BaseClass> {
+        let class = self.module.attr(gil, &names(gil).environ)?;
+        self.verdict(gil, class, |stock| &mut stock.environ)
+    }
+
+    /// The class `Start_response`.
+    pub fn start_response(&self, gil: Gil<'_>) -> Result<BaseClass> {
+        let class = self.module.attr(gil, &names(gil).start_response)?;
+        self.verdict(gil, class, |stock| &mut stock.start_response)
+    }
+
+    fn verdict(
+        &self,
+        gil: Gil<'_>,
+        class: Owned,
+        slot: fn(&mut Stock) -> &mut Option<(Owned, bool)>,
+    ) -> Result<BaseClass> {
+        if let Some((seen, stock)) = slot(&mut self.stock.borrow_mut())
+            && seen.is(&class)
+        {
+            return Ok(BaseClass {
+                class,
+                stock: *stock,
+            });
+        }
+        let stock = is_marked_native(gil, &class)?;
+        let replaced = slot(&mut self.stock.borrow_mut()).replace((class.own(gil), stock));
+        drop(replaced);
+        Ok(BaseClass { class, stock })
+    }
+}
+
+/// Whether the class itself, not one it derives from, says `__fapws_native__ = True`.
+fn is_marked_native(gil: Gil<'_>, class: &Object) -> Result<bool> {
+    let Some(namespace) = class.optional_attr(gil, &names(gil).dict)? else {
+        return Ok(false);
+    };
+    // A class's `__dict__` is a proxy, which is read as any object.
+    if !namespace.contains(gil, &names(gil).fapws_native)? {
+        return Ok(false);
+    }
+    Ok(class.attr(gil, &names(gil).fapws_native)?.is_true())
+}
+
+/// The `Date` and `Server` lines, rendered once a second.
+#[derive(Default)]
+pub struct Stamp {
+    second: i64,
+    lines: Vec<u8>,
+    date_ends: usize,
+}
+
+impl Stamp {
+    const DATE: &'static [u8] = b"Date: ";
+
+    fn render(&mut self, second: i64, ident: &[u8]) {
+        self.second = second;
+        self.lines.clear();
+        if let Some(date) = imf_fixdate(second) {
+            self.lines.extend_from_slice(Self::DATE);
+            self.lines.extend_from_slice(&date);
+            self.lines.extend_from_slice(b"\r\n");
+        }
+        self.date_ends = self.lines.len();
+        self.lines.extend_from_slice(b"Server: ");
+        self.lines.extend_from_slice(ident);
+        self.lines.extend_from_slice(b"\r\n");
+    }
+
+    /// `Date: ...` with its line end.
+    pub fn date_line(&self) -> &[u8] {
+        &self.lines[..self.date_ends]
+    }
+
+    /// `Server: ...` with its line end.
+    pub fn server_line(&self) -> &[u8] {
+        &self.lines[self.date_ends..]
+    }
+
+    /// Both lines.
+    pub fn lines(&self) -> &[u8] {
+        &self.lines
+    }
+
+    /// The date alone, 29 bytes.
+    pub fn date(&self) -> &[u8] {
+        let line = self.date_line();
+        line.get(Self::DATE.len()..line.len().saturating_sub(2))
+            .unwrap_or_default()
+    }
+}
+
+/// What the requests of one `run` share.
+pub struct Site {
+    /// The dialect in force.
+    pub dialect: Dialect,
+    /// The limits and timeouts.
+    pub config: Config,
+    /// The base module.
+    pub base: std::rc::Rc<Base>,
+    /// The `Date` and `Server` lines of this second.
+    pub stamp: RefCell<Stamp>,
+    /// An exception that ends `run` once its client has been answered.
+    pub exit: RefCell<Option<Exception>>,
+    /// Counts every exception of an application, for `stats()`.
+    pub failures: Cell<u64>,
+}
+
+impl Site {
+    /// A site for a `run` that begins now.
+    pub fn new(dialect: Dialect, config: Config, base: std::rc::Rc<Base>) -> Site {
+        Site {
+            dialect,
+            config,
+            base,
+            stamp: RefCell::default(),
+            exit: RefCell::default(),
+            failures: Cell::default(),
+        }
+    }
+
+    /// The loop's clock says that it is `second` (Unix time).
+    pub fn tell_time(&self, second: i64) {
+        let mut stamp = self.stamp.borrow_mut();
+        if stamp.second != second || stamp.lines.is_empty() {
+            stamp.render(second, &self.base.ident);
+        }
+    }
+}
+
+/// The address that a program gave to `start`, as its applications see it.
+pub struct Endpoint {
+    /// `SERVER_NAME`.
+    pub name: Owned,
+    /// `SERVER_PORT`.
+    pub port: Owned,
+    /// The dict that the standard dialect's environ begins as; made at the first request.
+    pub template: OnceCell<super::environ::Template>,
+}
+
+impl Endpoint {
+    /// The endpoint of a listener.
+    pub fn new(gil: Gil<'_>, name: &[u8], port: &[u8]) -> Result<Endpoint> {
+        Ok(Endpoint {
+            name: text::native(gil, name)?,
+            port: text::native(gil, port)?,
+            template: OnceCell::new(),
+        })
+    }
+}
+
+/// The other side of a connection, as applications see it.
+pub struct Client {
+    /// Its address.
+    pub peer: Peer,
+    address: OnceCell<Owned>,
+    port: OnceCell<Owned>,
+}
+
+impl Client {
+    /// The client at `peer`.
+    pub fn new(peer: Peer) -> Client {
+        Client {
+            peer,
+            address: OnceCell::new(),
+            port: OnceCell::new(),
+        }
+    }
+
+    /// `REMOTE_ADDR`: empty for a unix socket.
+    pub fn address(&self, gil: Gil<'_>) -> Result<Owned> {
+        if let Some(address) = self.address.get() {
+            return Ok(address.own(gil));
+        }
+        let mut buffer = [0; 46];
+        let made = text::native(gil, self.peer.address_text(&mut buffer).as_bytes())?;
+        Ok(self.address.get_or_init(|| made).own(gil))
+    }
+
+    /// `REMOTE_PORT`, a string as CGI has it.
+    pub fn port_text(&self, gil: Gil<'_>) -> Result<Owned> {
+        if let Some(port) = self.port.get() {
+            return Ok(port.own(gil));
+        }
+        let made = text::native(gil, self.peer.port().to_string().as_bytes())?;
+        Ok(self.port.get_or_init(|| made).own(gil))
+    }
+
+    /// `fapws.remote_port`, an int.
+    pub fn port_number(&self, gil: Gil<'_>) -> Result<Owned> {
+        number::int(gil, i64::from(self.peer.port()))
+    }
+}
+
+/// `(1, 0)`, the version of PEP 3333.
+pub fn wsgi_version(gil: Gil<'_>) -> Result<Owned> {
+    container::tuple(gil, &[&*number::int(gil, 1)?, &*number::int(gil, 0)?])
+}

@@ -1,0 +1,304 @@
+//! `start_response` of the standard dialect, native where the base module's class is the stock one.
+//!
+//! An [`Exchange`] is what the application says about its answer: the head, and what it gave to
+//! `write`. The callable that the application gets and the `write` that it returns share one.
+//!
+//! Programs written for Fapws3 also use the attributes of `base.Start_response` (`add_header`,
+//! `set_cookie`, `response_headers`, ...). The first look at one makes an instance of that class, the
+//! *shadow*, tells it what was said so far, and from then on asks it; its word is merged into the
+//! head when the head is sent.
+
+#![forbid(unsafe_code)]
+
+use std::cell::RefCell;
+use std::ffi::CStr;
+use std::rc::Rc;
+
+use crate::http::reply::{FieldRole, field_role};
+use crate::py::types::{Call, Class, Get, Instance, Method, Set};
+use crate::py::{Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, names, text};
+use crate::wsgi::reply_head::{HeadFault, ReplyHead};
+use crate::wsgi::site::{Base, natives};
+
+/// What an application has said about its answer so far.
+pub struct Exchange {
+    base: Rc<Base>,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    head: ReplyHead,
+    /// `start_response` was called.
+    started: bool,
+    /// The head went out: it cannot be replaced any more.
+    sent: bool,
+    written: Vec<Owned>,
+    /// The arguments of the last call, for a shadow that is made after it.
+    said: Option<(Owned, Owned)>,
+    shadow: Option<Owned>,
+}
+
+impl Exchange {
+    /// An exchange in which nothing was said.
+    pub fn new(base: Rc<Base>) -> Rc<Exchange> {
+        Rc::new(Exchange {
+            base,
+            state: RefCell::default(),
+        })
+    }
+
+    /// Whether there is a head to send: `start_response` was called, or a program of the
+    /// original's kind set attributes instead, whose defaults are a head too.
+    pub fn has_head(&self) -> bool {
+        let state = self.state.borrow();
+        state.started || state.shadow.is_some()
+    }
+
+    /// Brings the head to its final form and passes it to `push`; from here on it is sent.
+    pub fn send_head<R>(&self, gil: Gil<'_>, push: impl FnOnce(&ReplyHead) -> R) -> Result<R> {
+        self.merge_shadow(gil)?;
+        let mut state = self.state.borrow_mut();
+        state.sent = true;
+        Ok(push(&state.head))
+    }
+
+    /// What was given to `write` since the last look.
+    pub fn take_written(&self) -> Vec<Owned> {
+        std::mem::take(&mut self.state.borrow_mut().written)
+    }
+
+    /// Lets go of every Python object, so that a callable that the application keeps keeps nothing
+    /// else alive.
+    pub fn end(&self) {
+        let mut state = self.state.borrow_mut();
+        state.sent = true;
+        let released = (
+            state.said.take(),
+            state.shadow.take(),
+            std::mem::take(&mut state.written),
+        );
+        drop(state);
+        drop(released);
+    }
+
+    fn start(&self, gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<()> {
+        let required = |index, name| {
+            arguments.get_or_keyword(gil, index, name).ok_or_else(|| {
+                let message = format!("start_response() needs its argument {name:?}");
+                Raised::new(gil, Kind::TypeError, &message)
+            })
+        };
+        let status = required(0, "status")?;
+        let headers = required(1, "response_headers")?;
+        let info = arguments
+            .get_or_keyword(gil, 2, "exc_info")
+            .filter(|info| !info.is_none());
+        let (started, sent) = {
+            let state = self.state.borrow();
+            (state.started, state.sent)
+        };
+        match info {
+            Some(info) if sent => return Err(Exception::raise_info(gil, info)),
+            None if started => {
+                let message = "start_response() was called again, without exc_info (PEP 3333)";
+                return Err(Raised::new(gil, Kind::AssertionError, message));
+            }
+            _ => {}
+        }
+        let mut head = std::mem::take(&mut self.state.borrow_mut().head);
+        head.clear();
+        let rendered = render(gil, &mut head, status, headers);
+        let shadow = {
+            let mut state = self.state.borrow_mut();
+            state.head = head;
+            state.started = rendered.is_ok();
+            state.shadow.as_ref().map(|shadow| shadow.own(gil))
+        };
+        rendered?;
+        match shadow {
+            Some(shadow) => shadow.call(gil, &[status, headers]).map(drop),
+            None => {
+                let said = Some((status.own(gil), headers.own(gil)));
+                let replaced = std::mem::replace(&mut self.state.borrow_mut().said, said);
+                drop(replaced);
+                Ok(())
+            }
+        }
+    }
+
+    fn write(&self, gil: Gil<'_>, data: &Object) -> Result<()> {
+        match text::body_item(gil, data)? {
+            Some(item) => {
+                self.state.borrow_mut().written.push(item);
+                Ok(())
+            }
+            None => Err(Raised::new(gil, Kind::TypeError, "write() takes bytes")),
+        }
+    }
+
+    fn shadow(&self, gil: Gil<'_>) -> Result<Owned> {
+        if let Some(shadow) = &self.state.borrow().shadow {
+            return Ok(shadow.own(gil));
+        }
+        let shadow = self.base.start_response(gil)?.class.call(gil, &[])?;
+        let said = self.state.borrow_mut().said.take();
+        if let Some((status, headers)) = said {
+            shadow.call(gil, &[&status, &headers])?;
+        }
+        self.state.borrow_mut().shadow = Some(shadow.own(gil));
+        Ok(shadow)
+    }
+
+    fn merge_shadow(&self, gil: Gil<'_>) -> Result<()> {
+        let Some(shadow) = self
+            .state
+            .borrow()
+            .shadow
+            .as_ref()
+            .map(|shadow| shadow.own(gil))
+        else {
+            return Ok(());
+        };
+        let mut head = std::mem::take(&mut self.state.borrow_mut().head);
+        let merged = merge(gil, &mut head, &shadow);
+        let mut state = self.state.borrow_mut();
+        state.head = head;
+        state.started = true;
+        merged
+    }
+}
+
+fn fault(gil: Gil<'_>, fault: HeadFault) -> Raised {
+    let kind = if fault.is_assertion() {
+        Kind::AssertionError
+    } else {
+        Kind::ValueError
+    };
+    Raised::new(gil, kind, fault.message())
+}
+
+/// Checks and renders the arguments of a call.
+fn render(gil: Gil<'_>, head: &mut ReplyHead, status: &Object, headers: &Object) -> Result<()> {
+    let line = text::expect_latin1(gil, status, "status")?;
+    head.set_status(&line).map_err(|found| fault(gil, found))?;
+    if headers.is_list() {
+        let mut index = 0;
+        while let Some(pair) = headers.sequence_item(gil, index) {
+            add_pair(gil, head, &pair)?;
+            index += 1;
+        }
+        return Ok(());
+    }
+    let pairs = headers.iterate(gil)?;
+    while let Some(pair) = pairs.next(gil)? {
+        add_pair(gil, head, &pair)?;
+    }
+    Ok(())
+}
+
+fn add_pair(gil: Gil<'_>, head: &mut ReplyHead, pair: &Object) -> Result<()> {
+    let (Some(name), Some(value), 2) = (
+        pair.sequence_item(gil, 0),
+        pair.sequence_item(gil, 1),
+        pair.sequence_len(),
+    ) else {
+        return Err(Raised::new(
+            gil,
+            Kind::TypeError,
+            "a header is a (name, value) tuple",
+        ));
+    };
+    let name = text::expect_latin1(gil, &name, "a header name")?;
+    let value = text::expect_latin1(gil, &value, "a header value")?;
+    head.add(&name, &value).map_err(|found| fault(gil, found))
+}
+
+/// Merges what a `base.Start_response` says into `head`. Headers given to the call stay as they are,
+/// repeated ones too, unless the program changed them in the shadow's dict afterwards.
+fn merge(gil: Gil<'_>, head: &mut ReplyHead, shadow: &Object) -> Result<()> {
+    let names = names(gil);
+    let part = |name: &Object| -> Result<Vec<u8>> {
+        let value = shadow.attr(gil, name)?.str(gil)?;
+        text::expect_latin1(gil, &value, "the status").map(|part| part.to_vec())
+    };
+    let mut status = part(&names.status_code)?;
+    status.push(b' ');
+    status.extend_from_slice(&part(&names.status_reasons)?);
+    head.set_status(&status)
+        .map_err(|found| fault(gil, found))?;
+    for (name, value) in shadow.attr(gil, &names.response_headers)?.dict_items(gil) {
+        let (name, value) = (name.str(gil)?, value.str(gil)?);
+        let name = text::expect_latin1(gil, &name, "a header name")?;
+        let value = text::expect_latin1(gil, &value, "a header value")?;
+        if head.value(&name) == Some(&value) {
+            continue;
+        }
+        if field_role(&name) == FieldRole::ContentLength || head.value(&name).is_some() {
+            head.remove(&name);
+        }
+        head.add(&name, &value).map_err(|found| fault(gil, found))?;
+    }
+    let cookies = shadow.attr(gil, &names.cookies)?;
+    if !cookies.is_none() {
+        let lines = cookies.str(gil)?;
+        let lines = text::expect_latin1(gil, &lines, "a cookie")?;
+        for line in lines.split(|&byte| byte == b'\n') {
+            add_line(head, line).map_err(|found| fault(gil, found))?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds a rendered line, `Name: value`, with or without its CR.
+pub fn add_line(head: &mut ReplyHead, line: &[u8]) -> std::result::Result<(), HeadFault> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.is_empty() {
+        return Ok(());
+    }
+    let colon = memchr::memchr(b':', line).ok_or(HeadFault::Name)?;
+    head.add(&line[..colon], line[colon + 1..].trim_ascii())
+}
+
+/// The callable that applications get.
+pub struct StartResponse(pub Rc<Exchange>);
+
+/// The `write` that it returns.
+pub struct Writer(Rc<Exchange>);
+
+fn call(gil: Gil<'_>, this: &Instance<StartResponse>, args: &Arguments<'_>) -> Result<Owned> {
+    this.0.start(gil, args)?;
+    natives(gil).writer.instantiate(gil, Writer(this.0.clone()))
+}
+
+fn get(gil: Gil<'_>, this: &Instance<StartResponse>, name: &Object) -> Result<Owned> {
+    this.0.shadow(gil)?.attr(gil, name)
+}
+
+fn set(gil: Gil<'_>, this: &Instance<StartResponse>, name: &Object, value: &Object) -> Result<()> {
+    this.0.shadow(gil)?.set_attr(gil, name, value)
+}
+
+fn write(gil: Gil<'_>, this: &Instance<Writer>, args: &Arguments<'_>) -> Result<Owned> {
+    let [data] = args.exactly(gil, "write")?;
+    this.0.write(gil, data)?;
+    Ok(Owned::none(gil))
+}
+
+impl Class for StartResponse {
+    const NAME: &'static CStr = c"fapws._evwsgi.StartResponse";
+    const DOC: &'static CStr =
+        c"start_response(status, response_headers, exc_info=None) -> write\n\n\
+        As PEP 3333 has it. The attributes of fapws.base.Start_response work too.";
+    const METHODS: &'static [Method<Self>] = &[];
+    const CALL: Option<Call<Self>> = Some(call);
+    const GET: Option<Get<Self>> = Some(get);
+    const SET: Option<Set<Self>> = Some(set);
+}
+
+impl Class for Writer {
+    const NAME: &'static CStr = c"fapws._evwsgi.Writer";
+    const DOC: &'static CStr = c"write(data)\n\nSends bytes before what the application returns.";
+    const METHODS: &'static [Method<Self>] = &[];
+    const CALL: Option<Call<Self>> = Some(write);
+}
