@@ -16,3 +16,18 @@ compile_error!("one interpreter at a time: build with --no-default-features --fe
 pub mod ev;
 pub mod http;
 pub mod sys;
+
+#[cfg(any(feature = "python2", feature = "python3"))]
+pub mod api;
+#[cfg(any(feature = "python2", feature = "python3"))]
+pub mod capi;
+#[cfg(any(feature = "python2", feature = "python3"))]
+pub mod config;
+#[cfg(any(feature = "python2", feature = "python3"))]
+pub mod module;
+#[cfg(any(feature = "python2", feature = "python3"))]
+pub mod py;
+#[cfg(any(feature = "python2", feature = "python3"))]
+pub mod server;
+#[cfg(any(feature = "python2", feature = "python3"))]
+pub mod wsgi;

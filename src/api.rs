@@ -1,0 +1,300 @@
+//! The functions of the module: arguments unpacked and checked, the server called.
+//!
+//! `api.md` has what each takes, returns and raises. Nothing is changed before every argument is known
+//! to be good.
+
+#![forbid(unsafe_code)]
+
+use crate::ev;
+use crate::http::date::imf_fixdate;
+use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, number, text};
+use crate::server::{expect_callable, server};
+use crate::sys::listener::{ListenError, Listener};
+use crate::wsgi::console;
+use crate::wsgi::environ;
+use crate::wsgi::site::Base;
+
+/// `start(host, port)`.
+pub fn start(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let server = server(gil);
+    let malformed = || {
+        server.error(
+            gil,
+            "Failed to parse the start parameters. Must be 2 strings.",
+        )
+    };
+    let (Some(host), Some(port), 2) = (arguments.get(0), arguments.get(1), arguments.count())
+    else {
+        return Err(malformed());
+    };
+    let Some(port) = port_text(gil, port)? else {
+        return Err(malformed());
+    };
+    let unix = port.starts_with(b"unix");
+    let host = match text::argument(gil, host)? {
+        Some(host) => text::latin1(gil, &host).map(|host| host.to_vec()),
+        None if unix => host.as_bytes().map(<[u8]>::to_vec),
+        None => None,
+    };
+    let Some(host) = host else {
+        return Err(malformed());
+    };
+    let listener = if unix {
+        Listener::unix(&host)
+    } else {
+        match (std::str::from_utf8(&host), std::str::from_utf8(&port)) {
+            (Ok(host), Ok(port)) if !host.contains('\0') && !port.contains('\0') => {
+                Listener::tcp(host, port)
+            }
+            _ => return Err(malformed()),
+        }
+    };
+    let listener = listener.map_err(|error| refused(gil, error))?;
+    server.listen(gil, listener, &host, &port)?;
+    let shown = match host.split_first() {
+        Some((0, name)) if unix => {
+            let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+            format!("listen on @{}:unix", String::from_utf8_lossy(name))
+        }
+        _ => format!(
+            "listen on {}:{}",
+            String::from_utf8_lossy(&host),
+            String::from_utf8_lossy(&port)
+        ),
+    };
+    console::say(gil, &shown);
+    Ok(Owned::none(gil))
+}
+
+fn port_text(gil: Gil<'_>, port: &Object) -> Result<Option<Vec<u8>>> {
+    // Old deployments pass an int.
+    let port = if port.is_int() {
+        port.str(gil)?
+    } else {
+        port.own(gil)
+    };
+    let port = text::argument(gil, &port)?;
+    Ok(port.and_then(|port| text::latin1(gil, &port).map(|port| port.to_vec())))
+}
+
+fn refused(gil: Gil<'_>, error: ListenError) -> Raised {
+    let server = server(gil);
+    match error {
+        ListenError::Resolve(_) => server.error(gil, &error.to_string()),
+        ListenError::Bind(reason) => {
+            server.error(gil, &format!("server: failed to bind: {reason}"))
+        }
+        other => server.error(gil, &format!("server: failed to bind: {other}")),
+    }
+}
+
+/// `start_fd(fd, name="", port="")`.
+pub fn start_fd(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let server = server(gil);
+    let Some(fd) = arguments.get_or_keyword(gil, 0, "fd") else {
+        return Err(Raised::new(
+            gil,
+            Kind::TypeError,
+            "start_fd() needs a descriptor",
+        ));
+    };
+    let fd = i32::try_from(fd.to_int(gil)?).unwrap_or(-1);
+    let word = |index, name| -> Result<Vec<u8>> {
+        match arguments.get_or_keyword(gil, index, name) {
+            Some(given) => native_argument(gil, given, name),
+            None => Ok(Vec::new()),
+        }
+    };
+    let (name, port) = (word(1, "name")?, word(2, "port")?);
+    let listener = Listener::adopt(fd).map_err(|error| server.error(gil, &error.to_string()))?;
+    server.listen(gil, listener, &name, &port)?;
+    Ok(Owned::none(gil))
+}
+
+/// `set_base_module(module)`.
+pub fn set_base_module(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let [module] = arguments.exactly(gil, "set_base_module")?;
+    server(gil).set_base(Base::new(gil, module)?);
+    Ok(Owned::none(gil))
+}
+
+/// `wsgi_cb((uri, callable))`.
+pub fn wsgi_cb(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let [pair] = arguments.exactly(gil, "wsgi_cb")?;
+    let server = server(gil);
+    if server.base().is_none() {
+        return Err(server.error(gil, "Base module not set"));
+    }
+    let (Some(uri), Some(callback), 2) = (pair.tuple_item(0), pair.tuple_item(1), pair.tuple_len())
+    else {
+        let message = "wsgi_cb() takes a tuple of a URI and a callable";
+        return Err(Raised::new(gil, Kind::TypeError, message));
+    };
+    let uri = native_argument(gil, uri, "the URI")?;
+    let callback = expect_callable(gil, callback, "the application")?;
+    server.routes.borrow_mut().add(&uri, callback);
+    Ok(Owned::none(gil))
+}
+
+/// `wsgi_gen_cb(callable)`.
+pub fn wsgi_gen_cb(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let [callback] = arguments.exactly(gil, "wsgi_gen_cb")?;
+    let callback = expect_callable(gil, callback, "the application")?;
+    let replaced = server(gil).routes.borrow_mut().set_generic(callback);
+    drop(replaced);
+    Ok(Owned::none(gil))
+}
+
+/// `run()`.
+pub fn run(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+    server(gil).serve(gil)?;
+    Ok(Owned::none(gil))
+}
+
+/// `parse_query(str)`.
+pub fn parse_query(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let [query] = arguments.exactly(gil, "parse_query")?;
+    let query = native_argument(gil, query, "the query")?;
+    if query.contains(&0) {
+        return Err(Raised::new(
+            gil,
+            Kind::TypeError,
+            "the query must not hold NUL",
+        ));
+    }
+    environ::parse_query(gil, &query)
+}
+
+/// `set_debug(int)`.
+pub fn set_debug(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let [level] = arguments.exactly(gil, "set_debug")?;
+    server(gil).debug.set(level.to_int(gil)?);
+    Ok(Owned::none(gil))
+}
+
+/// `get_debug()`.
+pub fn get_debug(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+    number::int(gil, server(gil).debug.get())
+}
+
+/// `libev_version()`.
+pub fn libev_version(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+    let (major, minor) = ev::version();
+    let (major, minor) = (
+        number::int(gil, major.into())?,
+        number::int(gil, minor.into())?,
+    );
+    container::tuple(gil, &[&major, &minor])
+}
+
+/// `add_timer(delay, callable)`.
+pub fn add_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let [delay, callback] = arguments.exactly(gil, "add_timer")?;
+    let delay = delay.to_float(gil)?;
+    let callback = expect_callable(gil, callback, "the timer's callback")?;
+    if delay < 0.0 || !delay.is_finite() {
+        let message = "the delay must be a number of seconds, not below 0";
+        return Err(Raised::new(gil, Kind::ValueError, message));
+    }
+    let server = server(gil);
+    let dialect = server.dialect(gil)?;
+    if let Some(most) = dialect.most_timers()
+        && server.timers.count() >= most
+    {
+        console::say(
+            gil,
+            &format!("Limit of maximum {most} timers has been reached"),
+        );
+        return number::int(gil, most as i64);
+    }
+    let count = server
+        .timers
+        .add(delay, callback, dialect.timers_start_at_once());
+    number::int(gil, count as i64)
+}
+
+fn index(gil: Gil<'_>, arguments: &Arguments<'_>, function: &str) -> Result<usize> {
+    let [index] = arguments.exactly(gil, function)?;
+    // Below zero is out of range too.
+    Ok(usize::try_from(index.to_int(gil)?).unwrap_or(usize::MAX))
+}
+
+/// `stop_timer(index)`.
+pub fn stop_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let index = index(gil, arguments, "stop_timer")?;
+    if !server(gil).timers.stop(index) {
+        return Err(Raised::new(gil, Kind::IndexError, "index out of range"));
+    }
+    Ok(Owned::none(gil))
+}
+
+/// `restart_timer(index)`.
+pub fn restart_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let index = index(gil, arguments, "restart_timer")?;
+    if !server(gil).timers.restart(index) {
+        console::say(gil, "index out of range");
+    }
+    Ok(Owned::none(gil))
+}
+
+/// `defer(callable, argument, combine)`.
+pub fn defer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let [callable, argument, combine] = arguments.exactly(gil, "defer")?;
+    let callable = expect_callable(gil, callable, "the deferred function")?;
+    server(gil)
+        .deferred
+        .push(gil, callable, argument.own(gil), combine.is_true())?;
+    Ok(Owned::none(gil))
+}
+
+/// `defer_queue_size()`.
+pub fn defer_queue_size(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+    match server(gil).deferred.queued() {
+        0 => Ok(Owned::none(gil)),
+        queued => number::int(gil, queued as i64),
+    }
+}
+
+/// `rfc1123_date(seconds)`.
+pub fn rfc1123_date(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let [seconds] = arguments.exactly(gil, "rfc1123_date")?;
+    // Truncated towards zero; a number too large saturates, and is out of range then.
+    let seconds = if seconds.is_int() {
+        seconds.to_int(gil)?
+    } else {
+        seconds.to_float(gil)? as i64
+    };
+    match imf_fixdate(seconds) {
+        Some(date) => text::native(gil, &date),
+        None => Err(Raised::new(
+            gil,
+            Kind::ValueError,
+            "the time is out of range",
+        )),
+    }
+}
+
+/// `socket_fd()`.
+pub fn socket_fd(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+    number::long(gil, i64::from(server(gil).listening().unwrap_or(-1)))
+}
+
+/// `stats()`.
+pub fn stats(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+    let server = server(gil);
+    let all = container::dict(gil)?;
+    let mut counters = server.stats.list();
+    counters.push(("connections", server.open() as u64));
+    counters.push(("deferred", server.deferred.queued() as u64));
+    for (name, value) in counters {
+        let name = text::native(gil, name.as_bytes())?;
+        all.dict_set(gil, &name, &*number::int(gil, value as i64)?)?;
+    }
+    Ok(all)
+}
+
+fn native_argument(gil: Gil<'_>, given: &Object, what: &str) -> Result<Vec<u8>> {
+    let given = text::argument(gil, given)?;
+    let bytes = given.and_then(|given| text::latin1(gil, &given).map(|bytes| bytes.to_vec()));
+    bytes.ok_or_else(|| Raised::new(gil, Kind::TypeError, &format!("{what} must be a str")))
+}

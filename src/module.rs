@@ -1,0 +1,134 @@
+//! The module `fapws._evwsgi`: its table of functions, and what importing it does.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::CStr;
+
+use crate::api;
+use crate::py::module::{self, Function, Module};
+use crate::py::{Gil, Owned, Result, names};
+use crate::server::server;
+use crate::wsgi::site;
+
+/// The module's description.
+pub struct Evwsgi;
+
+impl Module for Evwsgi {
+    const NAME: &'static CStr = c"fapws._evwsgi";
+    const DOC: &'static CStr = c"The core of fapws: an HTTP server for WSGI applications on libev.";
+    const FUNCTIONS: &'static [Function] = &[
+        Function {
+            name: c"start",
+            doc:
+                c"start(host, port)\n\nListens on an address. A port that begins with 'unix' makes \
+                host the path of a unix socket, abstract with a first byte of NUL.\n\n\
+                Raises error.",
+            call: api::start,
+        },
+        Function {
+            name: c"start_fd",
+            doc: c"start_fd(fd, name='', port='')\n\nServes on a socket that listens already \
+                (systemd, a parent process); name and port become SERVER_NAME and SERVER_PORT.\n\n\
+                Raises error.",
+            call: api::start_fd,
+        },
+        Function {
+            name: c"set_base_module",
+            doc: c"set_base_module(module)\n\nRemembers the base module and forgets every \
+                registered application.\n\nRaises AttributeError.",
+            call: api::set_base_module,
+        },
+        Function {
+            name: c"wsgi_cb",
+            doc: c"wsgi_cb((uri, application))\n\nRegisters an application for targets that begin \
+                with uri.\n\nRaises error before set_base_module, and TypeError.",
+            call: api::wsgi_cb,
+        },
+        Function {
+            name: c"wsgi_gen_cb",
+            doc: c"wsgi_gen_cb(application)\n\nThe application for every other target.",
+            call: api::wsgi_gen_cb,
+        },
+        Function {
+            name: c"run",
+            doc: c"run()\n\nServes until SIGINT or SIGTERM.\n\nRaises error, and what a signal \
+                handler of the program's raises.",
+            call: api::run,
+        },
+        Function {
+            name: c"parse_query",
+            doc: c"parse_query(query) -> dict of lists\n\nA query or an urlencoded form, decoded.",
+            call: api::parse_query,
+        },
+        Function {
+            name: c"set_debug",
+            doc: c"set_debug(level)\n\n0 is quiet; anything else logs each connection on stdout.",
+            call: api::set_debug,
+        },
+        Function {
+            name: c"get_debug",
+            doc: c"get_debug() -> int",
+            call: api::get_debug,
+        },
+        Function {
+            name: c"libev_version",
+            doc: c"libev_version() -> (major, minor)\n\nOf the libev that is loaded.",
+            call: api::libev_version,
+        },
+        Function {
+            name: c"add_timer",
+            doc:
+                c"add_timer(delay, callable) -> int\n\nCalls callable() every delay seconds until \
+                it returns False. The answer is how many timers were added so far.",
+            call: api::add_timer,
+        },
+        Function {
+            name: c"stop_timer",
+            doc: c"stop_timer(index)\n\nStops a timer; 0 is the first.\n\nRaises IndexError.",
+            call: api::stop_timer,
+        },
+        Function {
+            name: c"restart_timer",
+            doc: c"restart_timer(index)\n\nMakes a timer fire again, its delay from now.",
+            call: api::restart_timer,
+        },
+        Function {
+            name: c"defer",
+            doc: c"defer(callable, argument, combine)\n\nCalls callable(argument) when nothing \
+                else is to be done; with combine True only once for equal calls.",
+            call: api::defer,
+        },
+        Function {
+            name: c"defer_queue_size",
+            doc: c"defer_queue_size() -> int or None\n\nHow many calls are deferred.",
+            call: api::defer_queue_size,
+        },
+        Function {
+            name: c"rfc1123_date",
+            doc: c"rfc1123_date(seconds) -> str\n\nA time as HTTP writes it (RFC 9110 section \
+                5.6.7).\n\nRaises ValueError.",
+            call: api::rfc1123_date,
+        },
+        Function {
+            name: c"socket_fd",
+            doc: c"socket_fd() -> int\n\nThe last listening socket's descriptor, -1 before start.",
+            call: api::socket_fd,
+        },
+        Function {
+            name: c"stats",
+            doc: c"stats() -> dict of str to int\n\nWhat the server counted since it was imported.",
+            call: api::stats,
+        },
+    ];
+}
+
+/// Makes the module; what its entry points call.
+pub fn initialise(gil: Gil<'_>) -> Result<Owned> {
+    names::intern(gil)?;
+    site::prepare(gil)?;
+    let module = module::create::<Evwsgi>(gil)?;
+    let error = module::new_exception(gil, c"_evwsgi.error")?;
+    module::add(gil, &module, c"error", &error)?;
+    server(gil).set_error_class(error);
+    Ok(module)
+}

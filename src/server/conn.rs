@@ -1,0 +1,240 @@
+//! A connection and the phases of its life; no I/O happens here.
+//!
+//! ```text
+//!             accept
+//!               |
+//!               v        head whole, body not
+//!   +-------> Head ----------------------------> Body
+//!   |           |                                  |
+//!   |           | request whole                    | body whole
+//!   |           v                                  |
+//!   |    (the application is called) <-------------+
+//!   |           |
+//!   |           | answer not all written, or more to come from the application
+//!   |           +------------------------------> Reply
+//!   |           |                                  |
+//!   +-----------+----------- written, kept --------+
+//!               |                                  |
+//!               | written, not kept                |
+//!               v                                  |
+//!            Closed <------------------------------+
+//!               ^
+//!               | the client has seen the refusal, or had its time
+//!             Linger <---- a refused message (from Head or Body)
+//! ```
+//!
+//! While a callback works on a connection it holds the phase itself, and `Busy` stands in its place;
+//! so no part of a connection is borrowed while Python runs.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
+
+use crate::ev::{Interest, Io, OnIo};
+use crate::http::chunked::Decoder;
+use crate::http::framing::Framing;
+use crate::http::head::{Head, HeadSearch};
+use crate::py::threads;
+use crate::server::deadlines::Deadline;
+use crate::server::run::Run;
+use crate::server::{Acceptor, io};
+use crate::sys::spool::Spool;
+use crate::wsgi::outgoing::Outgoing;
+use crate::wsgi::request::Rest;
+use crate::wsgi::site::Client;
+
+/// One connection.
+pub struct Connection {
+    io: Io<Connection>,
+    /// The socket, until it is closed.
+    pub socket: RefCell<Option<OwnedFd>>,
+    /// Its number, for as long as the socket is open.
+    pub descriptor: RawFd,
+    /// The run it belongs to.
+    pub run: Rc<Run>,
+    /// The listener it came by.
+    pub acceptor: Rc<Acceptor>,
+    /// Who is at the other end.
+    pub client: Client,
+    /// Its place among the run's connections.
+    pub slot: Cell<usize>,
+    /// When it is due.
+    pub deadline: Deadline,
+    /// Where it is in its life.
+    pub phase: RefCell<Phase>,
+}
+
+/// Where a connection is in its life.
+pub enum Phase {
+    /// Before or in a head.
+    Head(Reading),
+    /// Behind a head, in the body.
+    Body(Box<Receiving>),
+    /// In the middle of an answer.
+    Reply(Box<Replying>),
+    /// Refused: what the client still sends is read and dropped, this many bytes at most.
+    Linger(usize),
+    /// A callback works on it.
+    Busy,
+    /// Over.
+    Closed,
+}
+
+/// Bytes that are not a request yet.
+#[derive(Default)]
+pub struct Reading {
+    /// What was received and not consumed.
+    pub input: Vec<u8>,
+    /// How far the head's end was looked for.
+    pub search: HeadSearch,
+    /// The client sends no more; what it sent is still answered.
+    pub ended: bool,
+}
+
+/// A request whose body is on its way.
+pub struct Receiving {
+    /// The head.
+    pub head: Head,
+    /// How the message is delimited.
+    pub framing: Framing,
+    /// The head's bytes; in the legacy dialect with the body behind them, otherwise with what was
+    /// received and not decoded.
+    pub input: Vec<u8>,
+    /// The body so far.
+    pub body: Received,
+    /// When the body began, in seconds of the run's clock.
+    pub began: f64,
+}
+
+/// A body so far.
+pub enum Received {
+    /// It stays behind the head until it has this many bytes.
+    InPlace(usize),
+    /// Of a known length, of which this much is due, moved off the buffer.
+    Fixed(Store, u64),
+    /// Chunked.
+    Chunked(Store, Decoder),
+}
+
+/// Where a body is kept: in memory, then in a temporary file.
+pub enum Store {
+    /// Short as yet.
+    Memory(Vec<u8>),
+    /// Longer than `config.body_memory`.
+    File(Spool),
+}
+
+impl Store {
+    /// Adds bytes; past `most` bytes in memory everything goes to a file.
+    pub fn append(&mut self, bytes: &[u8], most: usize) -> std::io::Result<()> {
+        if let Store::Memory(memory) = self {
+            if memory.len() + bytes.len() <= most {
+                memory.extend_from_slice(bytes);
+                return Ok(());
+            }
+            let mut spool = Spool::new()?;
+            spool.append(memory)?;
+            *self = Store::File(spool);
+        }
+        match self {
+            Store::File(spool) => spool.append(bytes),
+            Store::Memory(_) => Ok(()),
+        }
+    }
+
+    /// Bytes so far.
+    pub fn length(&self) -> u64 {
+        match self {
+            Store::Memory(memory) => memory.len() as u64,
+            Store::File(spool) => spool.len(),
+        }
+    }
+}
+
+impl Receiving {
+    /// Bytes of the body so far.
+    pub fn received(&self) -> u64 {
+        match &self.body {
+            Received::InPlace(_) => (self.input.len() - self.head.len) as u64,
+            Received::Fixed(store, _) | Received::Chunked(store, _) => store.length(),
+        }
+    }
+}
+
+/// An answer that is not all written.
+pub struct Replying {
+    /// What is queued.
+    pub out: Outgoing,
+    /// What is still to come, or to be closed.
+    pub rest: Option<Box<Rest>>,
+    /// Whether the connection is used again.
+    pub keep_alive: bool,
+    /// Whether the client is to be listened to for a while after the answer.
+    pub lingers: bool,
+    /// What was read behind the request.
+    pub input: Vec<u8>,
+}
+
+impl Connection {
+    /// A connection that was just accepted.
+    pub fn new(socket: OwnedFd, run: Rc<Run>, acceptor: Rc<Acceptor>, client: Client) -> Rc<Self> {
+        Rc::new(Connection {
+            io: Io::new(),
+            descriptor: socket.as_raw_fd(),
+            socket: RefCell::new(Some(socket)),
+            run,
+            acceptor,
+            client,
+            slot: Cell::new(usize::MAX),
+            deadline: Deadline::default(),
+            phase: RefCell::new(Phase::Head(Reading::default())),
+        })
+    }
+
+    /// Takes the phase, to work on it.
+    pub fn take_phase(&self) -> Phase {
+        self.phase.replace(Phase::Busy)
+    }
+
+    /// Puts a phase in force. What it replaces is dropped after the change, since a destructor of the
+    /// application's may run then.
+    pub fn enter(&self, phase: Phase) {
+        let replaced = self.phase.replace(phase);
+        drop(replaced);
+    }
+
+    /// Whether nothing of a request was received, and none is being answered.
+    pub fn is_idle(&self) -> bool {
+        matches!(&*self.phase.borrow(), Phase::Head(reading) if reading.input.is_empty())
+    }
+
+    /// Waits for the socket.
+    pub fn watch(self: &Rc<Self>, interest: Interest) {
+        if self.io.is_active() {
+            self.io.change(interest);
+        } else {
+            Io::start(self, self.run.lp, self.descriptor, interest);
+        }
+    }
+
+    /// Waits no more.
+    pub fn unwatch(&self) {
+        self.io.stop();
+    }
+}
+
+impl OnIo for Connection {
+    fn io(&self) -> &Io<Connection> {
+        &self.io
+    }
+
+    fn ready(self: &Rc<Self>, _: Interest) {
+        threads::in_callback(|gil| io::ready(gil, self));
+    }
+
+    fn panicked(self: &Rc<Self>) {
+        threads::in_callback(|gil| io::panicked(gil, self));
+    }
+}

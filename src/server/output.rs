@@ -1,0 +1,131 @@
+//! Writing what is queued: at once, as far as the kernel takes it.
+//!
+//! Nothing is watched before a write was tried; a head and the bytes behind it are one call, and a
+//! head before a file tells the kernel that more is coming, so that no packet waits for another
+//! (and for a delayed acknowledgement).
+
+#![forbid(unsafe_code)]
+
+use std::io::{ErrorKind, IoSlice};
+use std::os::fd::RawFd;
+
+use crate::py::{Gil, Owned, Result, names, number, text};
+use crate::sys::stream::{self, Flow};
+use crate::wsgi::console;
+use crate::wsgi::outgoing::{FilePart, Outgoing, Piece};
+
+/// How many pieces one call writes.
+const SLOTS: usize = 32;
+
+/// What one connection may write before others have their turn, in bytes.
+const TURN: usize = 4 << 20;
+
+/// Bytes of a file that one call is asked for.
+const STRIDE: u64 = 1 << 20;
+
+/// Bytes that a file that cannot go by `sendfile` is read in.
+const BLOCK: u64 = 64 << 10;
+
+/// How far a flush came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flushed {
+    /// Everything is written.
+    All,
+    /// The kernel is full, or it is others' turn: go on when the socket is writable.
+    Blocked,
+    /// The client is gone, or what was promised cannot be delivered.
+    Gone,
+}
+
+/// Writes as much of `out` as can be; adds to `written`, in bytes.
+pub fn flush(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing, written: &mut u64) -> Flushed {
+    let mut turn = TURN;
+    while !out.is_empty() {
+        if turn == 0 {
+            return Flushed::Blocked;
+        }
+        let sent = if out.file().is_some() {
+            write_file(gil, socket, out)
+        } else {
+            write_memory(socket, out)
+        };
+        match sent {
+            Ok(Flow::Done(count)) => {
+                *written += count as u64;
+                turn = turn.saturating_sub(count);
+            }
+            Ok(Flow::Blocked) => return Flushed::Blocked,
+            Ok(Flow::Closed) | Err(_) => return Flushed::Gone,
+        }
+    }
+    Flushed::All
+}
+
+fn write_memory(socket: RawFd, out: &mut Outgoing) -> std::io::Result<Flow> {
+    let mut slots: [&[u8]; SLOTS] = [&[]; SLOTS];
+    let filled = out.fill(&mut slots);
+    let flow = if filled == 1 && !out.file_follows() {
+        stream::write(socket, slots[0])?
+    } else {
+        let slices = slots.map(IoSlice::new);
+        stream::send_vectored(socket, &slices[..filled], out.file_follows())?
+    };
+    if let Flow::Done(count) = flow {
+        out.advance(count);
+    }
+    Ok(flow)
+}
+
+fn write_file(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing) -> std::io::Result<Flow> {
+    let Some(part) = out.file() else {
+        return Ok(Flow::Done(0));
+    };
+    let count = part.remaining.min(STRIDE) as usize;
+    match stream::sendfile(socket, part.descriptor, &mut part.offset, count) {
+        // The file became shorter than it was: what was promised cannot be sent any more.
+        Ok(Flow::Done(0)) => Ok(Flow::Closed),
+        Ok(Flow::Done(sent)) => {
+            part.remaining -= sent as u64;
+            if part.remaining == 0 {
+                out.drop_file();
+            }
+            Ok(Flow::Done(sent))
+        }
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            let Some(mut part) = out.drop_file() else {
+                return Ok(Flow::Done(0));
+            };
+            let block = match read_block(gil, &mut part) {
+                Ok(block) => block,
+                Err(raised) => {
+                    console::complain_of(gil, raised);
+                    return Ok(Flow::Closed);
+                }
+            };
+            let length = block.as_bytes().map_or(0, <[u8]>::len);
+            if length == 0 {
+                return Ok(Flow::Closed);
+            }
+            if part.remaining > 0 {
+                out.put_first(Piece::File(part));
+            }
+            out.put_first(Piece::Object(block, 0, length));
+            Ok(Flow::Done(0))
+        }
+        other => other,
+    }
+}
+
+/// The next block of a file on a file system that `sendfile` does not know.
+fn read_block(gil: Gil<'_>, part: &mut FilePart) -> Result<Owned> {
+    let names = names(gil);
+    part.file
+        .call_method(gil, &names.seek, &[&*number::int(gil, part.offset as i64)?])?;
+    let count = number::int(gil, part.remaining.min(BLOCK) as i64)?;
+    let read = part.file.call_method(gil, &names.read, &[&count])?;
+    let block = text::body_item(gil, &read)?.unwrap_or(text::bytes(gil, b"")?);
+    let length = block.as_bytes().map_or(0, <[u8]>::len) as u64;
+    part.offset += length;
+    part.remaining = part.remaining.saturating_sub(length);
+    Ok(block)
+}

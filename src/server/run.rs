@@ -1,0 +1,195 @@
+//! One `run`: the loop, the connections, and how it ends.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::ev::Loop;
+use crate::http::head::Head;
+use crate::py::{Exception, Gil};
+use crate::server::conn::{Connection, Phase};
+use crate::server::deadlines::{Clock, Deadline};
+use crate::server::{io, server};
+use crate::sys::limits::descriptor_limit;
+use crate::wsgi::outgoing::Outgoing;
+use crate::wsgi::site::Site;
+
+/// Descriptors that are left to the program: its files, its database connections.
+const RESERVE: u64 = 24;
+
+/// What one `run` of the loop works with.
+pub struct Run {
+    /// libev's loop.
+    pub lp: Loop,
+    /// What its requests share.
+    pub site: Site,
+    /// The coarse clock.
+    pub clock: Clock,
+    /// The buffers that are used again for each event.
+    pub scratch: Scratch,
+    connections: RefCell<Vec<Rc<Connection>>>,
+    most_connections: usize,
+    /// SIGTERM or SIGINT came: nothing new is accepted.
+    draining: Cell<bool>,
+    patience: Deadline,
+    /// An exception that ends the run at once.
+    raised: RefCell<Option<Exception>>,
+}
+
+/// Buffers for the callback that runs: whoever works takes them, and puts them back.
+#[derive(Default)]
+pub struct Scratch {
+    /// For what is read.
+    pub input: Cell<Vec<u8>>,
+    /// For what is written.
+    pub output: Cell<Outgoing>,
+    /// For the head.
+    pub head: Cell<Head>,
+}
+
+impl Run {
+    /// A run on `lp`.
+    pub fn new(lp: Loop, site: Site) -> Rc<Run> {
+        let most_connections = match site.config.max_connections {
+            0 => descriptor_limit().saturating_sub(RESERVE).max(1) as usize,
+            most => most,
+        };
+        Rc::new(Run {
+            lp,
+            site,
+            clock: Clock::default(),
+            scratch: Scratch::default(),
+            connections: RefCell::default(),
+            most_connections,
+            draining: Cell::new(false),
+            patience: Deadline::default(),
+            raised: RefCell::default(),
+        })
+    }
+
+    /// Whether another connection may be accepted.
+    pub fn has_room(&self) -> bool {
+        !self.draining.get() && self.connections.borrow().len() < self.most_connections
+    }
+
+    /// Whether the run is about to end.
+    pub fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// How many connections are open.
+    pub fn open(&self) -> usize {
+        self.connections.borrow().len()
+    }
+
+    /// A connection begins.
+    pub fn add(&self, connection: &Rc<Connection>) {
+        let mut connections = self.connections.borrow_mut();
+        connection.slot.set(connections.len());
+        connections.push(connection.clone());
+    }
+
+    /// A connection is over.
+    pub fn remove(&self, gil: Gil<'_>, connection: &Connection) {
+        let slot = connection.slot.replace(usize::MAX);
+        let removed = {
+            let mut connections = self.connections.borrow_mut();
+            if slot >= connections.len() {
+                return;
+            }
+            let removed = connections.swap_remove(slot);
+            if let Some(moved) = connections.get(slot) {
+                moved.slot.set(slot);
+            }
+            removed
+        };
+        drop(removed);
+        if self.draining.get() {
+            self.end_if_drained();
+        } else {
+            server(gil).accept_again(self);
+        }
+    }
+
+    /// A callback panicked while it worked on a connection that it had just accepted.
+    pub fn abandon(&self, gil: Gil<'_>) {
+        let busy = |c: &&Rc<Connection>| matches!(&*c.phase.borrow(), Phase::Busy);
+        let abandoned: Vec<Rc<Connection>> = self
+            .connections
+            .borrow()
+            .iter()
+            .filter(busy)
+            .cloned()
+            .collect();
+        for connection in abandoned {
+            io::panicked(gil, &connection);
+        }
+    }
+
+    /// A quarter of a second has passed.
+    pub fn tick(&self, gil: Gil<'_>) {
+        self.clock.tick();
+        let due: Vec<Rc<Connection>> = self
+            .connections
+            .borrow()
+            .iter()
+            .filter(|connection| connection.deadline.is_past(&self.clock))
+            .cloned()
+            .collect();
+        for connection in due {
+            io::timed_out(gil, &connection);
+        }
+        if self.draining.get() && self.patience.is_past(&self.clock) {
+            self.lp.stop();
+        }
+    }
+
+    /// Ends gracefully: accepts no more, closes what is idle, lets the rest finish.
+    pub fn drain(&self, gil: Gil<'_>) {
+        if self.draining.replace(true) {
+            self.lp.stop();
+            return;
+        }
+        server(gil).stop_accepting();
+        self.patience
+            .set(&self.clock, self.site.config.graceful_timeout);
+        let idle: Vec<Rc<Connection>> = self
+            .connections
+            .borrow()
+            .iter()
+            .filter(|c| c.is_idle())
+            .cloned()
+            .collect();
+        for connection in idle {
+            io::close(gil, &connection);
+        }
+        self.end_if_drained();
+    }
+
+    fn end_if_drained(&self) {
+        let lingering =
+            |connection: &Rc<Connection>| matches!(&*connection.phase.borrow(), Phase::Linger(_));
+        if self.connections.borrow().iter().all(lingering) {
+            self.lp.stop();
+        }
+    }
+
+    /// Ends at once, raising `exception`.
+    pub fn fail(&self, exception: Exception) {
+        let replaced = self.raised.replace(Some(exception));
+        drop(replaced);
+        self.lp.stop();
+    }
+
+    /// Closes what is still open, and gives the exception that `run` is to raise.
+    pub fn finish(&self, gil: Gil<'_>) -> Option<Exception> {
+        loop {
+            let last = self.connections.borrow().last().cloned();
+            let Some(connection) = last else { break };
+            io::close(gil, &connection);
+        }
+        let exit = self.site.exit.take();
+        self.raised.take().or(exit)
+    }
+}
