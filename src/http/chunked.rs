@@ -145,8 +145,7 @@ impl Decoder {
         let mut rest = input;
         while let Some(&byte) = rest.first() {
             match self.state {
-                State::Done => break,
-                State::Failed(error) => return Err(error),
+                State::Done | State::Failed(_) => break,
                 State::Data => {
                     let available = usize::try_from(self.size).unwrap_or(usize::MAX);
                     let (data, behind) = rest.split_at(available.min(rest.len()));
@@ -166,7 +165,10 @@ impl Decoder {
                 },
             }
         }
-        Ok((input.len() - rest.len(), self.state == State::Done))
+        match self.state {
+            State::Failed(error) => Err(error),
+            state => Ok((input.len() - rest.len(), state == State::Done)),
+        }
     }
 
     /// The state after one byte of framing.
@@ -310,4 +312,400 @@ const TRAILER: HttpError = HttpError::BadRequest("malformed trailer");
 /// Whether `byte` may stand in a field value or, quotes and backslash aside, in a quoted string.
 fn is_text_byte(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::grammar::{is_field_value, is_token, trim_blanks};
+    use proptest::prelude::*;
+
+    const LIMITS: ChunkLimits = ChunkLimits {
+        line_extension: 64,
+        total_extension: 100,
+        trailer: 40,
+        body: 1000,
+    };
+
+    /// What becomes of `bytes` cut at `cuts`: the body and how many bytes it took, or the error;
+    /// `None` when the end did not come.
+    fn decode(
+        limits: ChunkLimits,
+        bytes: &[u8],
+        cuts: &[usize],
+    ) -> Result<Option<(Vec<u8>, usize)>, HttpError> {
+        let mut cuts: Vec<usize> = cuts.iter().map(|&cut| cut.min(bytes.len())).collect();
+        cuts.push(bytes.len());
+        cuts.sort();
+        let mut decoder = Decoder::new(limits);
+        let mut body = Vec::new();
+        let mut at = 0;
+        for cut in cuts {
+            let piece = &bytes[at..cut.max(at)];
+            let (consumed, done) =
+                decoder.decode(piece, &mut |data| body.extend_from_slice(data))?;
+            at += consumed;
+            if done {
+                assert_eq!(
+                    decoder.decode(b"GET", &mut |_| panic!("data behind the end")),
+                    Ok((0, true))
+                );
+                return Ok(Some((body, at)));
+            }
+            assert_eq!(consumed, piece.len());
+        }
+        Ok(None)
+    }
+
+    fn status(text: &str) -> Result<Option<String>, u16> {
+        decode(LIMITS, text.as_bytes(), &[])
+            .map(|done| done.map(|(body, _)| String::from_utf8(body).unwrap()))
+            .map_err(HttpError::status)
+    }
+
+    /// A whole body, decoded by splitting it into lines.
+    fn naive(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+        fn line(bytes: &[u8]) -> Option<(&[u8], usize)> {
+            let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
+            Some((&bytes[..end], end + 2))
+        }
+        fn extensions_are_valid(text: &str) -> bool {
+            let Some(rest) = text.trim_start_matches([' ', '\t']).strip_prefix(';') else {
+                return text.is_empty();
+            };
+            let rest = rest.trim_start_matches([' ', '\t']);
+            let name = rest.find([';', '=', ' ', '\t']).unwrap_or(rest.len());
+            let (name, rest) = rest.split_at(name);
+            if !is_token(name.as_bytes()) {
+                return false;
+            }
+            let Some(value) = rest.trim_start_matches([' ', '\t']).strip_prefix('=') else {
+                return extensions_are_valid(rest);
+            };
+            let value = value.trim_start_matches([' ', '\t']);
+            let Some(quoted) = value.strip_prefix('"') else {
+                let end = value.find([';', ' ', '\t']).unwrap_or(value.len());
+                let (value, rest) = value.split_at(end);
+                return is_token(value.as_bytes()) && extensions_are_valid(rest);
+            };
+            let mut escaped = false;
+            let end = quoted.find(|c| {
+                let closes = c == '"' && !escaped;
+                escaped = c == '\\' && !escaped;
+                closes
+            });
+            end.is_some_and(|end| {
+                is_field_value(&quoted.as_bytes()[..end])
+                    && extensions_are_valid(&quoted[end + 1..])
+            })
+        }
+        let (mut body, mut at) = (Vec::new(), 0);
+        loop {
+            let (text, length) = line(&bytes[at..])?;
+            at += length;
+            // One character a byte, so that the text can be split anywhere.
+            let text: String = text.iter().map(|&byte| byte as char).collect();
+            let digits = text
+                .find(|c: char| !c.is_ascii_hexdigit())
+                .unwrap_or(text.len());
+            let size = usize::from_str_radix(&text[..digits], 16).ok()?;
+            let latin_1: String = text[digits..]
+                .chars()
+                .map(|c| if c >= '\u{80}' { 'a' } else { c })
+                .collect();
+            if !extensions_are_valid(&latin_1)
+                || (latin_1 != text[digits..] && !latin_1.contains('"'))
+            {
+                return None;
+            }
+            if size == 0 {
+                break;
+            }
+            body.extend_from_slice(bytes.get(at..at.checked_add(size)?)?);
+            at += size;
+            if bytes.get(at..at + 2)? != b"\r\n" {
+                return None;
+            }
+            at += 2;
+        }
+        loop {
+            let (text, length) = line(&bytes[at..])?;
+            at += length;
+            if text.is_empty() {
+                return Some((body, at));
+            }
+            let colon = text.iter().position(|&byte| byte == b':')?;
+            if !is_token(&text[..colon]) || !is_field_value(trim_blanks(&text[colon + 1..])) {
+                return None;
+            }
+        }
+    }
+
+    fn near_bodies() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop::sample::select(vec![
+            "1\r\na\r\n",
+            "3\r\nabc\r\n",
+            "0A\r\n0123456789\r\n",
+            "2\r\n\r\n\r\n",
+            "0\r\n",
+            "\r\n",
+            "00\r\n",
+            "1;a=b\r\nx\r\n",
+            "1 ; a = \"b;\\\"\r\" \r\n",
+            "1;a=\"\\\\\"\t;b\r\nx\r\n",
+            "1;\r\n",
+            "2 \r\n",
+            ";a",
+            "=",
+            "\"",
+            "\\",
+            " ",
+            "\t",
+            "g",
+            "f",
+            "-",
+            "\n",
+            "\r",
+            "\0",
+            "T: v\r\n",
+            "U:\r\n",
+            "T\r\n",
+            ":",
+            "\u{e9}",
+        ]);
+        (prop::collection::vec(part, 0..8), any::<bool>()).prop_map(|(parts, complete)| {
+            let end = if complete { "0\r\n\r\nGET" } else { "" };
+            [parts.concat().as_str(), end].concat().into_bytes()
+        })
+    }
+
+    const NONE: ChunkLimits = ChunkLimits {
+        line_extension: usize::MAX,
+        total_extension: usize::MAX,
+        trailer: usize::MAX,
+        body: 0,
+    };
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn no_cut_changes_a_body(
+            bytes in near_bodies(),
+            cuts in prop::collection::vec(0usize..60, 0..6),
+        ) {
+            let every: Vec<usize> = (0..bytes.len()).collect();
+            let whole = decode(LIMITS, &bytes, &[]);
+            prop_assert_eq!(&decode(LIMITS, &bytes, &cuts), &whole);
+            prop_assert_eq!(&decode(LIMITS, &bytes, &every), &whole);
+        }
+
+        #[test]
+        fn a_body_is_what_its_lines_say(bytes in near_bodies()) {
+            prop_assert_eq!(decode(NONE, &bytes, &[]).ok().flatten(), naive(&bytes));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            prop_assert_eq!(decode(NONE, &bytes, &[]).ok().flatten(), naive(&bytes));
+        }
+
+        #[test]
+        fn what_is_encoded_is_decoded(
+            chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 0..5),
+            cuts in prop::collection::vec(0usize..1600, 0..6),
+        ) {
+            let mut bytes = Vec::new();
+            for chunk in &chunks {
+                push_chunk_size(&mut bytes, chunk.len());
+                bytes.extend_from_slice(chunk);
+                bytes.extend_from_slice(b"\r\n");
+            }
+            bytes.extend_from_slice(LAST_CHUNK);
+            let expected = Some((chunks.concat(), bytes.len()));
+            prop_assert_eq!(decode(NONE, &bytes, &cuts), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn sizes_are_written_without_leading_zeros() {
+        for (len, line) in [
+            (1, "1\r\n"),
+            (15, "f\r\n"),
+            (16, "10\r\n"),
+            (0x1a2b, "1a2b\r\n"),
+            (usize::MAX, "ffffffffffffffff\r\n"),
+        ] {
+            let mut out = Vec::new();
+            push_chunk_size(&mut out, len);
+            assert_eq!(out, line.as_bytes());
+        }
+    }
+
+    #[test]
+    fn bodies() {
+        let body = |text: &str| Ok(Some(text.to_string()));
+        assert_eq!(status("0\r\n\r\n"), body(""));
+        assert_eq!(
+            status("5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"),
+            body("hello world")
+        );
+        assert_eq!(
+            status("A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n"),
+            body("01234567890123456789")
+        );
+        assert_eq!(status("4\r\n\r\n\r\n\r\n0\r\n\r\n"), body("\r\n\r\n"));
+        assert_eq!(status("00005\r\nhello\r\n0000\r\n\r\n"), body("hello"));
+        assert_eq!(
+            status("5;a\r\nhello\r\n0;b=c;d=\"e;\\\" \u{e9}\"\r\n\r\n"),
+            body("hello")
+        );
+        assert_eq!(
+            status("5 ;\ta\t = b ; c\r\nhello\r\n0\r\n\r\n"),
+            body("hello")
+        );
+        assert_eq!(status("0\r\nExpires: never\r\nX:\r\n\r\n"), body(""));
+        assert_eq!(status("5\r\nhel"), Ok(None));
+        assert_eq!(status("5\r\nhello\r\n0\r\n"), Ok(None));
+        assert_eq!(status("0\r\n\r"), Ok(None));
+    }
+
+    #[test]
+    fn what_two_readers_could_read_differently_is_refused() {
+        for text in [
+            "\r\n",
+            "\n",
+            " 5\r\n",
+            "\t5\r\n",
+            "+5\r\n",
+            "-5\r\n",
+            "-0\r\n",
+            "0x5\r\n",
+            "5x\r\n",
+            "5h\r\n",
+            "5.\r\n",
+            "5,\r\n",
+            "5 \r\n",
+            "5\t\r\n",
+            "5 5\r\n",
+            "5_0\r\n",
+            "5\u{b}\r\n",
+            "5\0\r\n",
+            "\u{665}\r\n",
+            "5\nhello",
+            "5\r\r\n",
+            "5\rhello",
+            "5\r\nhellox",
+            "5\r\nhello\n",
+            "5\r\nhello\r\r\n",
+            "5\r\nhello\rx",
+            "5\r\nhello0\r\n",
+            "0\r\n\n",
+            "0\n\r\n",
+            "0\r\n\rx",
+            ";\r\n",
+            ";a=b\r\n",
+            "5;\r\n",
+            "5; \r\n",
+            "5;;a\r\n",
+            "5;a=\r\n",
+            "5;a=;b\r\n",
+            "5;a =\r\n",
+            "5;a \r\n",
+            "5;a=b \r\n",
+            "5;a=\"b\r\n",
+            "5;a=\"b\"c\r\n",
+            "5;a=\"b\" \r\n",
+            "5;a=\"\\\r\n",
+            "5;a\nb\r\n",
+            "5;a\rb\r\n",
+            "5;\nhello",
+            "5;a=\"\n\"\r\n",
+            "5;a=\"\r\n\"\r\n",
+            "5;a\0\r\n",
+            "5;a=\"\u{7f}\"\r\n",
+            "5;\u{e9}\r\n",
+            "5=a\r\n",
+            "5 a\r\n",
+            "5:a\r\n",
+            "10000000000000000\r\n",
+            "fffffffffffffffff\r\n",
+            "1000000000000000000000\r\n",
+            "0\r\nT : v\r\n",
+            "0\r\n T: v\r\n",
+            "0\r\nT\r\n",
+            "0\r\n: v\r\n",
+            "0\r\nT: v\n",
+            "0\r\nT: v\rx",
+            "0\r\nT: \0\r\n",
+            "0\r\nT: v\r\n w\r\n",
+            "0\r\nT\u{e9}: v\r\n",
+            "0\r\nGET / HTTP/1.1\r\n",
+        ] {
+            assert_eq!(status(text), Err(400), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_size_over_the_limit_is_refused_with_the_line_that_says_it() {
+        assert_eq!(status("3e8\r\n"), Ok(None));
+        assert_eq!(status("3e9\r\n"), Err(413));
+        assert_eq!(status("ffffffffffffffff\r\n"), Err(413));
+        let first = format!("3e7\r\n{}\r\n", "x".repeat(999));
+        assert_eq!(status(&format!("{first}1\r\n")), Ok(None));
+        assert_eq!(status(&format!("{first}2\r\n")), Err(413));
+        let endless = decode(NONE, b"fffffffffffffffe\r\nabc", &[]);
+        assert_eq!(
+            endless,
+            Ok(None),
+            "without a limit, any size that can be counted"
+        );
+        let mut decoder = Decoder::new(NONE);
+        decoder.body = u64::MAX;
+        assert_eq!(
+            decoder.decode(b"1\r\n", &mut |_| {}),
+            Err(HttpError::BodyTooLarge)
+        );
+    }
+
+    #[test]
+    fn extensions_are_bounded_a_line_and_a_message() {
+        let line = |length: usize| format!("1;{}\r\nx\r\n", "e".repeat(length - 1));
+        assert_eq!(status(&line(64)), Ok(None));
+        assert_eq!(status(&line(65)), Err(400));
+        assert_eq!(status(&[line(50), line(50)].concat()), Ok(None));
+        assert_eq!(status(&[line(50), line(51)].concat()), Err(400));
+        assert_eq!(status(&line(2).repeat(50)), Ok(None));
+        assert_eq!(status(&line(2).repeat(51)), Err(400));
+        let zeros = |count: usize| format!("{}1\r\nx\r\n", "0".repeat(count));
+        assert_eq!(
+            status(&zeros(15).repeat(100)),
+            Ok(None),
+            "what a machine word has costs nothing"
+        );
+        assert_eq!(status(&zeros(15 + 64)), Ok(None));
+        assert_eq!(status(&zeros(16 + 64)), Err(400));
+    }
+
+    #[test]
+    fn trailers_are_bounded() {
+        let trailer =
+            |length: usize| format!("0\r\nT:{}\r\n\r\n", "v".repeat(length - "T:\r\n".len()));
+        assert_eq!(status(&trailer(40)), Ok(Some(String::new())));
+        assert_eq!(status(&trailer(41)), Err(431));
+        assert_eq!(status(&format!("0\r\n{}", "a:\r\n".repeat(11))), Err(431));
+    }
+
+    #[test]
+    fn a_failed_decoder_stays_failed() {
+        let mut decoder = Decoder::new(LIMITS);
+        let error = decoder.decode(b"x", &mut |_| {}).unwrap_err();
+        for input in [&b"5\r\nhello\r\n"[..], b"0\r\n\r\n"] {
+            assert_eq!(
+                decoder.decode(input, &mut |_| panic!("data after an error")),
+                Err(error)
+            );
+        }
+        assert_eq!(decoder.decode(b"", &mut |_| {}), Err(error));
+    }
 }

@@ -211,3 +211,228 @@ pub fn parse_status(status: &[u8]) -> Option<(u16, &[u8])> {
 pub fn parse_length(value: &[u8]) -> Option<u64> {
     grammar::decimal(value).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(push: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = b"before|".to_vec();
+        push(&mut out);
+        let text = String::from_utf8(out).unwrap();
+        text.strip_prefix("before|").unwrap().to_string()
+    }
+
+    const STAMP: &[u8] = b"Date: now\r\nServer: us\r\n";
+
+    #[test]
+    fn an_error_is_answered_in_full() {
+        assert_eq!(
+            text(|out| push_error(out, HttpError::BadRequest("no Host"), STAMP, None, false)),
+            "HTTP/1.1 400 Bad Request\r\nDate: now\r\nServer: us\r\n\
+             Content-Type: text/plain; charset=utf-8\r\nContent-Length: 21\r\n\
+             Connection: close\r\n\r\nBad Request: no Host\n"
+        );
+        let traceback =
+            text(|out| push_error(out, HttpError::Internal, b"", Some(b"trace"), false));
+        assert!(traceback.starts_with("HTTP/1.1 500 Internal Server Error\r\nContent-Type"));
+        assert!(traceback.ends_with("Content-Length: 5\r\nConnection: close\r\n\r\ntrace"));
+    }
+
+    #[test]
+    fn an_error_in_answer_to_head_has_the_same_head_and_no_body() {
+        let whole = text(|out| push_error(out, HttpError::NotFound, STAMP, None, false));
+        let head = text(|out| push_error(out, HttpError::NotFound, STAMP, None, true));
+        assert_eq!(&whole[..head.len()], head);
+        assert!(head.ends_with("\r\n\r\n") && whole.len() > head.len());
+    }
+
+    #[test]
+    fn compat_the_legacy_pages_are_the_originals_to_the_byte() {
+        let page = |page| text(|out| push_legacy_page(out, page, b"fapws3/0.11"));
+        let expected = |status: &str, body: &str| {
+            format!(
+                "HTTP/1.0 {status}\r\nContent-Type: text/html\r\nServer: fapws3/0.11\r\n\r\n\
+                 <html><head>{body}</body></html>"
+            )
+        };
+        assert_eq!(
+            page(LegacyPage::NotFound),
+            expected(
+                "500 Not found",
+                "<title>Page not found</title></head><body><p>Page not found!!!</p>"
+            )
+        );
+        assert_eq!(
+            page(LegacyPage::LengthRequired),
+            expected(
+                "411 Length Required",
+                "<title>Length Required</head><body><p>Length Required!!!</p>"
+            )
+        );
+        assert_eq!(
+            page(LegacyPage::Internal),
+            expected(
+                "500 Internal Server Error",
+                "<title>Internal Server Error</title></head><body><p>Internal Server Error!!!</p>"
+            )
+        );
+        assert_eq!(
+            page(LegacyPage::NotImplemented),
+            expected(
+                "501 Not Implemented",
+                "<title>Not Implemented</head><body><p>Not Implemented!!!</p>"
+            )
+        );
+    }
+
+    #[test]
+    fn the_pages_that_the_original_had_not_look_like_its_own() {
+        for (page, status) in [
+            (LegacyPage::RequestTimeout, 408),
+            (LegacyPage::BodyTooLarge, 413),
+            (LegacyPage::TargetTooLong, 414),
+            (LegacyPage::HeadTooLarge, 431),
+        ] {
+            let page = text(|out| push_legacy_page(out, page, b"us"));
+            assert!(page.starts_with(&format!("HTTP/1.0 {status} ")), "{page}");
+            assert!(
+                page.contains("\r\nServer: us\r\n\r\n<html><head><title>"),
+                "{page}"
+            );
+            assert!(page.ends_with("!!!</p></body></html>"), "{page}");
+        }
+    }
+
+    #[test]
+    fn compat_the_other_legacy_answers_are_the_originals_to_the_byte() {
+        assert_eq!(
+            text(|out| push_legacy_failure_head(out, b"fapws3/0.11")),
+            "HTTP/1.0 500 Not found\r\nContent-Type: text/html\r\nServer: fapws3/0.11* \r\n\r\n"
+        );
+        let methods: [&[u8]; 4] = [b"GET", b"POST", b"HEAD", b"OPTIONS"];
+        assert_eq!(
+            text(|out| push_legacy_options(out, b"fapws3/0.11", methods.into_iter())),
+            "HTTP/1.0 200 OK\r\nServer: fapws3/0.11\r\nAllow: GET, POST, HEAD, OPTIONS\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        let none = text(|out| push_legacy_options(out, b"us", std::iter::empty()));
+        assert!(none.contains("\r\nAllow: \r\n"));
+    }
+
+    #[test]
+    fn the_roles_of_fields() {
+        for (role, names) in [
+            (
+                FieldRole::ContentLength,
+                &["Content-Length", "content-length"][..],
+            ),
+            (FieldRole::Date, &["Date", "DATE"]),
+            (FieldRole::Server, &["server", "Server"]),
+            (
+                FieldRole::Connection,
+                &[
+                    "Connection",
+                    "Keep-Alive",
+                    "Transfer-Encoding",
+                    "TE",
+                    "Trailer",
+                    "Trailers",
+                    "Upgrade",
+                    "Proxy-Authenticate",
+                    "Proxy-Authorization",
+                    "Proxy-Connection",
+                    "transfer-encoding",
+                ],
+            ),
+            (
+                FieldRole::Plain,
+                &[
+                    "",
+                    "Content-Type",
+                    "Set-Cookie",
+                    "Content-Lengt\u{e9}",
+                    "Dates",
+                    "Tea",
+                    "Proxy-Status",
+                    "Upgrad_",
+                ],
+            ),
+        ] {
+            for name in names {
+                assert_eq!(field_role(name.as_bytes()), role, "{name:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_that_would_end_the_line_are_known() {
+        assert!(is_field_value(b"") && is_field_value(b"a\tb \xe9"));
+        for value in ["a\rb", "a\nb", "a\0b", "a\r\n b", "\u{7f}", "\u{1b}"] {
+            assert!(!is_field_value(value.as_bytes()), "{value:?}");
+        }
+        for value in ["", "a", "a\r\n b", "a\r\n\tb\r\n c", "\u{1b}"] {
+            assert!(is_folded_value(value.as_bytes()), "{value:?}");
+        }
+        for value in [
+            "a\r\nb",
+            "a\r\n",
+            "a\r b",
+            "a\n b",
+            "a\0",
+            "\r\n",
+            "a\r\n b\r\n",
+            "a\r\n \n b",
+        ] {
+            assert!(!is_folded_value(value.as_bytes()), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_has_three_digits_a_blank_and_a_phrase() {
+        assert_eq!(parse_status(b"200 OK"), Some((200, &b"OK"[..])));
+        assert_eq!(
+            parse_status(b"999 Na\xefve\tphrase "),
+            Some((999, &b"Na\xefve\tphrase "[..]))
+        );
+        assert_eq!(parse_status(b"100 "), Some((100, &b""[..])));
+        for status in [
+            "",
+            "200",
+            "200OK",
+            "099 No",
+            "000 No",
+            "1000 No",
+            "20 OK",
+            "+20 OK",
+            " 200 OK",
+            "2x0 OK",
+            "200\tOK",
+            "200 O\r\nK",
+            "200 O\nK",
+            "200 \0",
+            "OK",
+            "\u{662}00 OK",
+        ] {
+            assert_eq!(parse_status(status.as_bytes()), None, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_length_is_digits() {
+        assert_eq!(parse_length(b"0"), Some(0));
+        assert_eq!(parse_length(b"18446744073709551615"), Some(u64::MAX));
+        for value in [
+            "",
+            "-1",
+            "+1",
+            "1 ",
+            " 1",
+            "1.0",
+            "18446744073709551616",
+            "x",
+        ] {
+            assert_eq!(parse_length(value.as_bytes()), None, "{value:?}");
+        }
+    }
+}

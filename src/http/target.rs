@@ -175,3 +175,259 @@ pub fn pairs(query: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    type Parts<'t> = (Option<&'t str>, &'t str, Option<&'t str>);
+
+    fn parts<'t>(method: &str, target: &'t str) -> Result<Parts<'t>, u16> {
+        let text = |bytes: &'t [u8]| std::str::from_utf8(bytes).unwrap();
+        parse(method.as_bytes(), target.as_bytes())
+            .map(|parts| {
+                (
+                    parts.authority.map(text),
+                    text(parts.path),
+                    parts.query.map(text),
+                )
+            })
+            .map_err(HttpError::status)
+    }
+
+    #[test]
+    fn origin_form() {
+        for (target, path, query) in [
+            ("/", "/", None),
+            ("/a/b", "/a/b", None),
+            ("/a?", "/a", Some("")),
+            ("/a?b=c", "/a", Some("b=c")),
+            ("/a?b?c", "/a", Some("b?c")),
+            ("/?/", "/", Some("/")),
+            ("//host/a", "//host/a", None),
+            ("/http://a/", "/http://a/", None),
+            ("/%2f%zz/../.", "/%2f%zz/../.", None),
+            ("/caf\u{e9}|\\^", "/caf\u{e9}|\\^", None),
+        ] {
+            assert_eq!(parts("GET", target), Ok((None, path, query)), "{target:?}");
+        }
+    }
+
+    #[test]
+    fn absolute_form() {
+        for (target, authority, path, query) in [
+            ("http://a/", "a", "/", None),
+            ("HTTP://A:80/b?c", "A:80", "/b", Some("c")),
+            ("https://[::1]:8443/", "[::1]:8443", "/", None),
+            ("http://a", "a", "/", None),
+            ("http://a?b", "a", "/", Some("b")),
+            ("http://a:/", "a:", "/", None),
+            ("http://a//b", "a", "//b", None),
+            ("http://a/?http://b/", "a", "/", Some("http://b/")),
+        ] {
+            assert_eq!(
+                parts("GET", target),
+                Ok((Some(authority), path, query)),
+                "{target:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn asterisk_form_is_for_options() {
+        assert_eq!(parts("OPTIONS", "*"), Ok((None, "*", None)));
+        assert_eq!(parts("OPTIONS", "http://a"), Ok((Some("a"), "*", None)));
+        assert_eq!(parts("OPTIONS", "http://a/"), Ok((Some("a"), "/", None)));
+        assert_eq!(
+            parts("OPTIONS", "http://a?b"),
+            Ok((Some("a"), "/", Some("b")))
+        );
+        for (method, target) in [
+            ("GET", "*"),
+            ("options", "*"),
+            ("OPTIONS", "*?a"),
+            ("OPTIONS", "**"),
+        ] {
+            assert_eq!(parts(method, target), Err(400), "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        for target in ["a:443", "/", "http://a/", "*", ""] {
+            assert_eq!(parts("CONNECT", target), Err(501), "{target:?}");
+        }
+        for target in [
+            "",
+            "a",
+            "a/b",
+            "?a",
+            "example.com:443",
+            "ftp://a/",
+            "httpx://a/",
+            "http:/a",
+            "http:a",
+            "http:///a",
+            "http://",
+            "http://?a",
+            "http://u@a/",
+            "http://u:p@a/",
+            "http://a b/",
+            "http://a:b/",
+            "http://[::1/",
+            "http://:80/",
+            "://a/",
+            "ws://a/",
+            "\\",
+            "/a#b",
+            "/#",
+            "http://a/#",
+            "http://a#b",
+            "http://a\\b/",
+            "mailto:a@b",
+            "http//a/",
+        ] {
+            assert_eq!(parts("GET", target), Err(400), "{target:?}");
+        }
+    }
+
+    fn naive_decode(raw: &[u8], plus: Plus) -> Vec<u8> {
+        let mut decoded = Vec::new();
+        let mut at = 0;
+        while at < raw.len() {
+            let digits = raw
+                .get(at + 1..at + 3)
+                .and_then(|two| std::str::from_utf8(two).ok());
+            let value = digits
+                .filter(|two| two.bytes().all(|byte| byte.is_ascii_hexdigit()))
+                .and_then(|two| u8::from_str_radix(two, 16).ok());
+            match (raw[at], value) {
+                (b'%', Some(value)) => {
+                    decoded.push(value);
+                    at += 2;
+                }
+                (b'+', _) if plus == Plus::Space => decoded.push(b' '),
+                (byte, _) => decoded.push(byte),
+            }
+            at += 1;
+        }
+        decoded
+    }
+
+    fn decoded(raw: &str) -> String {
+        String::from_utf8_lossy(&percent_decode(raw.as_bytes(), Plus::Keep)).into_owned()
+    }
+
+    #[test]
+    fn percent_sequences_are_decoded_once() {
+        assert_eq!(decoded("/a%20b%2Fc%2f"), "/a b/c/");
+        assert_eq!(decoded("%2541"), "%41");
+        assert_eq!(decoded("%C3%A9"), "\u{e9}");
+        assert_eq!(decoded("%00"), "\0");
+        assert_eq!(decoded("a+b"), "a+b");
+        for invalid in [
+            "%", "%4", "%zz", "%4z", "%z4", "%%", "%+1", "% 1", "%\u{e9}", "100%",
+        ] {
+            assert_eq!(decoded(invalid), invalid);
+        }
+        assert_eq!(decoded("%%41"), "%A");
+        assert_eq!(decoded("%4%41"), "%4A");
+        assert_eq!(percent_decode(b"a+%2B+", Plus::Space).as_ref(), b"a + ");
+    }
+
+    #[test]
+    fn a_text_without_marks_is_not_copied() {
+        let borrowed = |raw: &'static str, plus| {
+            matches!(percent_decode(raw.as_bytes(), plus), Cow::Borrowed(_))
+        };
+        assert!(borrowed("/plain/path", Plus::Keep) && borrowed("a+b", Plus::Keep));
+        assert!(borrowed("plain", Plus::Space) && !borrowed("a+b", Plus::Space));
+    }
+
+    /// Pairs one after the other, by the words of `COMPAT` above.
+    fn naive_pairs(query: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut pairs = Vec::new();
+        let mut rest = query;
+        while !rest.is_empty() {
+            let end = rest.iter().position(|&byte| byte == b'&');
+            let pair = &rest[..end.unwrap_or(rest.len())];
+            rest = end.map_or(&[], |end| &rest[end + 1..]);
+            let mark = pair.iter().position(|&byte| byte == b'=');
+            let value = mark.map_or(&b""[..], |mark| &pair[mark + 1..]);
+            let key = &pair[..mark.unwrap_or(pair.len())];
+            pairs.push((
+                naive_decode(key, Plus::Space),
+                naive_decode(value, Plus::Space),
+            ));
+        }
+        pairs
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_is_that_of_the_naive_reference(
+            raw in prop::collection::vec(prop::sample::select(b"%+0aFgz\xe9 ".to_vec()), 0..40),
+        ) {
+            for plus in [Plus::Space, Plus::Keep] {
+                let decoded = percent_decode(&raw, plus);
+                prop_assert_eq!(decoded.as_ref(), naive_decode(&raw, plus));
+                prop_assert_eq!(matches!(decoded, Cow::Borrowed(_)), *decoded == *raw && !raw
+                    .iter().any(|&byte| byte == b'%' || (byte == b'+' && plus == Plus::Space)));
+            }
+        }
+
+        #[test]
+        fn pairs_are_those_of_the_naive_reference(query in "[a&=+%40\u{e9}]{0,24}") {
+            let pairs: Vec<_> = pairs(query.as_bytes())
+                .map(|(key, value)| (key.into_owned(), value.into_owned()))
+                .collect();
+            prop_assert_eq!(pairs, naive_pairs(query.as_bytes()));
+        }
+
+        #[test]
+        fn no_target_makes_it_panic(
+            target in prop::collection::vec(any::<u8>(), 0..60),
+            start in prop::sample::select(vec!["", "/", "http://", "HTTPS://[", "*"]),
+        ) {
+            let target = [start.as_bytes(), &target].concat();
+            for method in ["GET", "OPTIONS", "CONNECT"] {
+                if let Ok(parts) = parse(method.as_bytes(), &target) {
+                    prop_assert!(parts.path == b"*" || parts.path.starts_with(b"/"));
+                    prop_assert!(parts.authority.is_none_or(grammar::is_host));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn compat_empty_pairs_count_but_not_at_the_end() {
+        let count = |query: &str| pairs(query.as_bytes()).count();
+        for (query, expected) in [
+            ("", 0),
+            ("&", 1),
+            ("&&", 2),
+            ("a", 1),
+            ("a&", 1),
+            ("&a", 2),
+            ("a&&b", 3),
+            ("a=&", 1),
+            ("=", 1),
+            ("a&&", 2),
+        ] {
+            assert_eq!(count(query), expected, "{query:?}");
+        }
+        let all: Vec<_> = pairs(b"a=1=2&%zz=%4&+=%2B&=x&%3D%26=1").collect();
+        let expected: [(&[u8], &[u8]); 5] = [
+            (b"a", b"1=2"),
+            (b"%zz", b"%4"),
+            (b" ", b"+"),
+            (b"", b"x"),
+            (b"=&", b"1"),
+        ];
+        for (pair, (key, value)) in all.iter().zip(expected) {
+            assert_eq!((pair.0.as_ref(), pair.1.as_ref()), (key, value));
+        }
+        assert_eq!(all.len(), expected.len());
+    }
+}
