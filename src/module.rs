@@ -5,10 +5,11 @@
 use std::ffi::CStr;
 
 use crate::api;
+use crate::ev;
 use crate::py::module::{self, Function, Module};
 use crate::py::{Gil, Owned, Result, names};
 use crate::server::server;
-use crate::wsgi::site;
+use crate::wsgi::{console, site};
 
 /// The module's description.
 pub struct Evwsgi;
@@ -124,6 +125,7 @@ impl Module for Evwsgi {
 
 /// Makes the module; what its entry points call.
 pub fn initialise(gil: Gil<'_>) -> Result<Owned> {
+    ev::report_panics_to(console::tell_panic);
     names::intern(gil)?;
     site::prepare(gil)?;
     let module = module::create::<Evwsgi>(gil)?;

@@ -2,7 +2,7 @@
 
 use super::Loop;
 use super::ffi::{self, EvCheck, EvIdle, EvLoop, EvPrepare};
-use super::watcher::{Boxed, Kind};
+use super::watcher::{Boxed, Kind, stoppable};
 
 macro_rules! phase_watcher {
     ($(#[$about:meta])* $name:ident, $raw:ident, $start:ident, $stop:ident) => {
@@ -25,17 +25,9 @@ macro_rules! phase_watcher {
                 // SAFETY: starts (nothing when active).
                 unsafe { self.0.alter(lp, |lp, watcher| ffi::$start(lp, watcher)) }
             }
-
-            /// Stops it; nothing if it is stopped.
-            pub fn stop(&self) {
-                self.0.stop();
-            }
-
-            /// Whether it is started.
-            pub fn is_active(&self) -> bool {
-                self.0.is_active()
-            }
         }
+
+        stoppable!($name);
     };
 }
 

@@ -5,7 +5,7 @@
 
 use super::Loop;
 use super::ffi::{self, EvLoop, EvSignal};
-use super::watcher::{Boxed, Kind};
+use super::watcher::{Boxed, Kind, stoppable};
 use std::ffi::c_int;
 use std::ptr;
 
@@ -42,17 +42,9 @@ impl Signal {
                 .alter(lp, |lp, signal| ffi::ev_signal_start(lp, signal))
         }
     }
-
-    /// Stops it; nothing if it is stopped.
-    pub fn stop(&self) {
-        self.0.stop();
-    }
-
-    /// Whether the signal comes here.
-    pub fn is_active(&self) -> bool {
-        self.0.is_active()
-    }
 }
+
+stoppable!(Signal);
 
 #[cfg(test)]
 mod tests {

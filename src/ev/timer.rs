@@ -2,7 +2,7 @@
 
 use super::Loop;
 use super::ffi::{self, EvLoop, EvTimer};
-use super::watcher::{Boxed, Kind};
+use super::watcher::{Boxed, Kind, stoppable};
 
 // SAFETY: `EvTimer` begins with its `Base`, and `ev_timer_stop` is as `Kind` wants it.
 unsafe impl Kind for EvTimer {
@@ -60,17 +60,9 @@ impl Timer {
             });
         }
     }
-
-    /// Stops it; nothing if it is stopped.
-    pub fn stop(&self) {
-        self.0.stop();
-    }
-
-    /// Whether it is going to fire.
-    pub fn is_active(&self) -> bool {
-        self.0.is_active()
-    }
 }
+
+stoppable!(Timer);
 
 #[cfg(test)]
 mod tests {

@@ -99,6 +99,24 @@ impl<W: Kind> Drop for Boxed<W> {
     }
 }
 
+/// What every boxed watcher can do, for a tuple struct around a [`Boxed`].
+macro_rules! stoppable {
+    ($name:ident) => {
+        impl $name {
+            /// Stops it, and drops an event that is not handled yet; nothing if it is stopped.
+            pub fn stop(&self) {
+                self.0.stop();
+            }
+
+            /// Whether it is started.
+            pub fn is_active(&self) -> bool {
+                self.0.is_active()
+            }
+        }
+    };
+}
+pub(super) use stoppable;
+
 unsafe extern "C" fn fire<W: Kind>(_: *mut EvLoop, watcher: *mut W, _: c_int) {
     let base: *mut Base<W> = watcher.cast();
     // SAFETY: libev calls for a watcher that was started and not stopped since, so the `Boxed` that

@@ -11,7 +11,8 @@ pub fn descriptor_limit() -> u64 {
     let asked: std::io::Result<_> =
         unsafe { syscall!(getrlimit(libc::RLIMIT_NOFILE, &raw mut limit)) };
     match asked {
-        Ok(_) if limit.rlim_cur != libc::RLIM_INFINITY => limit.rlim_cur,
+        // Signed on FreeBSD.
+        Ok(_) if limit.rlim_cur != libc::RLIM_INFINITY => limit.rlim_cur as _,
         _ => u64::MAX,
     }
 }

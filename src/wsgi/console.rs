@@ -6,6 +6,9 @@
 
 #![forbid(unsafe_code)]
 
+use std::io::Write;
+use std::os::fd::AsRawFd;
+
 use crate::py::out::{self, Stream};
 use crate::py::{Exception, Gil, Raised};
 use crate::sys::poll::writable_now;
@@ -35,6 +38,16 @@ pub fn say(gil: Gil<'_>, line: &str) {
 /// Writes a line on stderr.
 pub fn complain(gil: Gil<'_>, line: &str) {
     write(gil, Stream::Stderr, format!("{line}\n").as_bytes());
+}
+
+/// Writes a panic's story on the process's own stderr: Python may be in any state.
+pub fn tell_panic(story: &str) {
+    let mut stderr = std::io::stderr();
+    for piece in story.as_bytes().chunks(PIECE) {
+        if !writable_now(stderr.as_raw_fd()) || stderr.write_all(piece).is_err() {
+            return;
+        }
+    }
 }
 
 /// Takes the exception that is set and writes its traceback on stderr.
