@@ -258,13 +258,14 @@ pub fn defer_queue_size(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
 /// `rfc1123_date(seconds)`.
 pub fn rfc1123_date(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     let [seconds] = arguments.exactly(gil, "rfc1123_date")?;
-    // Truncated towards zero; a number too large saturates, and is out of range then.
     let seconds = if seconds.is_int() {
-        seconds.to_int(gil)?
+        Some(seconds.to_int(gil)?)
     } else {
-        seconds.to_float(gil)? as i64
+        // Truncated towards zero; a number too large saturates, and is out of range then.
+        let seconds = seconds.to_float(gil)?;
+        (!seconds.is_nan()).then_some(seconds as i64)
     };
-    match imf_fixdate(seconds) {
+    match seconds.and_then(imf_fixdate) {
         Some(date) => text::native(gil, &date),
         None => Err(Raised::new(
             gil,

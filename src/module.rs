@@ -15,7 +15,9 @@ use crate::wsgi::{console, site};
 pub struct Evwsgi;
 
 impl Module for Evwsgi {
-    const NAME: &'static CStr = c"fapws._evwsgi";
+    // Without its package, which the import system puts before it; a program that embeds Python has
+    // it as a built-in module of no package.
+    const NAME: &'static CStr = c"_evwsgi";
     const DOC: &'static CStr = c"The core of fapws: an HTTP server for WSGI applications on libev.";
     const FUNCTIONS: &'static [Function] = &[
         Function {

@@ -22,5 +22,8 @@ fn the_committed_header_is_what_the_source_says() {
         std::fs::write(&committed, &generated).expect("include/evwsgi.h can be written");
     }
     let found = std::fs::read(&committed).unwrap_or_default();
-    assert!(found == generated, "include/evwsgi.h is stale: run `make header`");
+    assert!(
+        found == generated,
+        "include/evwsgi.h is stale: run `make header`"
+    );
 }

@@ -218,6 +218,11 @@ impl Addresses {
             CString::new(text).map_err(|_| ListenError::Resolve("a NUL in the name".to_owned()))
         };
         let (c_host, c_port) = (c_string(host)?, c_string(port)?);
+        // The C library would take the low sixteen bits of a larger number, and listen elsewhere.
+        let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number && port.parse::<u16>().is_err() {
+            return Err(ListenError::Resolve("no port is above 65535".to_owned()));
+        }
         let host = if host.is_empty() {
             ptr::null()
         } else {
