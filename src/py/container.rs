@@ -39,6 +39,19 @@ impl Object {
         unsafe { ffi::PyDict_Check(self.as_ptr()) != 0 }
     }
 
+    /// Whether it is a list or a tuple and nothing derived from them, which can have no attributes
+    /// of its own.
+    pub fn is_plain_sequence(&self) -> bool {
+        // SAFETY: the type objects are the interpreter's and live as long as it.
+        let (list, tuple) = unsafe {
+            (
+                Object::borrowed((&raw mut ffi::PyList_Type).cast()),
+                Object::borrowed((&raw mut ffi::PyTuple_Type).cast()),
+            )
+        };
+        self.type_is(list) || self.type_is(tuple)
+    }
+
     /// Whether it is a list or of a class derived from it.
     pub fn is_list(&self) -> bool {
         // SAFETY: `self` is alive; the check only looks at the type.
@@ -97,14 +110,18 @@ impl Object {
         }
     }
 
-    /// An item of a list or tuple, owned, so that Python may be called while it is looked at.
-    pub fn sequence_item(&self, gil: Gil<'_>, index: usize) -> Option<Owned> {
-        let item = if self.is_list() {
+    /// An item of a list or tuple, borrowed as [`list_item`](Self::list_item) is.
+    pub fn sequence_peek(&self, index: usize) -> Option<&Object> {
+        if self.is_list() {
             self.list_item(index)
         } else {
             self.tuple_item(index)
-        };
-        item.map(|item| item.own(gil))
+        }
+    }
+
+    /// An item of a list or tuple, owned, so that Python may be called while it is looked at.
+    pub fn sequence_item(&self, gil: Gil<'_>, index: usize) -> Option<Owned> {
+        self.sequence_peek(index).map(|item| item.own(gil))
     }
 
     /// `list.append(item)`.

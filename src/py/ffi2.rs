@@ -140,6 +140,8 @@ unsafe extern "C" {
     pub fn _PyObject_NextNotImplemented(object: *mut PyObject) -> *mut PyObject;
     pub fn PyType_Ready(class: *mut PyTypeObject) -> c_int;
     pub static mut PyType_Type: PyTypeObject;
+    pub static mut PyList_Type: PyTypeObject;
+    pub static mut PyTuple_Type: PyTypeObject;
     pub static mut PyFile_Type: PyTypeObject;
 
     pub fn PySequence_Contains(object: *mut PyObject, item: *mut PyObject) -> c_int;

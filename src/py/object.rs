@@ -209,6 +209,17 @@ impl Owned {
         }
     }
 
+    /// Whether this reference is the only one.
+    pub fn is_unshared(&self) -> bool {
+        // SAFETY: the object is alive; its count is only read.
+        #[cfg(feature = "python2")]
+        let count = unsafe { (*self.as_ptr()).ob_refcnt };
+        // SAFETY: as above.
+        #[cfg(feature = "python3")]
+        let count = unsafe { ffi::Py_REFCNT(self.as_ptr()) };
+        count == 1
+    }
+
     /// Gives the reference away, to a call that steals it or to the interpreter.
     pub(crate) fn into_ptr(self) -> *mut ffi::PyObject {
         let pointer = self.0.as_ptr();

@@ -42,7 +42,7 @@ use crate::server::run::Run;
 use crate::server::{Acceptor, io};
 use crate::sys::spool::Spool;
 use crate::wsgi::outgoing::Outgoing;
-use crate::wsgi::request::Rest;
+use crate::wsgi::reply::Rest;
 use crate::wsgi::site::Client;
 
 /// One connection.

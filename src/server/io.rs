@@ -22,8 +22,10 @@ use crate::server::stats::count;
 use crate::server::{Acceptor, server};
 use crate::sys::accept::{Accepted, accept as accept_one};
 use crate::sys::stream::{self, Flow};
+use crate::wsgi::delimiter::Progress;
 use crate::wsgi::outgoing::Outgoing;
-use crate::wsgi::request::{self, Progress, Reply, Request, RequestBody, Rest};
+use crate::wsgi::reply::{Reply, Rest};
+use crate::wsgi::request::{self, Request, RequestBody};
 use crate::wsgi::site::Client;
 
 /// Bytes read at a time.

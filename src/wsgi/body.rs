@@ -53,6 +53,12 @@ pub enum Source {
 impl Body {
     /// Takes the application's result. Items of a list that are no bytes go to `unsendable`.
     pub fn new(gil: Gil<'_>, result: Owned, unsendable: Unsendable) -> Result<Body> {
+        if result.is_plain_sequence() {
+            return Ok(Body {
+                source: items(gil, &result, unsendable)?,
+                close: None,
+            });
+        }
         let close = result.optional_attr(gil, &names(gil).close)?;
         let mut body = Body {
             source: Source::Nothing,
@@ -60,6 +66,11 @@ impl Body {
         };
         body.source = source(gil, &result, unsendable)?;
         Ok(body)
+    }
+
+    /// Whether the result has to be told of the end.
+    pub fn has_close(&self) -> bool {
+        self.close.is_some()
     }
 
     /// Where the chunks come from.
@@ -216,6 +227,21 @@ fn source(gil: Gil<'_>, result: &Object, unsendable: Unsendable) -> Result<Sourc
             }
         }
     }
+}
+
+/// The length of a list or tuple that holds nothing but bytes, the ordinary answer: it can be sent
+/// as it is.
+pub fn plain_length(result: &Object) -> Option<u64> {
+    if !result.is_plain_sequence() {
+        return None;
+    }
+    let mut length = 0;
+    let mut index = 0;
+    while let Some(item) = result.sequence_peek(index) {
+        length += item.as_bytes()?.len() as u64;
+        index += 1;
+    }
+    Some(length)
 }
 
 fn items(gil: Gil<'_>, result: &Object, unsendable: Unsendable) -> Result<Source> {

@@ -11,6 +11,7 @@ use crate::http::head::{self, Head, HeadLimits, HeadSearch};
 use crate::http::reply::{LegacyPage, push_error, push_legacy_page};
 use crate::http::target::{self, Plus, Target};
 use crate::py::{Gil, Kind, Object, Raised, Result, names, text};
+use crate::wsgi::body::Unsendable;
 use crate::wsgi::site::Site;
 
 /// The environment variable that wins over the base module's `config`.
@@ -141,6 +142,19 @@ impl Dialect {
         match (self, prefix) {
             (Standard, b"/") => b"",
             _ => prefix,
+        }
+    }
+
+    /// Whether a stock `Start_response` is replaced by the native one.
+    pub fn has_native_start_response(self) -> bool {
+        self == Standard
+    }
+
+    /// What becomes of an item or result that is no bytes.
+    pub fn unsendable(self) -> Unsendable {
+        match self {
+            Legacy => Unsendable::Skipped,
+            Standard => Unsendable::Refused,
         }
     }
 

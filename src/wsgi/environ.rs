@@ -22,6 +22,10 @@ use crate::wsgi::site::{Endpoint, Site, natives, wsgi_version};
 /// the original's spare room; so the template is made with room for an ordinary request's keys.
 pub struct Template(Owned);
 
+/// What a template says of a request unless the request says otherwise.
+const DEFAULT_METHOD: &[u8] = b"GET";
+const DEFAULT_PROTOCOL: &[u8] = b"HTTP/1.1";
+
 /// Room for this many keys beyond the template's own before the copy has to grow.
 const SPARE: usize = 8;
 
@@ -31,18 +35,24 @@ impl Template {
         let dict = container::dict(gil)?;
         let set = |key: &Object, value: &Object| dict.dict_set(gil, key, value);
         let (yes, no) = (Owned::boolean(gil, true), Owned::boolean(gil, false));
-        set(&names.request_method, &natives.empty)?;
+        set(
+            &names.request_method,
+            &*natives.method(gil, DEFAULT_METHOD)?,
+        )?;
         set(&names.script_name, &natives.empty)?;
         set(&names.path_info, &natives.empty)?;
         set(&names.query_string, &natives.empty)?;
         set(&names.server_name, &endpoint.name)?;
         set(&names.server_port, &endpoint.port)?;
-        set(&names.server_protocol, &natives.empty)?;
+        set(
+            &names.server_protocol,
+            &*natives.protocol(gil, DEFAULT_PROTOCOL)?,
+        )?;
         set(&names.remote_addr, &natives.empty)?;
         set(&names.remote_port, &natives.empty)?;
         set(&names.wsgi_version, &*wsgi_version(gil)?)?;
         set(&names.wsgi_url_scheme, &*text::native(gil, b"http")?)?;
-        set(&names.wsgi_input, &natives.empty)?;
+        set(&names.wsgi_input, &natives.no_input)?;
         set(&names.wsgi_errors, &*errors(gil)?)?;
         set(&names.wsgi_multithread, &no)?;
         set(&names.wsgi_multiprocess, &yes)?;
@@ -88,8 +98,8 @@ pub fn plain(
         }
     };
     let environ = template.0.dict_copy(gil)?;
-    standard_head_keys(gil, request, target, &environ)?;
-    standard_uri_keys(gil, site.dialect, request, route, target, &environ)?;
+    standard_head_keys(gil, request, target, &environ, true)?;
+    standard_uri_keys(gil, site.dialect, request, route, target, &environ, true)?;
     standard_client_keys(gil, request, &environ)?;
     if route.registered {
         fapws_head_keys(gil, request, &environ)?;
@@ -100,8 +110,10 @@ pub fn plain(
         };
         environ.dict_set(gil, &names(gil).fapws_params, &params)?;
     }
-    let input = input(gil, request)?;
-    environ.dict_set(gil, &names(gil).wsgi_input, &input)?;
+    if !matches!(request.body, RequestBody::Empty) {
+        let input = input(gil, request)?;
+        environ.dict_set(gil, &names(gil).wsgi_input, &input)?;
+    }
     Ok(environ)
 }
 
@@ -116,7 +128,7 @@ pub fn head_portion(
     match dialect {
         Dialect::Legacy => legacy_head_keys(gil, request, &portion)?,
         Dialect::Standard => {
-            standard_head_keys(gil, request, target, &portion)?;
+            standard_head_keys(gil, request, target, &portion, false)?;
             fapws_head_keys(gil, request, &portion)?;
         }
     }
@@ -136,7 +148,7 @@ pub fn uri_portion(
     portion.dict_set(gil, &names.server_name, &request.endpoint.name)?;
     portion.dict_set(gil, &names.server_port, &request.endpoint.port)?;
     portion.dict_set(gil, &names.script_name, &natives(gil).empty)?;
-    standard_uri_keys(gil, dialect, request, route, target, &portion)?;
+    standard_uri_keys(gil, dialect, request, route, target, &portion, false)?;
     if let Some(query) = rest(request, route, target).1 {
         portion.dict_set(gil, &names.fapws_params, &*parse_query(gil, query)?)?;
     }
@@ -198,7 +210,7 @@ pub fn form<'a>(request: &'a Request<'_>) -> Option<Cow<'a, [u8]>> {
 /// `wsgi.input` of the standard dialect.
 pub fn input(gil: Gil<'_>, request: &mut Request<'_>) -> Result<Owned> {
     let content = match std::mem::replace(&mut request.body, RequestBody::Empty) {
-        RequestBody::Empty => Content::Memory(natives(gil).no_bytes.own(gil)),
+        RequestBody::Empty => return Ok(natives(gil).no_input.own(gil)),
         RequestBody::Memory(body) => Content::Memory(text::bytes(gil, body)?),
         RequestBody::Spooled(spool) => Content::File(spool),
     };
@@ -223,24 +235,25 @@ pub fn parse_query(gil: Gil<'_>, query: &[u8]) -> Result<Owned> {
     Ok(params)
 }
 
-/// Method, protocol, `CONTENT_*` and `HTTP_*` (RFC 3875, PEP 3333).
+/// Method, protocol, `CONTENT_*` and `HTTP_*` (RFC 3875, PEP 3333). An environ made from the template
+/// has the ordinary method and protocol already.
 fn standard_head_keys(
     gil: Gil<'_>,
     request: &Request<'_>,
     target: &Target<'_>,
     environ: &Object,
+    from_template: bool,
 ) -> Result<()> {
     let (names, natives) = (names(gil), natives(gil));
     let Request { head, bytes, .. } = request;
     let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
-    set(
-        &names.request_method,
-        &*natives.method(gil, head.method.of(bytes))?,
-    )?;
-    set(
-        &names.server_protocol,
-        &*natives.protocol(gil, head.protocol.of(bytes))?,
-    )?;
+    let (method, protocol) = (head.method.of(bytes), head.protocol.of(bytes));
+    if method != DEFAULT_METHOD || !from_template {
+        set(&names.request_method, &*natives.method(gil, method)?)?;
+    }
+    if protocol != DEFAULT_PROTOCOL || !from_template {
+        set(&names.server_protocol, &*natives.protocol(gil, protocol)?)?;
+    }
     let mut seen = 0u64;
     for field in &head.fields {
         let (name, value) = (field.name.of(bytes), field.value.of(bytes));
@@ -333,6 +346,7 @@ fn standard_uri_keys(
     route: &Route,
     target: &Target<'_>,
     environ: &Object,
+    from_template: bool,
 ) -> Result<()> {
     let names = names(gil);
     let (path, query) = rest(request, route, target);
@@ -342,6 +356,7 @@ fn standard_uri_keys(
     let path = percent_decode(path, dialect.plus_in_path());
     environ.dict_set(gil, &names.path_info, &*text::native(gil, &path)?)?;
     match query {
+        None | Some(b"") if from_template => Ok(()),
         None | Some(b"") => environ.dict_set(gil, &names.query_string, &natives(gil).empty),
         Some(query) => environ.dict_set(gil, &names.query_string, &*text::native(gil, query)?),
     }
@@ -367,7 +382,10 @@ fn fapws_head_keys(gil: Gil<'_>, request: &Request<'_>, environ: &Object) -> Res
         &*text::native(gil, head.target.of(bytes))?,
     )?;
     let version = &protocol[protocol.len().saturating_sub(3)..];
-    set(&names.fapws_major_minor, &*text::native(gil, version)?)?;
+    set(
+        &names.fapws_major_minor,
+        &*natives.major_minor(gil, version)?,
+    )?;
     set(&names.request_protocol, &*natives.protocol(gil, protocol)?)
 }
 

@@ -1,12 +1,13 @@
 //! One request: from a parsed head to the bytes of its answer.
 //!
 //! [`site`] is what all requests of a run share. [`environ`] and [`start_response`] make the two
-//! arguments of the application, [`request`] calls it, [`body`] turns what it returned into
+//! arguments of the application, [`request`] calls it, [`reply`] turns what it returned ([`body`]) into
 //! [`outgoing`] bytes, files and objects, [`failure`] answers for it when it raised. Where the two
 //! dialects differ, [`dialect`] says how.
 
 pub mod body;
 pub mod console;
+pub mod delimiter;
 pub mod dialect;
 pub mod environ;
 pub mod failure;
@@ -14,6 +15,7 @@ pub mod header_keys;
 pub mod input;
 pub mod outgoing;
 pub mod protocol;
+pub mod reply;
 pub mod reply_head;
 pub mod request;
 pub mod site;

@@ -13,8 +13,8 @@ use crate::sys::peer::Peer;
 use crate::wsgi::body::FileWrapper;
 use crate::wsgi::dialect::Dialect;
 use crate::wsgi::header_keys::HeaderKeys;
-use crate::wsgi::input::Input;
-use crate::wsgi::start_response::{StartResponse, Writer};
+use crate::wsgi::input::{Content, Input};
+use crate::wsgi::start_response::{Spare, StartResponse, Writer};
 
 /// The classes and constants that live as long as the module.
 pub struct Natives {
@@ -32,6 +32,11 @@ pub struct Natives {
     pub empty: Owned,
     /// `b""`.
     pub no_bytes: Owned,
+    /// The input of a request without a body, which is at its end for everyone.
+    pub no_input: Owned,
+    /// A `start_response` to be used again.
+    pub spare_starter: RefCell<Option<Spare>>,
+    versions: [Owned; 2],
     methods: Vec<(&'static [u8], Owned)>,
     http_1_0: Owned,
     http_1_1: Owned,
@@ -44,14 +49,19 @@ pub fn prepare(gil: Gil<'_>) -> Result<()> {
     const METHODS: [&[u8]; 7] = [
         b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH",
     ];
+    let input = ClassObject::new(gil)?;
+    let no_bytes = text::bytes(gil, b"")?;
     let natives = Natives {
+        no_input: input.instantiate(gil, Input::new(Content::Memory(no_bytes.own(gil))))?,
+        spare_starter: RefCell::default(),
+        versions: [text::native(gil, b"1.0")?, text::native(gil, b"1.1")?],
         start_response: ClassObject::new(gil)?,
         writer: ClassObject::new(gil)?,
-        input: ClassObject::new(gil)?,
+        input,
         file_wrapper: ClassObject::new(gil)?,
         header_keys: HeaderKeys::new(gil)?,
         empty: text::native(gil, b"")?,
-        no_bytes: text::bytes(gil, b"")?,
+        no_bytes,
         methods: METHODS
             .iter()
             .map(|&method| text::native(gil, method).map(|text| (method, text)))
@@ -80,6 +90,15 @@ impl Natives {
         }
     }
 
+    /// A protocol's last three characters, `1.1`.
+    pub fn major_minor(&self, gil: Gil<'_>, version: &[u8]) -> Result<Owned> {
+        match version {
+            b"1.0" => Ok(self.versions[0].own(gil)),
+            b"1.1" => Ok(self.versions[1].own(gil)),
+            other => text::native(gil, other),
+        }
+    }
+
     /// A protocol as a native string.
     pub fn protocol(&self, gil: Gil<'_>, protocol: &[u8]) -> Result<Owned> {
         match protocol {
@@ -101,6 +120,8 @@ pub struct Base {
     pub config: Owned,
     /// `config.SERVER_IDENT` as it was then.
     pub ident: Vec<u8>,
+    /// The module's own dict: where the names are looked up at each request.
+    namespace: Option<Owned>,
     stock: RefCell<Stock>,
 }
 
@@ -127,24 +148,41 @@ impl Base {
         let ident = config.attr(gil, &names.server_ident)?;
         config.attr(gil, &names.date_format)?;
         let ident = text::display(gil, &ident)?;
+        let namespace = module
+            .optional_attr(gil, &names.dict)?
+            .filter(|dict| dict.is_dict());
         Ok(Base {
             module: module.own(gil),
             config,
             ident,
+            namespace,
             stock: RefCell::default(),
         })
     }
 
     /// The class `Environ`.
     pub fn environ(&self, gil: Gil<'_>) -> Result<BaseClass> {
-        let class = self.module.attr(gil, &names(gil).environ)?;
+        let class = self.name(gil, &names(gil).environ)?;
         self.verdict(gil, class, |stock| &mut stock.environ)
     }
 
     /// The class `Start_response`.
     pub fn start_response(&self, gil: Gil<'_>) -> Result<BaseClass> {
-        let class = self.module.attr(gil, &names(gil).start_response)?;
+        let class = self.name(gil, &names(gil).start_response)?;
         self.verdict(gil, class, |stock| &mut stock.start_response)
+    }
+
+    /// What the module has under `name` now.
+    fn name(&self, gil: Gil<'_>, name: &Object) -> Result<Owned> {
+        let found = self
+            .namespace
+            .as_ref()
+            .and_then(|dict| dict.dict_get(gil, name));
+        match found {
+            Some(found) => Ok(found.own(gil)),
+            // An object of another kind, or one with a `__getattr__`.
+            None => self.module.attr(gil, name),
+        }
     }
 
     fn verdict(

@@ -22,7 +22,9 @@ use crate::wsgi::site::{Base, natives};
 
 /// What an application has said about its answer so far.
 pub struct Exchange {
-    base: Rc<Base>,
+    base: RefCell<Rc<Base>>,
+    /// The `write` callable, made at the first call and kept for the next exchange.
+    writer: RefCell<Option<Owned>>,
     state: RefCell<State>,
 }
 
@@ -40,12 +42,15 @@ struct State {
 }
 
 impl Exchange {
-    /// An exchange in which nothing was said.
-    pub fn new(base: Rc<Base>) -> Rc<Exchange> {
-        Rc::new(Exchange {
-            base,
-            state: RefCell::default(),
-        })
+    fn begin(&self, base: &Rc<Base>) {
+        if !Rc::ptr_eq(&self.base.borrow(), base) {
+            let replaced = self.base.replace(base.clone());
+            drop(replaced);
+        }
+        let mut state = self.state.borrow_mut();
+        state.head.clear();
+        state.started = false;
+        state.sent = false;
     }
 
     /// Whether there is a head to send: `start_response` was called, or a program of the
@@ -70,7 +75,7 @@ impl Exchange {
 
     /// Lets go of every Python object, so that a callable that the application keeps keeps nothing
     /// else alive.
-    pub fn end(&self) {
+    fn end(&self) {
         let mut state = self.state.borrow_mut();
         state.sent = true;
         let released = (
@@ -141,7 +146,8 @@ impl Exchange {
         if let Some(shadow) = &self.state.borrow().shadow {
             return Ok(shadow.own(gil));
         }
-        let shadow = self.base.start_response(gil)?.class.call(gil, &[])?;
+        let base = self.base.borrow().clone();
+        let shadow = base.start_response(gil)?.class.call(gil, &[])?;
         let said = self.state.borrow_mut().said.take();
         if let Some((status, headers)) = said {
             shadow.call(gil, &[&status, &headers])?;
@@ -260,15 +266,90 @@ pub fn add_line(head: &mut ReplyHead, line: &[u8]) -> std::result::Result<(), He
     head.add(&line[..colon], line[colon + 1..].trim_ascii())
 }
 
+/// A callable and its exchange, waiting for a request.
+pub struct Spare {
+    callable: Owned,
+    exchange: Rc<Exchange>,
+}
+
+/// A native `start_response`, for the time of one answer. Dropped, it ends the exchange, and keeps
+/// both for the next request unless the application has a reference to the callable or to its `write`.
+pub struct Native(Option<Spare>);
+
+impl Native {
+    /// One in which nothing was said.
+    pub fn new(gil: Gil<'_>, base: &Rc<Base>) -> Result<Native> {
+        let spare = natives(gil).spare_starter.borrow_mut().take();
+        if let Some(spare) = spare {
+            spare.exchange.begin(base);
+            return Ok(Native(Some(spare)));
+        }
+        let exchange = Rc::new(Exchange {
+            base: RefCell::new(base.clone()),
+            writer: RefCell::default(),
+            state: RefCell::default(),
+        });
+        let value = StartResponse(exchange.clone());
+        let callable = natives(gil).start_response.instantiate(gil, value)?;
+        Ok(Native(Some(Spare { callable, exchange })))
+    }
+
+    fn parts(&self) -> &Spare {
+        self.0.as_ref().expect("taken only when it is dropped")
+    }
+
+    /// What the application gets.
+    pub fn object(&self) -> &Object {
+        &self.parts().callable
+    }
+
+    /// What the application says through it.
+    pub fn exchange(&self) -> &Exchange {
+        &self.parts().exchange
+    }
+}
+
+impl Drop for Native {
+    fn drop(&mut self) {
+        let Some(spare) = self.0.take() else { return };
+        spare.exchange.end();
+        let unshared = spare.callable.is_unshared()
+            && spare
+                .exchange
+                .writer
+                .borrow()
+                .as_ref()
+                .is_none_or(Owned::is_unshared);
+        let released = if unshared {
+            let callable = spare.callable.own(spare.callable.gil());
+            natives(callable.gil()).spare_starter.replace(Some(spare))
+        } else {
+            Some(spare)
+        };
+        // An exchange and its writer hold each other until the writer is let go.
+        let writer = released
+            .as_ref()
+            .and_then(|released| released.exchange.writer.take());
+        drop((writer, released));
+    }
+}
+
 /// The callable that applications get.
-pub struct StartResponse(pub Rc<Exchange>);
+pub struct StartResponse(Rc<Exchange>);
 
 /// The `write` that it returns.
 pub struct Writer(Rc<Exchange>);
 
 fn call(gil: Gil<'_>, this: &Instance<StartResponse>, args: &Arguments<'_>) -> Result<Owned> {
     this.0.start(gil, args)?;
-    natives(gil).writer.instantiate(gil, Writer(this.0.clone()))
+    if let Some(writer) = &*this.0.writer.borrow() {
+        return Ok(writer.own(gil));
+    }
+    let writer = natives(gil)
+        .writer
+        .instantiate(gil, Writer(this.0.clone()))?;
+    this.0.writer.replace(Some(writer.own(gil)));
+    Ok(writer)
 }
 
 fn get(gil: Gil<'_>, this: &Instance<StartResponse>, name: &Object) -> Result<Owned> {

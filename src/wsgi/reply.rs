@@ -1,0 +1,309 @@
+//! From what the application returned to the answer: the head, then the body, as far as it is there.
+//!
+//! Nothing is queued before the head is known to be good, so that a failure can be answered until
+//! then; after it, a failure shows as a body that is cut short.
+
+#![forbid(unsafe_code)]
+
+use crate::http::framing::{self, ReplyFraming};
+use crate::py::{Exception, Gil, Kind, Object, Owned, Raised, Result};
+use crate::wsgi::body::{Body, Source, Unsendable, plain_length};
+use crate::wsgi::delimiter::{Delimiter, Progress};
+use crate::wsgi::dialect::Dialect;
+use crate::wsgi::outgoing::Outgoing;
+use crate::wsgi::reply_head::ReplyHead;
+use crate::wsgi::request::Request;
+use crate::wsgi::site::{BaseClass, Site};
+use crate::wsgi::start_response::Native;
+use crate::wsgi::{failure, protocol};
+
+/// An answer whose first part is in the queue.
+pub struct Reply {
+    /// Whether the connection can be used again when all of it is written.
+    pub keep_alive: bool,
+    /// The request was refused: its client may still be sending.
+    pub lingers: bool,
+    /// What is still to come, or must be closed when everything is written.
+    pub rest: Option<Box<Rest>>,
+}
+
+impl Reply {
+    /// A whole answer, after which the connection ends.
+    pub fn last(lingers: bool) -> Reply {
+        Reply {
+            keep_alive: false,
+            lingers,
+            rest: None,
+        }
+    }
+
+    /// A whole answer, after which the connection may go on.
+    pub fn whole(keep_alive: bool) -> Reply {
+        Reply {
+            keep_alive,
+            lingers: false,
+            rest: None,
+        }
+    }
+}
+
+/// The `start_response` that the application gets.
+pub enum Starter {
+    /// The standard dialect's own.
+    Native(Native),
+    /// The base module's.
+    Protocol(Owned),
+}
+
+impl Starter {
+    /// The one that the base module's class asks for.
+    pub fn new(gil: Gil<'_>, site: &Site) -> Result<Starter> {
+        let BaseClass { class, stock } = site.base.start_response(gil)?;
+        if stock && site.dialect.has_native_start_response() {
+            return Native::new(gil, &site.base).map(Starter::Native);
+        }
+        protocol::start_response(gil, site, &class).map(Starter::Protocol)
+    }
+
+    /// What the application gets.
+    pub fn object(&self) -> &Object {
+        match self {
+            Starter::Native(native) => native.object(),
+            Starter::Protocol(object) => object,
+        }
+    }
+
+    /// What was given to `write` since the last look.
+    fn take_written(&self) -> Vec<Owned> {
+        match self {
+            Starter::Native(native) => native.exchange().take_written(),
+            Starter::Protocol(_) => Vec::new(),
+        }
+    }
+
+    /// Brings the head to its final form and passes it to `push`.
+    fn send_head<R>(&self, gil: Gil<'_>, push: impl FnOnce(&ReplyHead) -> R) -> Result<R> {
+        match self {
+            Starter::Native(native) if native.exchange().has_head() => {
+                native.exchange().send_head(gil, push)
+            }
+            Starter::Native(_) => {
+                let message = "the application did not call start_response";
+                Err(Raised::new(gil, Kind::AssertionError, message))
+            }
+            Starter::Protocol(object) => Ok(push(&protocol::standard_head(gil, object)?)),
+        }
+    }
+}
+
+/// The part of an answer that is not in the queue yet.
+pub struct Rest {
+    body: Body,
+    delimiter: Delimiter,
+    starter: Starter,
+    /// Nothing more is asked for: the body is only kept until everything is written.
+    drained: bool,
+}
+
+/// Turns what the application returned into an answer.
+pub fn reply(
+    gil: Gil<'_>,
+    site: &Site,
+    request: &Request<'_>,
+    starter: Starter,
+    result: Owned,
+    out: &mut Outgoing,
+) -> Result<Reply> {
+    match site.dialect {
+        Dialect::Legacy => legacy(gil, request, starter, result, out),
+        Dialect::Standard => standard(gil, site, request, starter, result, out),
+    }
+}
+
+/// The head as the object renders it, HTTP/1.0, one request a connection.
+fn legacy(
+    gil: Gil<'_>,
+    request: &Request<'_>,
+    starter: Starter,
+    result: Owned,
+    out: &mut Outgoing,
+) -> Result<Reply> {
+    let mut body = Body::new(gil, result, Unsendable::Skipped)?;
+    // The first item is drawn before the head is asked for, for HEAD too: it is in it that a
+    // generator calls `start_response`.
+    let first = match body.source() {
+        Source::Iterator(..) => Some(body.next(gil, Unsendable::Skipped)?),
+        _ => None,
+    };
+    let head = protocol::head_text(gil, starter.object())?;
+    out.buffer().extend_from_slice(&head);
+    let head_only = request.is_head();
+    let delimiter = if head_only {
+        Delimiter::NoBody
+    } else {
+        Delimiter::Close
+    };
+    let mut rest = Rest {
+        body,
+        delimiter,
+        starter,
+        drained: head_only,
+    };
+    match first {
+        Some(Some(item)) => rest.delimiter.push(gil, item, out),
+        Some(None) => rest.drained = true,
+        None => {
+            rest.push_ready(gil, out);
+        }
+    }
+    Ok(Reply {
+        keep_alive: false,
+        lingers: false,
+        rest: Some(Box::new(rest)),
+    })
+}
+
+/// HTTP/1.1, framed by what is known of the body.
+fn standard(
+    gil: Gil<'_>,
+    site: &Site,
+    request: &Request<'_>,
+    starter: Starter,
+    result: Owned,
+    out: &mut Outgoing,
+) -> Result<Reply> {
+    let push = |head: &ReplyHead, known: Option<u64>, out: &mut Outgoing| {
+        let framing = reply_framing(request, head, known);
+        head.push(out.buffer(), &framing, &site.stamp.borrow());
+        framing
+    };
+    let mut first = starter.take_written();
+    if first.is_empty()
+        && let Some(length) = plain_length(&result)
+    {
+        let framing = starter.send_head(gil, |head| push(head, Some(length), out))?;
+        return Ok(plain(gil, &framing, &result, out));
+    }
+    let mut body = Body::new(gil, result, Unsendable::Refused)?;
+    let mut known = body.known_length();
+    if known.is_none() {
+        // PEP 3333: nothing is sent before the first item that is not empty.
+        while length_of(&first) == 0 {
+            let item = body.next(gil, Unsendable::Refused)?;
+            first.extend(starter.take_written());
+            let Some(item) = item else {
+                known = Some(0);
+                break;
+            };
+            first.push(item);
+        }
+    }
+    let ended = known == Some(0);
+    let known = known.map(|known| known + length_of(&first));
+    let framing = starter.send_head(gil, |head| push(head, known, out))?;
+    let delimiter = Delimiter::of(&framing);
+    let mut rest = Rest {
+        body,
+        delimiter,
+        starter,
+        drained: false,
+    };
+    for item in first {
+        rest.delimiter.push(gil, item, out);
+    }
+    let progress = if ended || delimiter.drops_body() {
+        rest.finish(gil, out)
+    } else {
+        rest.push_ready(gil, out)
+    };
+    Ok(Reply {
+        keep_alive: framing.keep_alive && progress != Progress::Broken,
+        lingers: false,
+        rest: Some(Box::new(rest)),
+    })
+}
+
+/// The ordinary answer: a list or tuple of bytes, all queued at once.
+fn plain(gil: Gil<'_>, framing: &ReplyFraming, items: &Object, out: &mut Outgoing) -> Reply {
+    let mut delimiter = Delimiter::of(framing);
+    let mut index = 0;
+    while let Some(item) = items.sequence_item(gil, index) {
+        delimiter.push(gil, item, out);
+        index += 1;
+    }
+    let progress = delimiter.finish(gil, out);
+    Reply::whole(framing.keep_alive && progress == Progress::Whole)
+}
+
+fn length_of(items: &[Owned]) -> u64 {
+    items
+        .iter()
+        .filter_map(|item| item.as_bytes())
+        .map(|bytes| bytes.len() as u64)
+        .sum()
+}
+
+/// How the answer to `request` is framed.
+pub fn reply_framing(request: &Request<'_>, head: &ReplyHead, known: Option<u64>) -> ReplyFraming {
+    framing::reply(
+        request.head.version,
+        request.is_head(),
+        head.code(),
+        head.promised(),
+        known,
+        request.framing.keep_alive && request.may_keep_alive,
+    )
+}
+
+impl Rest {
+    /// Asks for the next part of the body and puts it into the queue.
+    pub fn pump(&mut self, gil: Gil<'_>, site: &Site, out: &mut Outgoing) -> Progress {
+        if self.drained {
+            return Progress::Whole;
+        }
+        let item = self.body.next(gil, site.dialect.unsendable());
+        for written in self.starter.take_written() {
+            self.delimiter.push(gil, written, out);
+        }
+        match item {
+            Ok(Some(item)) => {
+                self.delimiter.push(gil, item, out);
+                Progress::More
+            }
+            Ok(None) => self.finish(gil, out),
+            Err(raised) => {
+                failure::report(gil, site, &Exception::take(gil, raised));
+                self.drained = true;
+                Progress::Broken
+            }
+        }
+    }
+
+    /// Whether nothing more is asked for.
+    pub fn is_drained(&self) -> bool {
+        self.drained
+    }
+
+    /// Queues what is there at once: the items of a list, a file.
+    fn push_ready(&mut self, gil: Gil<'_>, out: &mut Outgoing) -> Progress {
+        match std::mem::replace(self.body.source(), Source::Nothing) {
+            Source::Items(items) => {
+                for item in items {
+                    self.delimiter.push(gil, item, out);
+                }
+            }
+            Source::File(part) => self.delimiter.push_file(part, out),
+            Source::Nothing => {}
+            source @ (Source::Reader(..) | Source::Iterator(..)) => {
+                *self.body.source() = source;
+                return Progress::More;
+            }
+        }
+        self.finish(gil, out)
+    }
+
+    fn finish(&mut self, gil: Gil<'_>, out: &mut Outgoing) -> Progress {
+        self.drained = true;
+        self.delimiter.finish(gil, out)
+    }
+}
