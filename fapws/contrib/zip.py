@@ -142,7 +142,9 @@ class _Stream(object):
                 raise StopIteration
             return block
         if block is not None:
-            data = compressor.compress(_to_bytes(block))
+            block = _to_bytes(block)
+            # The compressor would begin its output even so, and the head could not change any more.
+            data = compressor.compress(block) if block else b""
             return data + compressor.flush(zlib.Z_SYNC_FLUSH) if self._flush and block else data
         if self._ended:
             raise StopIteration
