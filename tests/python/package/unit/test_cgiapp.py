@@ -222,14 +222,6 @@ def test_a_script_that_is_not_there_is_an_error(ask, dialect, tmp_path):
         (b"Location: /x\nStatus: 201 Created\n\n", "201 Created", [("Location", "/x")], b""),
         (b"Connection: close\nKeep-Alive: 1\nTransfer-Encoding: chunked\n\n", "200 OK", [], b""),
         (b"Set-Cookie: a=b\nSet-Cookie: c=d\n\n", "200 OK", [("Set-Cookie", "a=b")] * 2, b""),
-        # No head: all is body.
-        (b"", "200 OK", [], b""),
-        (b"hello world", "200 OK", [], b"hello world"),
-        (b"hello\n\nworld", "200 OK", [], b"hello\n\nworld"),
-        (b"<a>: b\n\nc", "200 OK", [], b"<a>: b\n\nc"),
-        (b"A: b\nHTTP/1.1 200 OK\n\nc", "200 OK", [], b"A: b\nHTTP/1.1 200 OK\n\nc"),
-        (b"A: b\n" + b"x" * 70000 + b"\n\n", "200 OK", [], b"A: b\n" + b"x" * 70000 + b"\n\n"),
-        (b"A: " + b"x" * 70000 + b"\n\n", "200 OK", [], b"A: " + b"x" * 70000 + b"\n\n"),
     ],
 )
 def test_the_output(output, status, headers, body, script, ask, tmp_path):
@@ -241,6 +233,26 @@ def test_the_output(output, status, headers, body, script, ask, tmp_path):
     assert told.pop() == ("Content-Length", str(len(body)))
     assert [name for name, _ in told] == [name for name, _ in headers]
     assert told[:1] == headers[:1]
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        b"",
+        b"A: b\n",
+        b"hello world",
+        b"hello\n\nworld",
+        b"<a>: b\n\nc",
+        b"A: b\nHTTP/1.1 200 OK\n\nc",
+        b"A: " + b"x" * 70000 + b"\n\n",
+    ],
+)
+def test_output_without_a_head_is_an_error(output, script, ask, dialect, tmp_path):
+    (tmp_path / "output").write_bytes(output)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(ValueError):
+        ask(CGIApplication(script("out.write(open('output', 'rb').read())")), dialect)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_the_scripts_own_length_is_kept(script, ask, dialect):

@@ -1,0 +1,59 @@
+"""Holds the type stubs against the modules themselves, the core included, with mypy."""
+
+import subprocess
+
+from rig.process import clean_environment
+
+MODULES = ["fapws._evwsgi", "fapws.base", "fapws.config", "fapws.contrib"]
+
+
+def check(environment, folder, *arguments):
+    """Run one of mypy's programs in the environment; its report is the failure's message."""
+    environment.require("mypy")
+    answer = subprocess.run(
+        [environment.python, "-m", *arguments],
+        cwd=folder,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stdout
+
+
+def test_the_stubs_say_what_the_modules_have(python3, tmp_path):
+    check(python3, tmp_path, "mypy.stubtest", *MODULES)
+
+
+def test_a_program_can_be_checked_against_them(python3, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        """
+import fapws._evwsgi as evwsgi
+from fapws import base, config
+from fapws.contrib import log, multipart, sessions, views, zip
+from fapws.contrib.siforms import forms, widgets
+
+class Person(forms.Form):
+    name = widgets.Text("Name", required=True)
+
+def hello(environ: dict[str, object], start_response: base.Start_response) -> list[bytes]:
+    start_response("200 OK", [("Content-Length", 5)])
+    start_response.set_cookie("a", "b", max_age=60)
+    return [b"hello"]
+
+config.header_timeout = 10
+evwsgi.start("127.0.0.1", "8080")
+evwsgi.set_base_module(base)
+evwsgi.wsgi_cb(("/static/", views.Staticfile("/srv/static/", maxage=60)))
+evwsgi.wsgi_gen_cb(log.Log()(zip.Gzip()(hello)))
+timers: int = evwsgi.add_timer(1.5, lambda: None)
+record: dict[str, str] = {}
+sessions.Session(record).setdata({"a": 1})
+page: str = Person().render_form(["name"])
+evwsgi.run()
+"""
+    )
+    check(python3, tmp_path, "mypy", "--strict", program)

@@ -1,0 +1,196 @@
+"""The twin of fapws.contrib.multipart."""
+
+import io
+import os
+
+from observe import case, folder, report
+
+from fapws.contrib.multipart import DiskStorage, DiskVersioning, MultipartFormData, Storage
+
+
+def form(*parts):
+    return b"--AaB03x\r\n" + b"\r\n--AaB03x\r\n".join(parts) + b"\r\n--AaB03x--\r\n"
+
+
+def part(disposition, content, headers=b""):
+    return b"Content-Disposition: form-data; " + disposition + b"\r\n" + headers + b"\r\n" + content
+
+
+def parsed(*pieces):
+    """The results of a new parser in a new folder, and the folder's files with their content."""
+    basepath = folder() + "up%d/" % len(os.listdir(folder()))
+    os.mkdir(basepath)
+    parser = MultipartFormData(basepath)
+    for piece in pieces:
+        parser.write(piece)
+    parser.seek(0)
+    return observed(parser, basepath)
+
+
+def observed(parser, basepath):
+    files = {}
+    for name in os.listdir(basepath):
+        with io.open(basepath + name, "rb") as source:
+            files[name] = source.read()
+    results = {
+        name: [
+            value.replace(basepath, "BASE/") if hasattr(value, "replace") else value
+            for value in parser.results[name]
+        ]
+        for name in parser.results
+    }
+    return results, files
+
+
+@case
+def fields():
+    return parsed(form(part(b'name="a"', b"1"), part(b'name="b"', b"2"), part(b'name="a"', b"3")))
+
+
+@case
+def a_field_of_several_lines():
+    return parsed(form(part(b'name="a"', b"one\r\ntwo\r\n\r\nthree")))
+
+
+@case
+def an_empty_field():
+    return parsed(form(part(b'name="a"', b"")))
+
+
+@case
+def a_field_with_a_type():
+    return parsed(form(part(b'name="a"', b"{}", b"Content-Type: application/json\r\n")))
+
+
+@case
+def a_field_with_a_parameter():
+    return parsed(form(part(b'name="a"; other=x; more="y"', b"1")))
+
+
+@case
+def no_file_chosen():
+    return parsed(form(part(b'name="f"; filename=""', b"", b"Content-Type: a/b\r\n")))
+
+
+@case
+def the_interface():
+    parser = MultipartFormData()
+    before = parser.basepath, parser.results, parser.boundary
+    parser.write(form(part(b'name="a"', b"1")))
+    after = parser.getvalue(), parser.get("a"), parser.get("b"), list(parser.keys())
+    return before, after, parser.boundary, parser.seek(0), parser.filerepository.fpath
+
+
+@case
+def a_file():
+    return parsed(form(part(b'name="f"; filename="a.txt"', b"content", b"Content-Type: a/b\r\n")))
+
+
+@case
+def where_files_go():
+    """The paths; what they hold and its size are the case above."""
+    names = (b"a.txt", b"a.txt", b"a.txt", b"b_7.x", b"b_7.x", b".hidden", b".hidden")
+    body = form(*[part(b'name="f"; filename="' + name + b'"', b"1") for name in names])
+    results, files = parsed(body)
+    return [value for value in results["f"] if not isinstance(value, dict)], sorted(files)
+
+
+@case
+def a_field_in_two_pieces():
+    body = form(part(b'name="a"', b"1234"))
+    return parsed(body[:55], body[55:])
+
+
+@case
+def blanks_around_a_value():
+    return parsed(form(part(b'name="a"', b" 1 ")))
+
+
+@case
+def a_value_like_a_delimiter():
+    return parsed(form(part(b'name="a"', b"1\r\nx--AaB03x\r\n2")))
+
+
+@case
+def a_part_without_a_name():
+    return parsed(form(part(b'name="a"', b"1"), b"Content-Type: a/b\r\n\r\n2"))[0]
+
+
+@case
+def a_semicolon_in_a_name():
+    return parsed(form(part(b'name="a;b"', b"1")))
+
+
+@case
+def a_colon_in_a_header():
+    return parsed(form(part(b'name="a"', b"1", b"X-Time: 10:30\r\n")))
+
+
+@case
+def no_line_end_after_the_last_delimiter():
+    return parsed(form(part(b'name="a"', b"1"))[:-2])
+
+
+@case
+def another_content_type():
+    return parsed(b"a=1&b=2\r\n")
+
+
+@case
+def a_path_for_a_name():
+    os.mkdir(folder() + "outer")
+    os.mkdir(folder() + "outer/up")
+    parser = MultipartFormData(folder() + "outer/up/")
+    parser.write(form(part(b'name="f"; filename="../escaped"', b"1")))
+    return sorted(os.listdir(folder() + "outer"))
+
+
+@case
+def an_underscore_in_a_name():
+    body = form(*[part(b'name="f"; filename="my_file.txt"', b"1")] * 2)
+    return sorted(parsed(body)[1])
+
+
+@case
+def a_folder_without_a_slash():
+    os.mkdir(folder() + "bare")
+    parser = MultipartFormData(folder() + "bare")
+    parser.write(form(part(b'name="f"; filename="a"', b"1")))
+    return os.listdir(folder() + "bare")
+
+
+@case
+def storages():
+    storage = Storage()
+    answers = [storage.fpath, storage.open("x"), storage.write(b"x"), storage.close()]
+    disk = DiskStorage()
+    for content in (b"longer", b"new"):
+        disk.open(folder() + "stored")
+        answers.append(disk.fpath == folder() + "stored")
+        disk.write(content)
+        disk.close()
+        answers.append(disk.fpath)
+    versions = DiskVersioning()
+    versions.open(folder() + "stored")
+    answers.append(versions.fpath == folder() + "stored_1")
+    versions.close()
+    with io.open(folder() + "stored", "rb") as source:
+        return answers, source.read()
+
+
+@case
+def storage_without_a_path():
+    return DiskStorage().open("")
+
+
+@case
+def storage_written_before_it_is_open():
+    return DiskStorage().write(b"x")
+
+
+@case
+def storage_closed_before_it_is_open():
+    return DiskStorage().close()
+
+
+report()
