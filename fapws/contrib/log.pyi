@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-_Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
+_Application = Callable[[Any, Any], Any]
 
 class _Output(Protocol):
     def write(self, text: str, /) -> object: ...

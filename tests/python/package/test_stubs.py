@@ -9,11 +9,11 @@ MODULES = ["fapws._evwsgi", "fapws.base", "fapws.config", "fapws.contrib"]
 
 def check(environment, folder, *arguments):
     """Run one of mypy's programs in the environment; its report is the failure's message."""
-    environment.require("mypy")
+    library = environment.library("mypy")
     answer = subprocess.run(
         [environment.python, "-m", *arguments],
         cwd=folder,
-        env=clean_environment(),
+        env=clean_environment({"PYTHONPATH": str(library)}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -13,11 +13,11 @@ REQUIREMENTS = {2: ["pytest==4.6.11", "django==1.11.29"], 3: ["pytest", "django"
 
 def test_the_package(interpreter):
     """All of `unit` passes; its report is the failure's message."""
-    interpreter.require(*REQUIREMENTS[interpreter.major])
+    library = interpreter.library(*REQUIREMENTS[interpreter.major])
     answer = subprocess.run(
         [interpreter.python, "-m", "pytest", "-q"],
         cwd=UNIT,
-        env=clean_environment(),
+        env=clean_environment({"PYTHONPATH": str(library)}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
