@@ -1,0 +1,118 @@
+"""The WSGI applications under measurement: each as small as its scenario allows.
+
+Nothing is imported at the top, so that what a server process weighs is the server. Every
+application answers with bytes the scenario table knows, and `/gen?ack=PORT` is the one that tells
+a server which sends each chunk at once from one which gathers them.
+"""
+
+HELLO = b"Hello, World!"
+MEBIBYTE = b"x" * 2**20
+CHUNKS = [b"%0100d\n" % i for i in range(10)]
+PATIENCE = 0.5
+
+
+def hello(environ, start_response):
+    """The least a WSGI application can do."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [HELLO]
+
+
+def hello_length(environ, start_response):
+    """The same, with a Content-Length of the application's own."""
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "13")])
+    return [HELLO]
+
+
+def post(environ, start_response):
+    """Reads the whole body and tells its length."""
+    body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"%d" % len(body)]
+
+
+def body(environ, start_response):
+    """One mebibyte as one bytes object."""
+    start_response(
+        "200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(MEBIBYTE)))]
+    )
+    return [MEBIBYTE]
+
+
+def file(environ, start_response):
+    """The file named by BENCH_FILE, through wsgi.file_wrapper where the server has one."""
+    import os
+
+    handle = open(os.environ["BENCH_FILE"], "rb")
+    size = os.fstat(handle.fileno()).st_size
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(size))])
+    wrapper = environ.get("wsgi.file_wrapper")
+    return pieces(handle) if wrapper is None else wrapper(handle, 8192)
+
+
+def pieces(handle):
+    """What a server without wsgi.file_wrapper gets."""
+    with handle:
+        yield from iter(lambda: handle.read(8192), b"")
+
+
+def generator(environ, start_response):
+    """Ten chunks of 101 bytes; with `?ack=PORT`, each waits until the client got the last."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    query = environ.get("QUERY_STRING", "")
+    return acknowledged(int(query[4:])) if query.startswith("ack=") else chunks()
+
+
+def chunks():
+    """The ten chunks, as fast as the server draws them."""
+    yield from CHUNKS
+
+
+def acknowledged(port):
+    """Yields the next chunk once the client tells, over UDP, that it holds the one before.
+
+    A server that gathers chunks never lets the client have the first: after PATIENCE the wait is
+    given up and the client, who counts its acknowledgements, knows.
+    """
+    import socket
+
+    line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    line.connect(("127.0.0.1", port))
+    line.settimeout(PATIENCE)
+    try:
+        for i, chunk in enumerate(CHUNKS):
+            if i:
+                line.send(b"chunk %d yielded" % (i - 1))
+                line.recv(64)
+            yield chunk
+    except socket.timeout:
+        yield b"gave up"
+    finally:
+        line.close()
+
+
+def odd_chunks(environ, start_response):
+    """Sizes around a segment's and far below it: what makes Nagle wait, if anything does."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return (b"x" * size for size in (1, 7, 1459, 1, 1461, 3, 2921, 536, 1))
+
+
+def odd_list(environ, start_response):
+    """The same sizes as a list, with a length."""
+    pieces = [b"x" * size for size in (1, 7, 1459, 1, 1461, 3, 2921, 536, 1)]
+    start_response("200 OK", [("Content-Length", str(sum(map(len, pieces))))])
+    return pieces
+
+
+PROBES = {
+    "/hello": hello,
+    "/post": post,
+    "/body": body,
+    "/file": file,
+    "/chunks": odd_chunks,
+    "/list": odd_list,
+}
+
+
+def probes(environ, start_response):
+    """Everything the no-cliff probe asks for, on one server."""
+    return PROBES[environ["PATH_INFO"]](environ, start_response)

@@ -1,0 +1,174 @@
+"""How many instructions a request costs: a number that another machine's speed does not change.
+
+    python tests/bench/instructions.py [--python PYTHON] [--functions 25] [SCENARIO ...]
+
+The server runs under callgrind and answers one client, one request after another. Two runs of a
+different number of requests are compared, so that start and end fall out: what is told is what one
+more request costs, in user space, in all and by shared object. `per_request` is what a test calls.
+
+The kernel's work is not seen here, and neither is what a cache miss costs: timing is `run.py`'s.
+"""
+
+import argparse
+import collections
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
+
+
+import install
+import scenarios
+import servers
+from rig.client import Client
+from rig.process import clean_environment
+
+#: Requests of the two runs. The first makes caches full and dictionaries as large as they get.
+FEW, MANY = 200, 1200
+#: Seconds that a server under valgrind may take to listen, and to write its profile.
+PATIENCE = 120
+CORE = re.compile(r"/_evwsgi[^/]*$")
+
+
+class ProfileError(Exception):
+    """The server under callgrind did not run to its end."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Instructions of one request: in all, in our shared object, and by (object, function)."""
+
+    total: float
+    core: float
+    functions: dict
+
+    def objects(self):
+        """Instructions by shared object, the costliest first."""
+        sums = collections.Counter()
+        for (where, _), count in self.functions.items():
+            sums[where] += count
+        return sums.most_common()
+
+
+def per_request(site, server, scenario):
+    """The `Cost` of one more request of the scenario to `server`, installed at `site`."""
+    few = _run(site, server, scenario, FEW)
+    many = _run(site, server, scenario, MANY)
+    functions = {place: (count - few.get(place, 0)) / (MANY - FEW) for place, count in many.items()}
+    core = sum(count for (where, _), count in functions.items() if CORE.search(where))
+    return Cost(sum(functions.values()), core, functions)
+
+
+def _run(site, server, scenario, requests):
+    """Instructions by (object, function) of a server's whole life with so many requests."""
+    with tempfile.TemporaryDirectory() as folder:
+        profile = pathlib.Path(folder, "callgrind.out")
+        port = servers.free_port()
+        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}"]
+        command += ["--compress-strings=no", "--compress-pos=no"]
+        command += server.command(site, port, scenario.app)
+        # The same hashes in every run; no allocator that valgrind would have to follow.
+        variables = {"PYTHONHASHSEED": "0", "PYTHONPATH": site.path}
+        with open(pathlib.Path(folder, "log"), "w+b") as log:
+            process = subprocess.Popen(
+                list(map(str, command)),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=clean_environment(variables),
+                cwd=servers.APPS,
+                start_new_session=True,
+            )
+            try:
+                _await(lambda: servers.listens(port) or process.poll() is not None)
+                if process.poll() is None:
+                    _ask(port, scenario, requests)
+                    process.send_signal(signal.SIGTERM)
+                    process.wait(PATIENCE)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+            if not profile.exists() or not profile.stat().st_size:
+                log.seek(0)
+                raise ProfileError(log.read().decode(errors="replace")[-2000:])
+        return by_function(profile.read_text())
+
+
+def _ask(port, scenario, requests):
+    client = None
+    for _ in range(requests):
+        client = client or Client(("127.0.0.1", port), patience=PATIENCE)
+        client.send(scenario.request)
+        response = client.response()
+        if response.body != scenario.answer:
+            raise ProfileError(f"a wrong answer: {response.status} {response.body[:100]!r}")
+        if not scenario.keeps:
+            client.close()
+            client = None
+    if client:
+        client.close()
+
+
+def by_function(profile):
+    """Self cost by (object, function) of a callgrind profile's text.
+
+    `ob=` and `fn=` name where the following cost lines, `position cost`, belong; `calls=` makes the
+    one after it the callee's, which is counted there already. A cost of 0 is left out.
+    """
+    costs = collections.Counter()
+    where, function, callee = "", "", False
+    for line in profile.splitlines():
+        if line.startswith("ob="):
+            where = line[3:]
+        elif line.startswith("fn="):
+            function = line[3:]
+        elif line.startswith("calls="):
+            callee = True
+        elif line[:1].isdigit():
+            _, *cost = line.split()
+            if cost and not callee:
+                costs[where, function] += int(cost[0])
+            callee = False
+    return costs
+
+
+def _await(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise ProfileError(f"not listening after {PATIENCE} s")
+        time.sleep(0.05)
+
+
+def main():
+    """Print the cost of each scenario."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("scenarios", nargs="*", default=["hello", "browser", "post"])
+    parser.add_argument("--server", default=servers.OURS.name, help="any that serve.py starts")
+    parser.add_argument("--python", help="the Python to serve with (the newest found)")
+    parser.add_argument("--functions", type=int, default=15, help="how many of the costliest")
+    arguments = parser.parse_args()
+    if not shutil.which("valgrind"):
+        sys.exit("valgrind is missing: on Debian and Ubuntu, apt-get install valgrind")
+    installation = install.Installation(arguments.python)
+    server = servers.BY_NAME[arguments.server]
+    for name in arguments.scenarios:
+        cost = per_request(installation.site(server), server, scenarios.BY_NAME[name])
+        print(f"{name}: {cost.total:,.0f} instructions a request, {cost.core:,.0f} in _evwsgi")
+        for where, count in cost.objects()[:5]:
+            print(f"  {count:10,.0f}  {pathlib.Path(where).name or where}")
+        costliest = sorted(cost.functions.items(), key=lambda item: -item[1])
+        for (where, function), count in costliest[: arguments.functions]:
+            print(f"    {count:8,.1f}  {function}  [{pathlib.Path(where).name}]")
+
+
+if __name__ == "__main__":
+    main()
