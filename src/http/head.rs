@@ -15,7 +15,7 @@ mod lenient;
 mod strict;
 
 pub use lenient::parse as parse_lenient;
-pub use strict::parse as parse_strict;
+pub use strict::{parse as parse_strict, parse_line as parse_strict_line};
 
 use super::error::HttpError;
 use super::grammar;

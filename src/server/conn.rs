@@ -58,8 +58,10 @@ pub struct Connection {
     pub acceptor: Rc<Acceptor>,
     /// Who is at the other end.
     pub client: Client,
+    /// Its number in the order of accepting.
+    pub number: Cell<u32>,
     /// Its place among the run's connections.
-    pub slot: Cell<usize>,
+    pub slot: Cell<u32>,
     /// When it is due.
     pub deadline: Deadline,
     /// Where it is in its life.
@@ -187,7 +189,8 @@ impl Connection {
             run,
             acceptor,
             client,
-            slot: Cell::new(usize::MAX),
+            number: Cell::new(0),
+            slot: Cell::new(u32::MAX),
             deadline: Deadline::default(),
             phase: RefCell::new(Phase::Head(Reading::default())),
         })

@@ -6,13 +6,16 @@
 
 #![forbid(unsafe_code)]
 
+pub mod accept;
 pub mod conn;
 pub mod deadlines;
 pub mod defer;
 pub mod io;
 pub mod output;
+pub mod receive;
 pub mod routes;
 pub mod run;
+pub mod serve;
 pub mod signals;
 pub mod stats;
 pub mod timers;
@@ -78,7 +81,7 @@ impl OnIo for Acceptor {
         threads::in_callback(|gil| {
             let run = server(gil).run.borrow().clone();
             if let Some(run) = run {
-                io::accept(gil, &run, self);
+                accept::accept(gil, &run, self);
             }
         });
     }

@@ -12,6 +12,7 @@ use crate::server::conn::{Connection, Phase};
 use crate::server::deadlines::{Clock, Deadline};
 use crate::server::{io, server};
 use crate::sys::limits::descriptor_limit;
+use crate::wsgi::memo::Memos;
 use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::site::Site;
 
@@ -26,10 +27,14 @@ pub struct Run {
     pub site: Site,
     /// The coarse clock.
     pub clock: Clock,
+    /// Heads that were seen before.
+    pub memos: Memos,
     /// The buffers that are used again for each event.
     pub scratch: Scratch,
     connections: RefCell<Vec<Rc<Connection>>>,
     most_connections: usize,
+    /// The number of the connection that was added last.
+    numbered: Cell<u32>,
     /// SIGTERM or SIGINT came: nothing new is accepted.
     draining: Cell<bool>,
     patience: Deadline,
@@ -59,9 +64,11 @@ impl Run {
             lp,
             site,
             clock: Clock::default(),
+            memos: Memos::default(),
             scratch: Scratch::default(),
             connections: RefCell::default(),
             most_connections,
+            numbered: Cell::new(0),
             draining: Cell::new(false),
             patience: Deadline::default(),
             raised: RefCell::default(),
@@ -86,13 +93,18 @@ impl Run {
     /// A connection begins.
     pub fn add(&self, connection: &Rc<Connection>) {
         let mut connections = self.connections.borrow_mut();
-        connection.slot.set(connections.len());
+        // 0 is nobody's.
+        self.numbered
+            .set(self.numbered.get().checked_add(1).unwrap_or(1));
+        connection.number.set(self.numbered.get());
+        connection.slot.set(connections.len() as u32);
         connections.push(connection.clone());
     }
 
     /// A connection is over.
     pub fn remove(&self, gil: Gil<'_>, connection: &Connection) {
-        let slot = connection.slot.replace(usize::MAX);
+        self.memos.forget(connection.number.get());
+        let slot = connection.slot.replace(u32::MAX) as usize;
         let removed = {
             let mut connections = self.connections.borrow_mut();
             if slot >= connections.len() {
@@ -100,7 +112,7 @@ impl Run {
             }
             let removed = connections.swap_remove(slot);
             if let Some(moved) = connections.get(slot) {
-                moved.slot.set(slot);
+                moved.slot.set(slot as u32);
             }
             removed
         };

@@ -117,6 +117,11 @@ impl Dialect {
         }
     }
 
+    /// Whether the environ of a head is kept for the same head again.
+    pub fn remembers_heads(self) -> bool {
+        self == Standard
+    }
+
     /// What `+` means in a path.
     pub fn plus_in_path(self) -> Plus {
         match self {

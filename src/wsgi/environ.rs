@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use crate::http::head::Head;
-use crate::http::target::{Target, pairs, percent_decode};
+use crate::http::target::{pairs, percent_decode};
 use crate::py::out::{self, Stream};
 use crate::py::{Gil, Object, Owned, Result, container, names, number, text};
 use crate::wsgi::dialect::Dialect;
@@ -83,30 +83,18 @@ fn errors(gil: Gil<'_>) -> Result<Owned> {
 }
 
 /// The environ of a request that goes to `route`, natively: a plain dict (PEP 3333).
-pub fn plain(
-    gil: Gil<'_>,
-    site: &Site,
-    request: &mut Request<'_>,
-    route: &Route,
-    target: &Target<'_>,
-) -> Result<Owned> {
-    let template = match request.endpoint.template.get() {
-        Some(template) => template,
-        None => {
-            let made = Template::new(gil, request.endpoint)?;
-            request.endpoint.template.get_or_init(|| made)
-        }
+pub fn plain(gil: Gil<'_>, site: &Site, request: &mut Request<'_>, route: &Route) -> Result<Owned> {
+    let environ = match request.known.take() {
+        Some(environ) => environ,
+        None => read_head(gil, request)?,
     };
-    let environ = template.0.dict_copy(gil)?;
-    standard_head_keys(gil, request, target, &environ, true)?;
-    standard_uri_keys(gil, site.dialect, request, route, target, &environ, true)?;
-    standard_client_keys(gil, request, &environ)?;
+    standard_uri_keys(gil, site.dialect, request, route, &environ, true)?;
     if route.registered {
         fapws_head_keys(gil, request, &environ)?;
         fapws_client_keys(gil, request, &environ)?;
         let params = match form(request) {
             Some(form) => parse_query(gil, &form)?,
-            None => parse_query(gil, target.query.unwrap_or_default())?,
+            None => parse_query(gil, request.target.query.unwrap_or_default())?,
         };
         environ.dict_set(gil, &names(gil).fapws_params, &params)?;
     }
@@ -117,18 +105,38 @@ pub fn plain(
     Ok(environ)
 }
 
+/// The environ of a head, all but what the request line says; it is remembered for the next request
+/// of the connection.
+fn read_head(gil: Gil<'_>, request: &Request<'_>) -> Result<Owned> {
+    let template = match request.endpoint.template.get() {
+        Some(template) => template,
+        None => {
+            let made = Template::new(gil, request.endpoint)?;
+            request.endpoint.template.get_or_init(|| made)
+        }
+    };
+    let environ = template.0.dict_copy(gil)?;
+    standard_head_keys(gil, request, &environ, true)?;
+    standard_client_keys(gil, request, &environ)?;
+    if let Some((memos, owner)) = request.memory {
+        let Request {
+            head,
+            bytes,
+            framing,
+            ..
+        } = request;
+        memos.learn(gil, owner, bytes, head.len, framing, &environ)?;
+    }
+    Ok(environ)
+}
+
 /// What `Environ.update_headers` gets.
-pub fn head_portion(
-    gil: Gil<'_>,
-    dialect: Dialect,
-    request: &Request<'_>,
-    target: &Target<'_>,
-) -> Result<Owned> {
+pub fn head_portion(gil: Gil<'_>, dialect: Dialect, request: &Request<'_>) -> Result<Owned> {
     let portion = container::dict(gil)?;
     match dialect {
         Dialect::Legacy => legacy_head_keys(gil, request, &portion)?,
         Dialect::Standard => {
-            standard_head_keys(gil, request, target, &portion, false)?;
+            standard_head_keys(gil, request, &portion, false)?;
             fapws_head_keys(gil, request, &portion)?;
         }
     }
@@ -141,15 +149,14 @@ pub fn uri_portion(
     dialect: Dialect,
     request: &Request<'_>,
     route: &Route,
-    target: &Target<'_>,
 ) -> Result<Owned> {
     let names = names(gil);
     let portion = container::dict(gil)?;
     portion.dict_set(gil, &names.server_name, &request.endpoint.name)?;
     portion.dict_set(gil, &names.server_port, &request.endpoint.port)?;
     portion.dict_set(gil, &names.script_name, &natives(gil).empty)?;
-    standard_uri_keys(gil, dialect, request, route, target, &portion, false)?;
-    if let Some(query) = rest(request, route, target).1 {
+    standard_uri_keys(gil, dialect, request, route, &portion, false)?;
+    if let Some(query) = rest(request, route).1 {
         portion.dict_set(gil, &names.fapws_params, &*parse_query(gil, query)?)?;
     }
     Ok(portion)
@@ -240,7 +247,6 @@ pub fn parse_query(gil: Gil<'_>, query: &[u8]) -> Result<Owned> {
 fn standard_head_keys(
     gil: Gil<'_>,
     request: &Request<'_>,
-    target: &Target<'_>,
     environ: &Object,
     from_template: bool,
 ) -> Result<()> {
@@ -298,7 +304,7 @@ fn standard_head_keys(
         }
     }
     // RFC 9112 section 3.2.2: the authority of an absolute target replaces Host.
-    if let Some(authority) = target.authority {
+    if let Some(authority) = request.target.authority {
         set(&names.http_host, &*text::native(gil, authority)?)?;
     }
     Ok(())
@@ -320,11 +326,8 @@ fn content_key(name: &[u8]) -> Option<ContentKey> {
 /// The path and query behind the prefix that matched, raw.
 ///
 /// The prefix is one of the whole target, query included (`legacy.md`), so that it can end anywhere.
-fn rest<'r>(
-    request: &'r Request<'_>,
-    route: &Route,
-    target: &Target<'r>,
-) -> (&'r [u8], Option<&'r [u8]>) {
+fn rest<'r>(request: &Request<'r>, route: &Route) -> (&'r [u8], Option<&'r [u8]>) {
+    let target = &request.target;
     let prefix = route.script_name_len;
     if prefix <= target.path.len() {
         return (&target.path[prefix..], target.query);
@@ -344,12 +347,11 @@ fn standard_uri_keys(
     dialect: Dialect,
     request: &Request<'_>,
     route: &Route,
-    target: &Target<'_>,
     environ: &Object,
     from_template: bool,
 ) -> Result<()> {
     let names = names(gil);
-    let (path, query) = rest(request, route, target);
+    let (path, query) = rest(request, route);
     if let Some(script_name) = &route.script_name {
         environ.dict_set(gil, &names.script_name, script_name)?;
     }

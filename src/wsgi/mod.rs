@@ -13,6 +13,7 @@ pub mod environ;
 pub mod failure;
 pub mod header_keys;
 pub mod input;
+pub mod memo;
 pub mod outgoing;
 pub mod protocol;
 pub mod reply;

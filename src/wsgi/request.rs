@@ -11,9 +11,11 @@ use crate::http::error::HttpError;
 use crate::http::framing::{BodyLength, Framing};
 use crate::http::head::Head;
 use crate::http::reply::push_legacy_options;
+use crate::http::target::Target;
 use crate::py::{Exception, Gil, Kind, Object, Owned, Raised, Result, names, number, text};
 use crate::sys::spool::Spool;
 use crate::wsgi::dialect::Dialect;
+use crate::wsgi::memo::Memos;
 use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply::{self, Reply, Starter, reply_framing};
 use crate::wsgi::reply_head::ReplyHead;
@@ -44,12 +46,18 @@ pub enum RequestBody<'a> {
 
 /// A whole request, and where it came from.
 pub struct Request<'a> {
-    /// Its head; the spans are offsets into `bytes`.
+    /// Its head; the spans are offsets into `bytes`. Of one that was seen before, only the line.
     pub head: &'a Head,
+    /// The parts of its target.
+    pub target: Target<'a>,
     /// What was received, from the head's first byte; in the legacy dialect the body too.
     pub bytes: &'a [u8],
     /// How it was delimited.
     pub framing: &'a Framing,
+    /// The environ of a head that was seen before, all but what the request line says.
+    pub known: Option<Owned>,
+    /// Where heads are remembered, and the number of this connection; `None` for this request.
+    pub memory: Option<(&'a Memos, u32)>,
     /// Its body.
     pub body: RequestBody<'a>,
     /// Where its target leads; `None`: nowhere.
@@ -130,27 +138,20 @@ fn prepare(
         Ok(Prepared::Answered(Reply::last(true)))
     };
     let head_only = request.is_head();
-    let target = match site
-        .dialect
-        .target(request.method(), request.head.target.of(request.bytes))
-    {
-        Ok(target) => target,
-        Err(error) => return refused(error, head_only, out),
-    };
     let BaseClass { class, stock } = site.base.environ(gil)?;
     if site.dialect == Dialect::Standard && stock {
-        if target.path == b"*" {
+        if request.target.path == b"*" {
             return Ok(Prepared::Answered(server_options(gil, site, request, out)?));
         }
         let Some(route) = request.route.take() else {
             return refused(HttpError::NotFound, head_only, out);
         };
-        let environ = environ::plain(gil, site, request, &route, &target)?;
+        let environ = environ::plain(gil, site, request, &route)?;
         return Ok(Prepared::Call(environ, route.callback));
     }
     let names = names(gil);
     let environ = class.call(gil, &[])?;
-    let portion = environ::head_portion(gil, site.dialect, request, &target)?;
+    let portion = environ::head_portion(gil, site.dialect, request)?;
     environ.call_method(gil, &names.update_headers, &[&portion])?;
     if site.dialect == Dialect::Legacy {
         let supported = site.base.module.attr(gil, &names.supported_http_command)?;
@@ -164,13 +165,13 @@ fn prepare(
             push_legacy_options(out.buffer(), &site.base.ident, methods);
             return Ok(Prepared::Answered(Reply::last(false)));
         }
-    } else if target.path == b"*" {
+    } else if request.target.path == b"*" {
         return Ok(Prepared::Answered(server_options(gil, site, request, out)?));
     }
     let Some(route) = request.route.take() else {
         return refused(HttpError::NotFound, false, out);
     };
-    let portion = environ::uri_portion(gil, site.dialect, request, &route, &target)?;
+    let portion = environ::uri_portion(gil, site.dialect, request, &route)?;
     environ.call_method(gil, &names.update_uri, &[&portion])?;
     if site.dialect == Dialect::Standard {
         environ::complete(gil, &environ)?;

@@ -46,15 +46,7 @@ pub fn parse(
     head: &mut Head,
 ) -> Result<(), HttpError> {
     let buf = &buf[..len];
-    let start = leading_line_end(buf);
-    let line = request_line(&buf[start..], limits)?;
-    head.method = Span::new(start, start + line.method);
-    head.target = Span::new(start + line.method + 1, start + line.target);
-    head.protocol = Span::new(start + line.target + 1, start + line.protocol);
-    head.version = line.version;
-    head.fields.clear();
-
-    let mut at = start + line.protocol + 2;
+    let mut at = parse_line(buf, limits, head)?;
     let mut count = 0;
     while !buf[at..].starts_with(b"\r\n") {
         let line = field_line(&buf[at..])?;
@@ -72,6 +64,22 @@ pub fn parse(
     }
     head.len = at + 2;
     Ok(())
+}
+
+/// Reads the request line alone, which is whole in `buf`, into `head`, and empties its list of
+/// fields. Returns where the fields begin.
+///
+/// # Errors
+/// As [`parse`], for the line.
+pub fn parse_line(buf: &[u8], limits: &HeadLimits, head: &mut Head) -> Result<usize, HttpError> {
+    let start = leading_line_end(buf);
+    let line = request_line(&buf[start..], limits)?;
+    head.method = Span::new(start, start + line.method);
+    head.target = Span::new(start + line.method + 1, start + line.target);
+    head.protocol = Span::new(start + line.target + 1, start + line.protocol);
+    head.version = line.version;
+    head.fields.clear();
+    Ok(start + line.protocol + 2)
 }
 
 /// How far the lines of an incomplete head have been checked.

@@ -1,0 +1,157 @@
+//! Bodies on their way in: taken off the buffer, decoded, kept in memory or in a file; the request
+//! is answered when its body is whole, never before.
+
+#![forbid(unsafe_code)]
+
+use std::rc::Rc;
+
+use crate::ev::Interest;
+use crate::http::error::HttpError;
+use crate::py::Gil;
+use crate::server::conn::{Connection, Phase, Reading, Received, Receiving, Store};
+use crate::server::deadlines::body_patience;
+use crate::server::io::{READ, close, refuse_at_once};
+use crate::server::serve::{After, Settled, answer, finish, serve, settle};
+use crate::server::server;
+use crate::server::stats::count;
+use crate::sys::stream::{self, Flow};
+use crate::wsgi::request::RequestBody;
+
+pub(super) fn wait_for_body(connection: &Rc<Connection>, receiving: Box<Receiving>) {
+    let run = &connection.run;
+    let patience = body_patience(
+        &run.site.config,
+        &run.clock,
+        receiving.began,
+        receiving.received(),
+    );
+    connection.deadline.set(&run.clock, patience);
+    connection.enter(Phase::Body(receiving));
+    connection.watch(Interest::READ);
+}
+
+pub(super) fn read_body(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving: Box<Receiving>) {
+    let run = &connection.run;
+    receiving.input.reserve(READ);
+    match stream::read(connection.descriptor, &mut receiving.input, READ) {
+        Ok(Flow::Done(received)) => {
+            count(&server(gil).stats.bytes_in, received as u64);
+            take_in(gil, connection, receiving);
+        }
+        Ok(Flow::Blocked) => {
+            connection.enter(Phase::Body(receiving));
+            connection.watch(Interest::READ);
+        }
+        // RFC 9112 section 8: a body that was cut short is an incomplete message.
+        Ok(Flow::Closed) if run.site.dialect.refuses_early() => {
+            refuse_at_once(
+                gil,
+                connection,
+                HttpError::BadRequest("the body was cut short"),
+            );
+        }
+        Ok(Flow::Closed) | Err(_) => close(gil, connection),
+    }
+}
+
+/// Works off what was received behind the head; answers when the body is whole.
+pub(super) fn take_in(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving: Box<Receiving>) {
+    let run = &connection.run;
+    let most = run.site.config.body_memory;
+    let start = receiving.head.len;
+    let Receiving { input, body, .. } = &mut *receiving;
+    let arrived = input.len() - start;
+    let mut failed = None;
+    let (taken, whole) = match body {
+        Received::InPlace(due) => (0, arrived >= *due),
+        Received::Fixed(store, due) => {
+            let taken = arrived.min(usize::try_from(*due).unwrap_or(usize::MAX));
+            if store.append(&input[start..start + taken], most).is_err() {
+                failed = Some(HttpError::Internal);
+            }
+            *due -= taken as u64;
+            (taken, *due == 0)
+        }
+        Received::Chunked(store, decoder) => {
+            let mut spooled = Ok(());
+            let mut keep = |bytes: &[u8]| {
+                if spooled.is_ok() {
+                    spooled = store.append(bytes, most);
+                }
+            };
+            let decoded = decoder.decode(&input[start..], &mut keep);
+            if spooled.is_err() {
+                failed = Some(HttpError::Internal);
+            }
+            decoded.unwrap_or_else(|error| {
+                failed = Some(error);
+                (arrived, false)
+            })
+        }
+    };
+    if let Some(error) = failed {
+        refuse_at_once(gil, connection, error);
+        return;
+    }
+    if !matches!(body, Received::InPlace(_)) {
+        input.drain(start..start + taken);
+    }
+    if !whole {
+        wait_for_body(connection, receiving);
+        return;
+    }
+    let Receiving {
+        head,
+        framing,
+        mut input,
+        body,
+        ..
+    } = *receiving;
+    let mut out = run.scratch.output.take();
+    let memory;
+    let (body, consumed) = match body {
+        Received::InPlace(due) => (None, start + due),
+        Received::Fixed(store, _) | Received::Chunked(store, _) => (Some(store), start),
+    };
+    let request_body = match body {
+        None => RequestBody::Memory(&input[start..consumed]),
+        Some(Store::Memory(bytes)) => {
+            memory = bytes;
+            RequestBody::Memory(&memory)
+        }
+        Some(Store::File(spool)) => RequestBody::Spooled(spool),
+    };
+    let received = if run.site.dialect.keeps_body_with_head() {
+        &input[..]
+    } else {
+        &input[..start]
+    };
+    let reply = answer(
+        gil,
+        connection,
+        &head,
+        &framing,
+        received,
+        None,
+        request_body,
+        &mut out,
+    );
+    run.scratch.head.set(head);
+    input.drain(..consumed);
+    let left = !input.is_empty();
+    let after = match settle(gil, connection, reply, &mut out) {
+        Settled::Kept if left => {
+            run.scratch.output.set(out);
+            serve(gil, connection, Reading::default(), input, false);
+            return;
+        }
+        Settled::Kept => After::Wait,
+        Settled::Ended { lingers } => After::Last { lingers },
+        Settled::Gone => After::Gone,
+        Settled::Pending(mut replying) => {
+            replying.input = input;
+            After::Reply(replying)
+        }
+    };
+    finish(gil, connection, Reading::default(), after, out, left);
+}
