@@ -35,8 +35,9 @@ def load(path):
 
 def listening_address(descriptor):
     """Where the socket `descriptor` listens, as the JSON file tells it."""
-    # On Linux getsockname gives the address whatever family the wrapper was made with.
-    wrapper = socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM)
+    # On Linux getsockname gives the address whatever family the wrapper was made with; this
+    # family's addresses are the longest, and room for a shorter one would cut others off.
+    wrapper = socket.fromfd(descriptor, socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         address = wrapper.getsockname()
     finally:
