@@ -9,13 +9,14 @@ CARGO ?= cargo
 DRIVER := .venv-tests
 # The environment that packs what is published: auditwheel puts libev into the wheel.
 PACKER := .venv-packer
+FUZZ_SECONDS ?= 60
 PYTEST := $(DRIVER)/bin/python -m pytest
 
 # No Python is linked by what is only checked, or loaded by a Python.
 export PYO3_PYTHON := $(PYTHON)
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help serve test test-all lint unit header asan wheel clean
+.PHONY: help serve test test-all lint unit header asan fuzz wheel clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -53,6 +54,16 @@ asan: ## the crate's own tests under AddressSanitizer
 	@.ci/require compiler cargo libev
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address $(CARGO) test --locked --no-default-features \
 	    --target $$($(CARGO) -vV | sed -n 's/^host: //p')
+
+# cargo-fuzz wants the compiler's unstable sanitizer flags, as asan does.
+fuzz: ## each fuzz target for FUZZ_SECONDS (60), with tests/corpus as seeds
+	@.ci/require compiler cargo libev cargo-fuzz
+	for target in head_strict head_lenient chunked target; do \
+	    mkdir -p tests/fuzz/corpus/$$target && \
+	    RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir tests/fuzz $$target \
+	        tests/fuzz/corpus/$$target tests/corpus/valid tests/corpus/invalid \
+	        -- -max_total_time=$(FUZZ_SECONDS) -max_len=2000 || exit 1; \
+	done
 
 wheel: $(DRIVER)/.ready $(PACKER)/.ready ## one wheel for every Python 3, and the sdist, in dist/; then test them
 	@.ci/require compiler cargo libev
