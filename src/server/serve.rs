@@ -256,7 +256,8 @@ fn one_request(
                 Err(error) => refuse(gil, run, out, error, is_head(&head, bytes)),
             },
         },
-        Err(error) => refuse(gil, run, out, error, is_head(&head, bytes)),
+        // A head that was refused holds what an earlier request left there: its bytes are asked.
+        Err(error) => refuse(gil, run, out, error, bytes.starts_with(b"HEAD ")),
     };
     run.scratch.head.set(head);
     step

@@ -28,8 +28,8 @@ REFUSED_BY_STANDARD = {
     b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n": 400,
     b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n": 400,
     b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n": 400,
-    b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n": 501,
-    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n": 400,
+    b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n": 501,
+    b"POST /upload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n": 400,
     b"GET / HTTP/2.0\r\nHost: a\r\n\r\n": 505,
     b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n": 414,
     b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 70000 + b"\r\n\r\n": 431,
@@ -148,7 +148,8 @@ def test_a_client_that_leaves_at_any_point_of_its_request(server, way):
 def test_a_client_that_leaves_while_it_is_answered(server, target, way):
     assert_serves(server)
     before = server.descriptors
-    for length in [0, 1, 100, 70000, 1 << 20]:
+    # One byte at least: a reset takes a request away that was not read yet.
+    for length in [1, 2, 100, 70000, 1 << 20]:
         client = server.connect()
         client.send(f"GET {target} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
         client.read_exactly(length)
@@ -248,8 +249,8 @@ def test_faults_leak_nothing(server, dialect):
     # The first rounds fill caches: types, code, the allocator's arenas.
     rounds(50)
     memory, descriptors = rounds(1)
-    later_memory, later_descriptors = rounds(300)
-    assert later_descriptors <= descriptors
+    later_memory, _ = rounds(300)
+    wait_until(lambda: server.descriptors <= descriptors, "connections to be closed")
     # 2,700 faulty requests; a leaked connection or traceback is above a kilobyte.
     assert later_memory - memory < 1024, "KiB"
 
@@ -258,7 +259,7 @@ def test_a_signal_while_requests_are_under_way(serve, dialect):
     server = serve("faults.py", dialect=dialect, config={"graceful_timeout": 1})
     clients = [server.connect() for _ in range(5)]
     for number, client in enumerate(clients):
-        client.send(REQUEST[: 30 * number])
+        client.send(REQUEST[: len(REQUEST) * number // len(clients)])
     assert_serves(server)
     server.stop(signal.SIGTERM).check()
     for client in clients:
