@@ -110,7 +110,8 @@ impl State {
     }
 }
 
-fn read_spool(gil: Gil<'_>, spool: &Spool, offset: u64, into: &mut [u8]) -> Result<()> {
+/// Fills `into` from `offset`: `OSError` when the file has less, or cannot be read.
+pub(super) fn read_spool(gil: Gil<'_>, spool: &Spool, offset: u64, into: &mut [u8]) -> Result<()> {
     let mut filled = 0;
     while filled < into.len() {
         match spool.read_at(offset + filled as u64, &mut into[filled..]) {
