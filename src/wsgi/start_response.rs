@@ -35,6 +35,9 @@ struct State {
     started: bool,
     /// The head went out: it cannot be replaced any more.
     sent: bool,
+    /// `write` was given bytes. They are queued, but for the application they count as sent: a head
+    /// that replaced theirs would stand before a body of both (PEP 3333, "The write() callable").
+    wrote: bool,
     written: Vec<Owned>,
     /// The arguments of the last call, for a shadow that is made after it.
     said: Option<(Owned, Owned)>,
@@ -51,6 +54,7 @@ impl Exchange {
         state.head.clear();
         state.started = false;
         state.sent = false;
+        state.wrote = false;
     }
 
     /// Whether there is a head to send: `start_response` was called, or a program of the
@@ -88,6 +92,13 @@ impl Exchange {
     }
 
     fn start(&self, gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<()> {
+        if arguments.count() > 3 {
+            let message = format!(
+                "start_response() takes at most 3 arguments ({} given)",
+                arguments.count()
+            );
+            return Err(Raised::new(gil, Kind::TypeError, &message));
+        }
         let required = |index, name| {
             arguments.get_or_keyword(gil, index, name).ok_or_else(|| {
                 let message = format!("start_response() needs its argument {name:?}");
@@ -101,7 +112,7 @@ impl Exchange {
             .filter(|info| !info.is_none());
         let (started, sent) = {
             let state = self.state.borrow();
-            (state.started, state.sent)
+            (state.started, state.sent || state.wrote)
         };
         match info {
             Some(info) if sent => return Err(Exception::raise_info(gil, info)),
@@ -135,7 +146,9 @@ impl Exchange {
     fn write(&self, gil: Gil<'_>, data: &Object) -> Result<()> {
         match text::body_item(gil, data)? {
             Some(item) => {
-                self.state.borrow_mut().written.push(item);
+                let mut state = self.state.borrow_mut();
+                state.wrote |= item.as_bytes().is_some_and(|bytes| !bytes.is_empty());
+                state.written.push(item);
                 Ok(())
             }
             None => Err(Raised::new(gil, Kind::TypeError, "write() takes bytes")),
