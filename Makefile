@@ -31,8 +31,8 @@ serve: ## set up what is missing, compile for PYTHON (python3), serve the hello 
 test: lint unit $(DRIVER)/.ready ## set up what tests need and run them: on 2.7, the oldest and the newest 3
 	$(PYTEST)
 
-test-all: lint unit $(DRIVER)/.ready ## the same, on every Python that is found
-	FAPWS_TEST_PYTHONS=all $(PYTEST)
+test-all: lint unit $(DRIVER)/.ready ## the same with the slow tests, on every Python that is found
+	FAPWS_TEST_PYTHONS=all $(PYTEST) -m ""
 
 lint: $(DRIVER)/.ready ## rustfmt, clippy for each set of features, ruff
 	@.ci/require compiler cargo libev

@@ -1,0 +1,193 @@
+"""`wsgi.input`: every way of reading, at the sizes where its storage changes, held to `io.BytesIO`.
+
+A body up to 64 KiB is kept in memory, a longer one in a temporary file that has no name; the
+application must not be able to tell.
+"""
+
+import hashlib
+import io
+import json
+import os
+import random
+import threading
+
+import pytest
+from rig import PATIENCE
+from rig.process import wait_until
+from standard.message import chunks, post, post_chunked, request
+
+WAYS = [
+    "read", "read:1000", "read:65536", "read:100000000", "readline", "readline:100", "readlines",
+    "readlines:5000", "iterate", "mixed",
+]  # fmt: skip
+
+
+def text(size):
+    """`size` bytes in lines of many lengths, the same ones at every run."""
+    draw = random.Random(size)
+    lines, length = [], 0
+    while length < size:
+        line = draw.randbytes(draw.choice([0, 1, 10, 80, 5000])).replace(b"\n", b"-") + b"\n"
+        lines.append(line)
+        length += len(line)
+    return b"".join(lines)[:size]
+
+
+def expected_pieces(body, way):
+    """What the same calls give on a BytesIO (tests/apps/standard/incoming.py)."""
+    source = io.BytesIO(body)
+    method, _, argument = way.partition(":")
+    if method == "mixed":
+        pieces = [source.readline(), source.read(3), source.readline(5), next(source, b"")]
+        return [*pieces, source.read()]
+    if method == "iterate":
+        return list(source)
+    arguments = [int(argument)] if argument else []
+    if method == "readlines":
+        return source.readlines(*arguments)
+    if way == "read":
+        return [source.read()]
+    return list(iter(lambda: getattr(source, method)(*arguments), b""))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("size", [0, 1, 100, 65535, 65536, 65537, 200_000, 1_500_000])
+def test_every_way_of_reading(probe, size, way):
+    body = text(size)
+    pieces = expected_pieces(body, way)
+    sizes = json.dumps([len(piece) for piece in pieces]).encode()
+    with probe.connect() as client:
+        for raw in (
+            post(f"/echo?how={way}", body),
+            post_chunked(f"/echo?how={way}", chunks(body, 9999)),
+        ):
+            client.send(raw)
+            answer = client.response()
+            assert answer.status == 200
+            assert answer.body == b"".join(pieces)
+            assert answer.header("X-Pieces") == str(len(pieces))
+            assert answer.header("X-Sizes-Digest") == hashlib.sha1(sizes).hexdigest()
+            assert answer.header("X-After", "empty") == "empty"
+
+
+def test_pieces_are_native_byte_strings(probe, interpreter):
+    kind = "str" if interpreter.major == 2 else "bytes"
+    for way in "read", "read:2", "readline", "readlines", "iterate":
+        answer = probe.request(post(f"/echo?how={way}", b"a\nb\nc"))
+        assert answer.header("X-Types") == kind
+
+
+def test_calls_with_odd_arguments(probe):
+    """A size of 0 is nothing, a negative one all there is, and the end stays the end."""
+    answer = probe.request(post("/oddities", b"ab\ncdef"))
+    assert json.loads(answer.body) == ["", "", "ab\n", "cd", "ef", "", "", "", []]
+
+
+def test_absent_body_reads_as_empty(probe):
+    for way in WAYS:
+        answer = probe.request(request(f"/echo?how={way}"))
+        assert (answer.status, answer.body) == (200, b"")
+
+
+def test_input_of_an_earlier_request_is_not_this_ones(probe):
+    with probe.connect() as client:
+        client.send(post("/keep-input", b"first"))
+        assert client.response().body == b"kept"
+        client.send(post("/use-kept-input", b"second"))
+        answer = client.response().body
+        assert answer in (b"old:first new:second", b"old: new:second")
+
+
+def test_slow_and_fast_uploads_do_not_mix(probe):
+    """Two bodies arrive in turns, a piece each."""
+    bodies = [bytes([letter]) * 300_000 for letter in b"ab"]
+    clients = [probe.connect() for _ in bodies]
+    for client, body in zip(clients, bodies):
+        client.send(request("/echo", "POST", [("Content-Length", str(len(body)))]))
+    for start in range(0, 300_000, 30_000):
+        for client, body in zip(clients, bodies):
+            client.send(body[start : start + 30_000])
+    for client, body in zip(clients, bodies):
+        assert client.response().body == body
+        client.close()
+
+
+def spooled(pid):
+    """Descriptors of the process that are files without a name."""
+    found = []
+    for descriptor in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+        except OSError:
+            continue
+        if target.endswith(" (deleted)"):
+            found.append(target)
+    return found
+
+
+def test_long_bodies_go_to_an_unlinked_file(serve_probe, tmp_path):
+    """And the file is gone with its request, also when the client does not finish it."""
+    probe = serve_probe("probe.py", env={"TMPDIR": str(tmp_path)})
+    announced = [("Content-Length", "1000000")]
+    for finish in True, False:
+        with probe.connect() as client:
+            client.send(request("/digest", "POST", announced, b"x" * 500_000))
+            wait_until(lambda: len(spooled(probe.pid)) == 1, "the temporary file")
+            assert not [path for path in tmp_path.iterdir() if path.is_file()]
+            if finish:
+                client.send(b"x" * 500_000)
+                assert client.response().body.startswith(b"1000000 ")
+        wait_until(lambda: spooled(probe.pid) == [], "the temporary file to go")
+
+
+def upload(client, total, encode=lambda piece: piece):
+    """Send `total` bytes of a repeated 1 MiB block; gives their SHA-1."""
+    block, sha1 = random.Random(1).randbytes(1 << 20), hashlib.sha1()
+    for _ in range(total >> 20):
+        sha1.update(block)
+        client.send(encode(block))
+    return sha1.hexdigest()
+
+
+def peak_growth_kib(probe, action):
+    """How far the highest resident size during `action` lies above the size before it."""
+    before = probe.resident_kib
+    # Writing 5 resets the high-water mark to the current size (proc(5)).
+    with open(f"/proc/{probe.pid}/clear_refs", "w") as reset:
+        reset.write("5")
+    action()
+    with open(f"/proc/{probe.pid}/status") as status:
+        (peak,) = (int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+    return peak - before
+
+
+@pytest.mark.parametrize("megabytes", [100, pytest.param(1024, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("coding", ["length", "chunked"])
+def test_memory_does_not_grow_with_the_upload(serve_probe, tmp_path, megabytes, coding):
+    """The growth allowed is 8 MiB whatever the size; the body arrives to the last byte."""
+    probe = serve_probe("probe.py", config={"max_body_size": 2 << 30})
+    probe.request(post("/digest", b"x" * 200_000))
+    total = megabytes << 20
+
+    def transfer():
+        with probe.connect() as client:
+            if coding == "length":
+                client.send(request("/digest", "POST", [("Content-Length", str(total))]))
+                digest = upload(client, total)
+            else:
+                client.send(request("/digest", "POST", [("Transfer-Encoding", "chunked")]))
+                digest = upload(client, total, lambda piece: b"%x\r\n%b\r\n" % (len(piece), piece))
+                client.send(b"0\r\n\r\n")
+            assert client.response().body.decode() == f"{total} {digest}"
+
+    assert peak_growth_kib(probe, transfer) <= 8 << 10
+
+
+def test_large_echo_in_both_directions(probe):
+    """The client reads nothing before it has sent all; then the whole comes back."""
+    body = text(20_000_000)
+    with probe.connect() as client:
+        sender = threading.Thread(target=client.send, args=[post("/echo", body)])
+        sender.start()
+        assert client.response().body == body
+        sender.join(PATIENCE)
