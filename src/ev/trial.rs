@@ -4,14 +4,32 @@ use super::{Interest, Io, Loop, OnIo, Timer};
 use std::cell::{Cell, RefCell};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 static TURN: Mutex<()> = Mutex::new(());
 
-/// The process's one loop, until the guard goes.
-pub fn alone() -> (MutexGuard<'static, ()>, Loop) {
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+thread_local!(static STREAMS: RefCell<Vec<Weak<Stream>>> = RefCell::default());
+
+/// A test's time with the loop. Its end stops what a failed test left, which would keep the next
+/// one's loop running.
+pub struct Turn {
+    _lock: MutexGuard<'static, ()>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        for stream in STREAMS.take().iter().filter_map(Weak::upgrade) {
+            stream.io.stop();
+        }
+    }
+}
+
+/// The process's one loop, until the turn ends.
+pub fn alone() -> (Turn, Loop) {
+    let turn = Turn {
+        _lock: TURN.lock().unwrap_or_else(PoisonError::into_inner),
+    };
     (
         turn,
         Loop::default_loop().expect("a loop that nobody else has"),
@@ -41,14 +59,16 @@ impl Stream {
         for end in [&near, &far] {
             end.set_nonblocking(true).unwrap();
         }
-        Rc::new(Stream {
+        let stream = Rc::new(Stream {
             io: Io::new(),
             near,
             far,
             seen: RefCell::default(),
             panics: Cell::new(0),
             action,
-        })
+        });
+        STREAMS.with_borrow_mut(|streams| streams.push(Rc::downgrade(&stream)));
+        stream
     }
 
     pub fn watch(self: &Rc<Self>, lp: Loop, interest: Interest) {
