@@ -17,6 +17,8 @@ import sys
 import tempfile
 from wsgiref.util import is_hop_by_hop
 
+from fapws import config
+
 if sys.version_info[0] == 2:
     from httplib import responses
 else:
@@ -120,7 +122,7 @@ def _variables(environ, script, length):
     variables["REQUEST_URI"] = _request_uri(environ)
     variables["SCRIPT_FILENAME"] = script
     variables.setdefault("REMOTE_HOST", variables.get("REMOTE_ADDR", ""))
-    variables.setdefault("SERVER_SOFTWARE", "fapws3")
+    variables["SERVER_SOFTWARE"] = config.SERVER_IDENT
     return variables
 
 

@@ -1,30 +1,12 @@
 """Holds the type stubs against the modules themselves, the core included, with mypy."""
 
-import subprocess
-
-from rig.process import clean_environment
+from programs import output_of
 
 MODULES = ["fapws._evwsgi", "fapws.base", "fapws.config", "fapws.contrib"]
 
 
-def check(environment, folder, *arguments):
-    """Run one of mypy's programs in the environment; its report is the failure's message."""
-    library = environment.library("mypy")
-    answer = subprocess.run(
-        [environment.python, "-m", *arguments],
-        cwd=folder,
-        env=clean_environment({"PYTHONPATH": str(library)}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stdout
-
-
 def test_the_stubs_say_what_the_modules_have(python3, tmp_path):
-    check(python3, tmp_path, "mypy.stubtest", *MODULES)
+    output_of(python3, ["-m", "mypy.stubtest", *MODULES], tmp_path, ["mypy"])
 
 
 def test_a_program_can_be_checked_against_them(python3, tmp_path):
@@ -56,4 +38,4 @@ page: str = Person().render_form(["name"])
 evwsgi.run()
 """
     )
-    check(python3, tmp_path, "mypy", "--strict", program)
+    output_of(python3, ["-m", "mypy", "--strict", program], tmp_path, ["mypy"])

@@ -6,15 +6,12 @@ the installed package, on each interpreter under test. `differences.py` lists wh
 
 import functools
 import json
-import os
 import pathlib
-import subprocess
 import tempfile
 
 import pytest
 from differences import DIFFERENCES
-from rig.process import clean_environment
-from test_units import REQUIREMENTS
+from programs import output_of
 
 TWINS = pathlib.Path(__file__).parent / "twins"
 SCRIPTS = sorted(path.stem for path in TWINS.glob("*.py") if path.stem != "observe")
@@ -26,26 +23,13 @@ NOT_COMPARED = {("sessions", "record")}
 @functools.lru_cache(maxsize=None)
 def outcomes(environment, script, package=None, record=None):
     """What a script prints in an environment; `package` takes precedence over the installed one."""
-    library = environment.library(*REQUIREMENTS[environment.major])
-    searched = [str(package), str(library)] if package else [str(library)]
     with tempfile.TemporaryDirectory() as folder:
-        arguments = [folder]
+        arguments = [TWINS / f"{script}.py", folder]
         if record is not None:
-            given = pathlib.Path(folder, "record.json")
-            given.write_text(record)
-            arguments.append(given)
-        answer = subprocess.run(
-            [environment.python, TWINS / f"{script}.py", *arguments],
-            cwd=folder,
-            env=clean_environment({"PYTHONPATH": os.pathsep.join(searched)}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        assert answer.returncode == 0, answer.stderr
-        return json.loads(answer.stdout.replace(folder, "FOLDER"))
+            arguments.append(pathlib.Path(folder, "record.json"))
+            arguments[-1].write_text(record)
+        printed = output_of(environment, arguments, folder, package=package)
+    return json.loads(printed.replace(folder, "FOLDER"))
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

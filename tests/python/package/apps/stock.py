@@ -1,7 +1,7 @@
 """Applications that show all there is in environ, and say their head in every way.
 
-With SUBCLASSED set, the base module's two classes are replaced by subclasses that change nothing: the
-core then calls their methods, where it produces the effect of the stock ones by itself.
+With SUBCLASSED set, the base module's two classes are replaced by subclasses that change nothing:
+the core then calls their methods, where it produces the effect of the stock ones by itself.
 """
 
 import os

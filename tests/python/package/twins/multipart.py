@@ -7,6 +7,10 @@ from observe import case, folder, report
 
 from fapws.contrib.multipart import DiskStorage, DiskVersioning, MultipartFormData, Storage
 
+# Relative: the original took a "_" in any part of a path for the mark of a version.
+os.chdir(folder())
+HERE = "./"
+
 
 def form(*parts):
     return b"--AaB03x\r\n" + b"\r\n--AaB03x\r\n".join(parts) + b"\r\n--AaB03x--\r\n"
@@ -18,7 +22,7 @@ def part(disposition, content, headers=b""):
 
 def parsed(*pieces):
     """The results of a new parser in a new folder, and the folder's files with their content."""
-    basepath = folder() + "up%d/" % len(os.listdir(folder()))
+    basepath = HERE + "up%d/" % len(os.listdir(HERE))
     os.mkdir(basepath)
     parser = MultipartFormData(basepath)
     for piece in pieces:
@@ -138,11 +142,11 @@ def another_content_type():
 
 @case
 def a_path_for_a_name():
-    os.mkdir(folder() + "outer")
-    os.mkdir(folder() + "outer/up")
-    parser = MultipartFormData(folder() + "outer/up/")
+    os.mkdir(HERE + "outer")
+    os.mkdir(HERE + "outer/up")
+    parser = MultipartFormData(HERE + "outer/up/")
     parser.write(form(part(b'name="f"; filename="../escaped"', b"1")))
-    return sorted(os.listdir(folder() + "outer"))
+    return sorted(os.listdir(HERE + "outer"))
 
 
 @case
@@ -153,10 +157,10 @@ def an_underscore_in_a_name():
 
 @case
 def a_folder_without_a_slash():
-    os.mkdir(folder() + "bare")
-    parser = MultipartFormData(folder() + "bare")
+    os.mkdir(HERE + "bare")
+    parser = MultipartFormData(HERE + "bare")
     parser.write(form(part(b'name="f"; filename="a"', b"1")))
-    return os.listdir(folder() + "bare")
+    return os.listdir(HERE + "bare")
 
 
 @case
@@ -165,16 +169,16 @@ def storages():
     answers = [storage.fpath, storage.open("x"), storage.write(b"x"), storage.close()]
     disk = DiskStorage()
     for content in (b"longer", b"new"):
-        disk.open(folder() + "stored")
-        answers.append(disk.fpath == folder() + "stored")
+        disk.open(HERE + "stored")
+        answers.append(disk.fpath == HERE + "stored")
         disk.write(content)
         disk.close()
         answers.append(disk.fpath)
     versions = DiskVersioning()
-    versions.open(folder() + "stored")
-    answers.append(versions.fpath == folder() + "stored_1")
+    versions.open(HERE + "stored")
+    answers.append(versions.fpath == HERE + "stored_1")
     versions.close()
-    with io.open(folder() + "stored", "rb") as source:
+    with io.open(HERE + "stored", "rb") as source:
         return answers, source.read()
 
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from fapws import config
 from fapws.contrib.cgiapp import CGIApplication
 
 
@@ -88,7 +89,7 @@ def test_the_variables_of_rfc_3875(script, ask, dialect):
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "SERVER_SOFTWARE": "fapws3",
+        "SERVER_SOFTWARE": config.SERVER_IDENT,
         "INPUT": "body",
     }
 

@@ -1,0 +1,32 @@
+"""Runs a Python program to its end in an environment of the rig, with what it needs to import."""
+
+import os
+import subprocess
+
+from rig.process import clean_environment
+
+#: What the package's own tests and the twins need: Python 2.7's last pytest and Django, or today's.
+REQUIREMENTS = {2: ["pytest==4.6.11", "django==1.11.29"], 3: ["pytest", "django"]}
+
+
+def output_of(environment, arguments, folder, requirements=None, package=None):
+    """What `python ARGUMENTS` prints on stdout; unless it ends well, all it printed is a failure.
+
+    `requirements` are distributions to import, by default REQUIREMENTS; `package` is a folder that
+    is searched before them and before what is installed.
+    """
+    library = environment.library(*requirements or REQUIREMENTS[environment.major])
+    searched = [str(package), str(library)] if package else [str(library)]
+    answer = subprocess.run(
+        [environment.python, *arguments],
+        cwd=folder,
+        env=clean_environment({"PYTHONPATH": os.pathsep.join(searched)}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
