@@ -10,9 +10,9 @@ use crate::http::date::imf_fixdate;
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, number, text};
 use crate::server::{expect_callable, server};
 use crate::sys::listener::{ListenError, Listener};
+use crate::wsgi::base::Base;
 use crate::wsgi::console;
 use crate::wsgi::environ;
-use crate::wsgi::site::Base;
 
 /// `start(host, port)`.
 pub fn start(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {

@@ -130,41 +130,38 @@ impl Object {
         done(unsafe { ffi::PyList_Append(self.as_ptr(), item.as_ptr()) })
     }
 
+    /// Whether it is a dict and of no class derived from it.
+    pub fn is_plain_dict(&self) -> bool {
+        // SAFETY: the type object is the interpreter's and lives as long as it.
+        self.type_is(unsafe { Object::borrowed((&raw mut ffi::PyDict_Type).cast()) })
+    }
+
+    /// The dict's item at `position`, which begins at 0, and moves behind it. Both are borrowed from
+    /// the dict: call nothing in Python while they are looked at.
+    pub fn dict_next(&self, position: &mut isize) -> Option<(&Object, &Object)> {
+        if !self.is_dict() {
+            return None;
+        }
+        let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: `self` is a dict; both are filled with live objects of it when the answer is not 0.
+        unsafe {
+            let found = ffi::PyDict_Next(self.as_ptr(), position, &mut key, &mut value);
+            (found != 0).then(|| (Object::borrowed(key), Object::borrowed(value)))
+        }
+    }
+
     /// How many keys a dict has.
     pub fn dict_len(&self) -> usize {
-        let (mut position, mut count) = (0, 0);
-        while self.is_dict() {
-            let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
-            // SAFETY: `self` is a dict, and nothing is called in Python between two steps.
-            if unsafe { ffi::PyDict_Next(self.as_ptr(), &mut position, &mut key, &mut value) } == 0
-            {
-                break;
-            }
-            count += 1;
-        }
-        count
+        let mut position = 0;
+        std::iter::from_fn(|| self.dict_next(&mut position)).count()
     }
 
     /// A dict's items, owned, in the dict's order.
     pub fn dict_items(&self, gil: Gil<'_>) -> Vec<(Owned, Owned)> {
         let mut position = 0;
-        let mut items = Vec::new();
-        while self.is_dict() {
-            let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
-            // SAFETY: `self` is a dict, and nothing is called in Python between two steps.
-            if unsafe { ffi::PyDict_Next(self.as_ptr(), &mut position, &mut key, &mut value) } == 0
-            {
-                break;
-            }
-            // SAFETY: both are live and borrowed from the dict.
-            items.push(unsafe {
-                (
-                    Object::borrowed(key).own(gil),
-                    Object::borrowed(value).own(gil),
-                )
-            });
-        }
-        items
+        std::iter::from_fn(|| self.dict_next(&mut position))
+            .map(|(key, value)| (key.own(gil), value.own(gil)))
+            .collect()
     }
 
     /// `dict.get(key)`; an exception in a key's `__eq__` counts as absence.

@@ -112,6 +112,7 @@ const Py_TPFLAGS_TUPLE_SUBCLASS: c_long = 1 << 26;
 const Py_TPFLAGS_STRING_SUBCLASS: c_long = 1 << 27;
 const Py_TPFLAGS_UNICODE_SUBCLASS: c_long = 1 << 28;
 const Py_TPFLAGS_DICT_SUBCLASS: c_long = 1 << 29;
+const Py_TPFLAGS_TYPE_SUBCLASS: c_long = 1 << 31;
 
 unsafe extern "C" {
     pub fn Py_IncRef(object: *mut PyObject);
@@ -121,6 +122,9 @@ unsafe extern "C" {
     pub static mut _Py_ZeroStruct: PyObject;
 
     pub fn PyObject_GetAttr(object: *mut PyObject, name: *mut PyObject) -> *mut PyObject;
+    pub fn PyObject_GetItem(object: *mut PyObject, key: *mut PyObject) -> *mut PyObject;
+    pub fn PyInstance_NewRaw(class: *mut PyObject, dict: *mut PyObject) -> *mut PyObject;
+    pub static mut PyClass_Type: PyTypeObject;
     pub fn PyObject_SetAttr(object: *mut PyObject, name: *mut PyObject, v: *mut PyObject) -> c_int;
     pub fn PyObject_GenericGetAttr(object: *mut PyObject, name: *mut PyObject) -> *mut PyObject;
     pub fn PyObject_Call(f: *mut PyObject, a: *mut PyObject, k: *mut PyObject) -> *mut PyObject;
@@ -142,6 +146,7 @@ unsafe extern "C" {
     pub static mut PyType_Type: PyTypeObject;
     pub static mut PyList_Type: PyTypeObject;
     pub static mut PyTuple_Type: PyTypeObject;
+    pub static mut PyDict_Type: PyTypeObject;
     pub static mut PyFile_Type: PyTypeObject;
 
     pub fn PySequence_Contains(object: *mut PyObject, item: *mut PyObject) -> c_int;
@@ -285,5 +290,6 @@ subclass_checks! {
     PyDict_Check: Py_TPFLAGS_DICT_SUBCLASS;
     PyBytes_Check: Py_TPFLAGS_STRING_SUBCLASS;
     PyUnicode_Check: Py_TPFLAGS_UNICODE_SUBCLASS;
+    PyType_Check: Py_TPFLAGS_TYPE_SUBCLASS;
     PyLong_Check: Py_TPFLAGS_INT_SUBCLASS | Py_TPFLAGS_LONG_SUBCLASS;
 }

@@ -27,6 +27,7 @@ use ffi2 as ffi;
 use pyo3_ffi as ffi;
 
 pub mod call;
+pub mod class;
 pub mod container;
 pub mod error;
 pub mod file;

@@ -35,9 +35,10 @@ use crate::server::signals::Signals;
 use crate::server::stats::Stats;
 use crate::server::timers::Timers;
 use crate::sys::listener::Listener;
+use crate::wsgi::base::Base;
 use crate::wsgi::console;
 use crate::wsgi::dialect::Dialect;
-use crate::wsgi::site::{Base, Endpoint, Site};
+use crate::wsgi::site::{Endpoint, Site};
 
 /// Everything that the module's functions work on.
 pub struct Server {

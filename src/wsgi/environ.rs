@@ -14,7 +14,7 @@ use crate::py::{Gil, Object, Owned, Result, container, names, number, text};
 use crate::wsgi::dialect::Dialect;
 use crate::wsgi::input::{Content, Input};
 use crate::wsgi::request::{Request, RequestBody, Route};
-use crate::wsgi::site::{Endpoint, Site, natives, wsgi_version};
+use crate::wsgi::site::{Endpoint, Site, natives};
 
 /// What the plain dict of the standard dialect begins as.
 ///
@@ -50,7 +50,7 @@ impl Template {
         )?;
         set(&names.remote_addr, &natives.empty)?;
         set(&names.remote_port, &natives.empty)?;
-        set(&names.wsgi_version, &*wsgi_version(gil)?)?;
+        set(&names.wsgi_version, natives.wsgi_version())?;
         set(&names.wsgi_url_scheme, &*text::native(gil, b"http")?)?;
         set(&names.wsgi_input, &natives.no_input)?;
         set(&names.wsgi_errors, &*errors(gil)?)?;
@@ -165,7 +165,6 @@ pub fn uri_portion(
 /// What `Environ.update_from_request` gets.
 pub fn client_portion(gil: Gil<'_>, dialect: Dialect, request: &Request<'_>) -> Result<Owned> {
     let portion = container::dict(gil)?;
-    portion.dict_set(gil, &names(gil).remote_addr, &*request.client.address(gil)?)?;
     fapws_client_keys(gil, request, &portion)?;
     if dialect == Dialect::Standard {
         standard_client_keys(gil, request, &portion)?;
@@ -370,57 +369,68 @@ fn standard_client_keys(gil: Gil<'_>, request: &Request<'_>, environ: &Object) -
     environ.dict_set(gil, &names.remote_port, &*request.client.port_text(gil)?)
 }
 
-/// The `fapws.*` keys of the head that both dialects give.
+/// The `fapws.*` keys of the head, for the standard dialect.
 fn fapws_head_keys(gil: Gil<'_>, request: &Request<'_>, environ: &Object) -> Result<()> {
     let (names, natives) = (names(gil), natives(gil));
     let Request { head, bytes, .. } = request;
     let protocol = head.protocol.of(bytes);
     let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
-    // COMPAT(fapws3): as C strings were, cut at the first NUL.
-    let raw = &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())];
-    set(&names.fapws_raw_header, &*text::native(gil, raw)?)?;
+    set(&names.fapws_raw_header, &*raw_header(gil, bytes)?)?;
     set(
         &names.fapws_uri,
         &*text::native(gil, head.target.of(bytes))?,
     )?;
-    let version = &protocol[protocol.len().saturating_sub(3)..];
-    set(
-        &names.fapws_major_minor,
-        &*natives.major_minor(gil, version)?,
-    )?;
+    set(&names.fapws_major_minor, &*major_minor(gil, protocol)?)?;
     set(&names.request_protocol, &*natives.protocol(gil, protocol)?)
+}
+
+/// COMPAT(fapws3): what was received is cut at the first NUL, as C strings are.
+fn raw_header(gil: Gil<'_>, bytes: &[u8]) -> Result<Owned> {
+    text::native(
+        gil,
+        &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())],
+    )
+}
+
+/// `1.1`.
+fn major_minor(gil: Gil<'_>, protocol: &[u8]) -> Result<Owned> {
+    natives(gil).major_minor(gil, &protocol[protocol.len().saturating_sub(3)..])
 }
 
 fn fapws_client_keys(gil: Gil<'_>, request: &Request<'_>, environ: &Object) -> Result<()> {
     let names = names(gil);
     let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
-    set(&names.fapws_remote_addr, &*request.client.address(gil)?)?;
+    let address = request.client.address(gil)?;
+    set(&names.fapws_remote_addr, &address)?;
+    set(&names.remote_addr, &address)?;
     set(&names.fapws_remote_port, &*request.client.port_number(gil)?)?;
-    set(
-        &names.fapws_socket_fd,
-        &*number::long(gil, i64::from(request.descriptor))?,
-    )
+    let descriptor = number::long(gil, i64::from(request.descriptor))?;
+    set(&names.fapws_socket_fd, &descriptor)
 }
 
-/// Everything that `update_headers` gave in the original: every field as `HTTP_`, the last of a
-/// repeated one, and the scheme in upper case.
+/// Everything that `update_headers` gave in the original, in its order: every field as `HTTP_`, the
+/// last of a repeated one, and the scheme in upper case.
 fn legacy_head_keys(gil: Gil<'_>, request: &Request<'_>, portion: &Object) -> Result<()> {
     let (names, natives) = (names(gil), natives(gil));
     let Request { head, bytes, .. } = request;
     let set = |key: &Object, value: &Object| portion.dict_set(gil, key, value);
+    let target = head.target.of(bytes);
+    let protocol = head.protocol.of(bytes);
+    // COMPAT(fapws3): here the query is what follows the last `?`; `update_uri` has the first.
+    let query = memchr::memrchr(b'?', target).map_or(&b""[..], |at| &target[at + 1..]);
+    let (scheme, _) = protocol.split_at(protocol.len().saturating_sub(4));
+    set(&names.fapws_raw_header, &*raw_header(gil, bytes)?)?;
     set(
         &names.request_method,
         &*natives.method(gil, head.method.of(bytes))?,
     )?;
-    fapws_head_keys(gil, request, portion)?;
-    // COMPAT(fapws3): here the query is what follows the last `?`; `update_uri` has the first.
-    let target = head.target.of(bytes);
-    let query = memchr::memrchr(b'?', target).map_or(&b""[..], |at| &target[at + 1..]);
+    set(&names.fapws_uri, &*text::native(gil, target)?)?;
     set(&names.query_string, &*text::native(gil, query)?)?;
-    let protocol = head.protocol.of(bytes);
-    set(&names.server_protocol, &*natives.protocol(gil, protocol)?)?;
-    let scheme = &protocol[..protocol.len().saturating_sub(4)];
-    set(&names.wsgi_url_scheme, &*text::native(gil, scheme)?)?;
+    set(&names.fapws_major_minor, &*major_minor(gil, protocol)?)?;
+    set(&names.wsgi_url_scheme, &*natives.scheme(gil, scheme)?)?;
+    let protocol = natives.protocol(gil, protocol)?;
+    set(&names.server_protocol, &protocol)?;
+    set(&names.request_protocol, &protocol)?;
     for field in &head.fields {
         let key = natives.header_keys.get(gil, field.name.of(bytes))?;
         set(&key, &*text::native(gil, field.value.of(bytes))?)?;

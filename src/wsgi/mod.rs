@@ -5,6 +5,7 @@
 //! [`outgoing`] bytes, files and objects, [`failure`] answers for it when it raised. Where the two
 //! dialects differ, [`dialect`] says how.
 
+pub mod base;
 pub mod body;
 pub mod console;
 pub mod delimiter;
@@ -21,3 +22,4 @@ pub mod reply_head;
 pub mod request;
 pub mod site;
 pub mod start_response;
+pub mod stock;

@@ -14,12 +14,9 @@ use crate::wsgi::start_response::add_line;
 
 /// `base.Start_response()`, with `Date` and `Server` in its headers.
 pub fn start_response(gil: Gil<'_>, site: &Site, class: &Object) -> Result<Owned> {
-    let names = names(gil);
     let starter = class.call(gil, &[])?;
-    let headers = starter.attr(gil, &names.response_headers)?;
-    let date = text::native(gil, site.stamp.borrow().date())?;
-    headers.dict_set(gil, &names.date, &date)?;
-    headers.dict_set(gil, &names.server, &*text::native(gil, &site.base.ident)?)?;
+    let headers = starter.attr(gil, &names(gil).response_headers)?;
+    site.stamp_headers(gil, &headers)?;
     Ok(starter)
 }
 

@@ -5,16 +5,20 @@
 
 #![forbid(unsafe_code)]
 
+use std::rc::Rc;
+
 use crate::http::framing::{self, ReplyFraming};
 use crate::py::{Exception, Gil, Kind, Object, Owned, Raised, Result};
+use crate::wsgi::base::BaseClass;
 use crate::wsgi::body::{Body, Source, Unsendable, plain_length};
 use crate::wsgi::delimiter::{Delimiter, Progress};
 use crate::wsgi::dialect::Dialect;
 use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply_head::ReplyHead;
 use crate::wsgi::request::Request;
-use crate::wsgi::site::{BaseClass, Site};
+use crate::wsgi::site::Site;
 use crate::wsgi::start_response::Native;
+use crate::wsgi::stock::Stock;
 use crate::wsgi::{failure, protocol};
 
 /// An answer whose first part is in the queue.
@@ -51,33 +55,51 @@ impl Reply {
 pub enum Starter {
     /// The standard dialect's own.
     Native(Native),
-    /// The base module's.
-    Protocol(Owned),
+    /// The base module's, and what is known of its class.
+    Protocol(Owned, Option<Rc<Stock>>),
 }
 
 impl Starter {
     /// The one that the base module's class asks for.
     pub fn new(gil: Gil<'_>, site: &Site) -> Result<Starter> {
         let BaseClass { class, stock } = site.base.start_response(gil)?;
-        if stock && site.dialect.has_native_start_response() {
+        if stock.is_some() && site.dialect.has_native_start_response() {
             return Native::new(gil, &site.base).map(Starter::Native);
         }
-        protocol::start_response(gil, site, &class).map(Starter::Protocol)
+        let native = stock
+            .as_ref()
+            .map(|stock| stock.new_start_response(gil, site))
+            .transpose()?;
+        let object = match native.flatten() {
+            Some(object) => object,
+            None => protocol::start_response(gil, site, &class)?,
+        };
+        Ok(Starter::Protocol(object, stock))
     }
 
     /// What the application gets.
     pub fn object(&self) -> &Object {
         match self {
             Starter::Native(native) => native.object(),
-            Starter::Protocol(object) => object,
+            Starter::Protocol(object, _) => object,
         }
+    }
+
+    /// The head as the base module renders it.
+    fn head_text(&self, gil: Gil<'_>) -> Result<Vec<u8>> {
+        if let Starter::Protocol(object, Some(stock)) = self
+            && let Some(head) = stock.head_text(gil, object)?
+        {
+            return Ok(head);
+        }
+        protocol::head_text(gil, self.object())
     }
 
     /// What was given to `write` since the last look.
     fn take_written(&self) -> Vec<Owned> {
         match self {
             Starter::Native(native) => native.exchange().take_written(),
-            Starter::Protocol(_) => Vec::new(),
+            Starter::Protocol(..) => Vec::new(),
         }
     }
 
@@ -91,7 +113,7 @@ impl Starter {
                 let message = "the application did not call start_response";
                 Err(Raised::new(gil, Kind::AssertionError, message))
             }
-            Starter::Protocol(object) => Ok(push(&protocol::standard_head(gil, object)?)),
+            Starter::Protocol(object, _) => Ok(push(&protocol::standard_head(gil, object)?)),
         }
     }
 }
@@ -128,6 +150,16 @@ fn legacy(
     result: Owned,
     out: &mut Outgoing,
 ) -> Result<Reply> {
+    if plain_length(&result).is_some() {
+        out.buffer().extend_from_slice(&starter.head_text(gil)?);
+        let delimiter = if request.is_head() {
+            Delimiter::NoBody
+        } else {
+            Delimiter::Close
+        };
+        push_plain(gil, delimiter, &result, out);
+        return Ok(Reply::last(false));
+    }
     let mut body = Body::new(gil, result, Unsendable::Skipped)?;
     // The first item is drawn before the head is asked for, for HEAD too: it is in it that a
     // generator calls `start_response`.
@@ -135,7 +167,7 @@ fn legacy(
         Source::Iterator(..) => Some(body.next(gil, Unsendable::Skipped)?),
         _ => None,
     };
-    let head = protocol::head_text(gil, starter.object())?;
+    let head = starter.head_text(gil)?;
     out.buffer().extend_from_slice(&head);
     let head_only = request.is_head();
     let delimiter = if head_only {
@@ -182,7 +214,10 @@ fn standard(
         && let Some(length) = plain_length(&result)
     {
         let framing = starter.send_head(gil, |head| push(head, Some(length), out))?;
-        return Ok(plain(gil, &framing, &result, out));
+        let progress = push_plain(gil, Delimiter::of(&framing), &result, out);
+        return Ok(Reply::whole(
+            framing.keep_alive && progress == Progress::Whole,
+        ));
     }
     let mut body = Body::new(gil, result, Unsendable::Refused)?;
     let mut known = body.known_length();
@@ -223,16 +258,19 @@ fn standard(
     })
 }
 
-/// The ordinary answer: a list or tuple of bytes, all queued at once.
-fn plain(gil: Gil<'_>, framing: &ReplyFraming, items: &Object, out: &mut Outgoing) -> Reply {
-    let mut delimiter = Delimiter::of(framing);
+/// Queues the ordinary answer: a list or tuple of bytes, all at once.
+fn push_plain(
+    gil: Gil<'_>,
+    mut delimiter: Delimiter,
+    items: &Object,
+    out: &mut Outgoing,
+) -> Progress {
     let mut index = 0;
     while let Some(item) = items.sequence_item(gil, index) {
         delimiter.push(gil, item, out);
         index += 1;
     }
-    let progress = delimiter.finish(gil, out);
-    Reply::whole(framing.keep_alive && progress == Progress::Whole)
+    delimiter.finish(gil, out)
 }
 
 fn length_of(items: &[Owned]) -> u64 {

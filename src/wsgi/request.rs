@@ -14,13 +14,14 @@ use crate::http::reply::push_legacy_options;
 use crate::http::target::Target;
 use crate::py::{Exception, Gil, Kind, Object, Owned, Raised, Result, names, number, text};
 use crate::sys::spool::Spool;
+use crate::wsgi::base::BaseClass;
 use crate::wsgi::dialect::Dialect;
 use crate::wsgi::input::read_spool;
 use crate::wsgi::memo::Memos;
 use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply::{self, Reply, Starter, reply_framing};
 use crate::wsgi::reply_head::ReplyHead;
-use crate::wsgi::site::{BaseClass, Client, Endpoint, Site};
+use crate::wsgi::site::{Client, Endpoint, Site};
 use crate::wsgi::{environ, failure};
 
 /// Bytes of a spooled body that a program's own object gets at a time.
@@ -143,7 +144,7 @@ fn prepare(
     };
     let head_only = request.is_head();
     let BaseClass { class, stock } = site.base.environ(gil)?;
-    if site.dialect == Dialect::Standard && stock {
+    if site.dialect == Dialect::Standard && stock.is_some() {
         if request.target.path == b"*" {
             return Ok(Prepared::Answered(server_options(gil, site, request, out)?));
         }
@@ -154,9 +155,17 @@ fn prepare(
         return Ok(Prepared::Call(environ, route.callback));
     }
     let names = names(gil);
-    let environ = class.call(gil, &[])?;
+    let environ = match &stock {
+        Some(stock) => stock.new_environ(gil)?,
+        None => class.call(gil, &[])?,
+    };
+    // A stock class only adds each portion to itself.
+    let update = |method: &Object, portion: &Object| match stock {
+        Some(_) => environ.dict_update(gil, portion),
+        None => environ.call_method(gil, method, &[portion]).map(drop),
+    };
     let portion = environ::head_portion(gil, site.dialect, request)?;
-    environ.call_method(gil, &names.update_headers, &[&portion])?;
+    update(&names.update_headers, &portion)?;
     if site.dialect == Dialect::Legacy {
         let supported = site.base.module.attr(gil, &names.supported_http_command)?;
         let method = text::native(gil, request.method())?;
@@ -176,7 +185,7 @@ fn prepare(
         return refused(HttpError::NotFound, false, out);
     };
     let portion = environ::uri_portion(gil, site.dialect, request, &route)?;
-    environ.call_method(gil, &names.update_uri, &[&portion])?;
+    update(&names.update_uri, &portion)?;
     if site.dialect == Dialect::Standard {
         environ::complete(gil, &environ)?;
     }
@@ -187,7 +196,7 @@ fn prepare(
         give_body(gil, site, request, &environ)?;
     }
     let portion = environ::client_portion(gil, site.dialect, request)?;
-    environ.call_method(gil, &names.update_from_request, &[&portion])?;
+    update(&names.update_from_request, &portion)?;
     Ok(Prepared::Call(environ, route.callback))
 }
 

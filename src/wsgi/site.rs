@@ -10,6 +10,7 @@ use crate::http::date::imf_fixdate;
 use crate::py::types::ClassObject;
 use crate::py::{Exception, Gil, GilCell, Object, Owned, Result, container, names, number, text};
 use crate::sys::peer::Peer;
+use crate::wsgi::base::Base;
 use crate::wsgi::body::FileWrapper;
 use crate::wsgi::dialect::Dialect;
 use crate::wsgi::header_keys::HeaderKeys;
@@ -40,6 +41,8 @@ pub struct Natives {
     methods: Vec<(&'static [u8], Owned)>,
     http_1_0: Owned,
     http_1_1: Owned,
+    http: Owned,
+    version: Owned,
 }
 
 static NATIVES: GilCell<OnceCell<Natives>> = GilCell::new(OnceCell::new());
@@ -68,6 +71,8 @@ pub fn prepare(gil: Gil<'_>) -> Result<()> {
             .collect::<Result<_>>()?,
         http_1_0: text::native(gil, b"HTTP/1.0")?,
         http_1_1: text::native(gil, b"HTTP/1.1")?,
+        http: text::native(gil, b"HTTP")?,
+        version: container::tuple(gil, &[&*number::int(gil, 1)?, &*number::int(gil, 0)?])?,
     };
     let _ = NATIVES.get(gil).set(natives);
     Ok(())
@@ -90,6 +95,19 @@ impl Natives {
         }
     }
 
+    /// `(1, 0)`, the version of PEP 3333.
+    pub fn wsgi_version(&self) -> &Object {
+        &self.version
+    }
+
+    /// What stands before the version in a protocol.
+    pub fn scheme(&self, gil: Gil<'_>, scheme: &[u8]) -> Result<Owned> {
+        match scheme {
+            b"HTTP" => Ok(self.http.own(gil)),
+            other => text::native(gil, other),
+        }
+    }
+
     /// A protocol's last three characters, `1.1`.
     pub fn major_minor(&self, gil: Gil<'_>, version: &[u8]) -> Result<Owned> {
         match version {
@@ -109,121 +127,14 @@ impl Natives {
     }
 }
 
-/// The base module that the program registered, and its `config`.
-///
-/// Everything else in it is looked up by name at request time, so that a program that changes it
-/// is obeyed (`api.md`, `set_base_module`).
-pub struct Base {
-    /// The object given to `set_base_module`.
-    pub module: Owned,
-    /// Its `config`.
-    pub config: Owned,
-    /// `config.SERVER_IDENT` as it was then.
-    pub ident: Vec<u8>,
-    /// The module's own dict: where the names are looked up at each request.
-    namespace: Option<Owned>,
-    stock: RefCell<Stock>,
-}
-
-/// The classes looked at last, and whether their effect is produced natively.
-#[derive(Default)]
-struct Stock {
-    environ: Option<(Owned, bool)>,
-    start_response: Option<(Owned, bool)>,
-}
-
-/// A class of the base module.
-pub struct BaseClass {
-    /// The class as it is now.
-    pub class: Owned,
-    /// Whether it is ours, unmodified, so that its effect can be produced natively.
-    pub stock: bool,
-}
-
-impl Base {
-    /// Reads what `set_base_module` promises to read: `AttributeError` for what is missing.
-    pub fn new(gil: Gil<'_>, module: &Object) -> Result<Base> {
-        let names = names(gil);
-        let config = module.attr(gil, &names.config)?;
-        let ident = config.attr(gil, &names.server_ident)?;
-        config.attr(gil, &names.date_format)?;
-        let ident = text::display(gil, &ident)?;
-        let namespace = module
-            .optional_attr(gil, &names.dict)?
-            .filter(|dict| dict.is_dict());
-        Ok(Base {
-            module: module.own(gil),
-            config,
-            ident,
-            namespace,
-            stock: RefCell::default(),
-        })
-    }
-
-    /// The class `Environ`.
-    pub fn environ(&self, gil: Gil<'_>) -> Result<BaseClass> {
-        let class = self.name(gil, &names(gil).environ)?;
-        self.verdict(gil, class, |stock| &mut stock.environ)
-    }
-
-    /// The class `Start_response`.
-    pub fn start_response(&self, gil: Gil<'_>) -> Result<BaseClass> {
-        let class = self.name(gil, &names(gil).start_response)?;
-        self.verdict(gil, class, |stock| &mut stock.start_response)
-    }
-
-    /// What the module has under `name` now.
-    fn name(&self, gil: Gil<'_>, name: &Object) -> Result<Owned> {
-        let found = self
-            .namespace
-            .as_ref()
-            .and_then(|dict| dict.dict_get(gil, name));
-        match found {
-            Some(found) => Ok(found.own(gil)),
-            // An object of another kind, or one with a `__getattr__`.
-            None => self.module.attr(gil, name),
-        }
-    }
-
-    fn verdict(
-        &self,
-        gil: Gil<'_>,
-        class: Owned,
-        slot: fn(&mut Stock) -> &mut Option<(Owned, bool)>,
-    ) -> Result<BaseClass> {
-        if let Some((seen, stock)) = slot(&mut self.stock.borrow_mut())
-            && seen.is(&class)
-        {
-            return Ok(BaseClass {
-                class,
-                stock: *stock,
-            });
-        }
-        let stock = is_marked_native(gil, &class)?;
-        let replaced = slot(&mut self.stock.borrow_mut()).replace((class.own(gil), stock));
-        drop(replaced);
-        Ok(BaseClass { class, stock })
-    }
-}
-
-/// Whether the class itself, not one it derives from, says `__fapws_native__ = True`.
-fn is_marked_native(gil: Gil<'_>, class: &Object) -> Result<bool> {
-    let Some(namespace) = class.optional_attr(gil, &names(gil).dict)? else {
-        return Ok(false);
-    };
-    // A class's `__dict__` is a proxy, which is read as any object.
-    if !namespace.contains(gil, &names(gil).fapws_native)? {
-        return Ok(false);
-    }
-    Ok(class.attr(gil, &names(gil).fapws_native)?.is_true())
-}
-
 /// The `Date` and `Server` lines, rendered once a second.
 #[derive(Default)]
 pub struct Stamp {
     second: i64,
     lines: Vec<u8>,
     date_ends: usize,
+    /// The date as a native string, made when it is first wanted.
+    date_text: Option<Owned>,
 }
 
 impl Stamp {
@@ -231,6 +142,7 @@ impl Stamp {
 
     fn render(&mut self, second: i64, ident: &[u8]) {
         self.second = second;
+        self.date_text = None;
         self.lines.clear();
         if let Some(date) = imf_fixdate(second) {
             self.lines.extend_from_slice(Self::DATE);
@@ -293,6 +205,23 @@ impl Site {
             exit: RefCell::default(),
             failures: Cell::default(),
         }
+    }
+
+    /// Puts `Date` and `Server` into the headers of a base module's `Start_response`.
+    pub fn stamp_headers(&self, gil: Gil<'_>, headers: &Object) -> Result<()> {
+        let names = names(gil);
+        let mut stamp = self.stamp.borrow_mut();
+        let date = match &stamp.date_text {
+            Some(date) => date.own(gil),
+            None => {
+                let date = text::native(gil, stamp.date())?;
+                stamp.date_text = Some(date.own(gil));
+                date
+            }
+        };
+        drop(stamp);
+        headers.dict_set(gil, &names.date, &date)?;
+        headers.dict_set(gil, &names.server, &self.base.ident_text)
     }
 
     /// The loop's clock says that it is `second` (Unix time).
@@ -366,9 +295,4 @@ impl Client {
     pub fn port_number(&self, gil: Gil<'_>) -> Result<Owned> {
         number::int(gil, i64::from(self.peer.port()))
     }
-}
-
-/// `(1, 0)`, the version of PEP 3333.
-pub fn wsgi_version(gil: Gil<'_>) -> Result<Owned> {
-    container::tuple(gil, &[&*number::int(gil, 1)?, &*number::int(gil, 0)?])
 }

@@ -17,8 +17,9 @@ use std::rc::Rc;
 use crate::http::reply::{FieldRole, field_role};
 use crate::py::types::{Call, Class, Get, Instance, Method, Set};
 use crate::py::{Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, names, text};
+use crate::wsgi::base::Base;
 use crate::wsgi::reply_head::{HeadFault, ReplyHead};
-use crate::wsgi::site::{Base, natives};
+use crate::wsgi::site::natives;
 
 /// What an application has said about its answer so far.
 pub struct Exchange {

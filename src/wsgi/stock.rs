@@ -1,0 +1,218 @@
+//! The stock classes of a base module: recognised, and their effect produced natively.
+//!
+//! Two base modules are known: this package's own, whose classes say `__fapws_native__ = True` in their
+//! body, and the pristine one of Fapws3 0.11, whose classes are recognised by the code of their
+//! methods. A class that was derived, replaced or changed in any method is not stock, and its methods
+//! are called ([`super::protocol`]). Tests hold both ways against each other.
+//!
+//! What is produced here is what a program can see: the same keys and attributes, in the same order
+//! of insertion, since the order of a dict of Python 2 depends on it.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::CStr;
+
+use crate::http::reply::is_folded_value;
+use crate::py::class::{Members, bare_dict, bare_instance, code_text};
+use crate::py::{Gil, Kind, Object, Owned, Raised, Result, container, names, text};
+use crate::wsgi::site::{Site, natives};
+
+/// The methods of `Environ` that are not called.
+const ENVIRON: [&CStr; 4] = [
+    c"__init__",
+    c"update_headers",
+    c"update_uri",
+    c"update_from_request",
+];
+
+/// The methods of `Start_response` that are not called; `__call__` is, by the application.
+const START_RESPONSE: [&CStr; 2] = [c"__init__", c"__str__"];
+
+/// Digests of the pristine classes, compiled by Python 2.7: see `digest`.
+const PRISTINE_ENVIRON: u64 = 0xecac_f941_425d_35a4;
+const PRISTINE_START_RESPONSE: u64 = 0xd020_2d56_4456_a601;
+
+/// A class whose effect is known.
+pub struct Stock {
+    members: Members,
+    /// The makers of `wsgi.errors` and `wsgi.input`.
+    streams: Option<(Owned, Owned)>,
+    /// The attributes of a new `Start_response` but its headers.
+    attributes: Option<Owned>,
+}
+
+/// Judges the class `Environ` of `module`.
+pub fn environ(gil: Gil<'_>, module: &Object, class: &Object) -> Result<Option<Stock>> {
+    let Some(members) = recognise(gil, class, &ENVIRON, PRISTINE_ENVIRON)? else {
+        return Ok(None);
+    };
+    let names = names(gil);
+    let maker = |name: &Object| -> Result<Option<Owned>> {
+        let Some(found) = module.optional_attr(gil, name)? else {
+            return Ok(None);
+        };
+        // The pristine module has the module `cStringIO` under this name.
+        Ok(Some(
+            found.optional_attr(gil, &names.string_io)?.unwrap_or(found),
+        ))
+    };
+    let errors = maker(&names.string_io)?;
+    let input = match maker(&names.bytes_io)? {
+        Some(input) => Some(input),
+        None => maker(&names.string_io)?,
+    };
+    let streams = errors
+        .zip(input)
+        .filter(|(errors, input)| errors.is_callable() && input.is_callable());
+    Ok(streams.map(|streams| Stock {
+        members,
+        streams: Some(streams),
+        attributes: None,
+    }))
+}
+
+/// Judges the class `Start_response` of a module.
+pub fn start_response(gil: Gil<'_>, _: &Object, class: &Object) -> Result<Option<Stock>> {
+    let Some(members) = recognise(gil, class, &START_RESPONSE, PRISTINE_START_RESPONSE)? else {
+        return Ok(None);
+    };
+    let names = names(gil);
+    let attributes = container::dict(gil)?;
+    let none = Owned::none(gil);
+    attributes.dict_set(gil, &names.status_code, &*text::native(gil, b"200")?)?;
+    attributes.dict_set(gil, &names.status_reasons, &*text::native(gil, b"OK")?)?;
+    attributes.dict_set(gil, &names.response_headers, &none)?;
+    attributes.dict_set(gil, &names.exc_info, &none)?;
+    attributes.dict_set(gil, &names.cookies, &none)?;
+    attributes.dict_set(gil, &names.sent, &Owned::boolean(gil, false))?;
+    Ok(Some(Stock {
+        members,
+        streams: None,
+        attributes: Some(attributes),
+    }))
+}
+
+fn recognise(
+    gil: Gil<'_>,
+    class: &Object,
+    methods: &[&CStr],
+    pristine: u64,
+) -> Result<Option<Members>> {
+    if let Some(mark) = Members::read(gil, class, &[c"__fapws_native__"])?
+        && mark.values().all(Object::is_true)
+    {
+        return Members::read(gil, class, methods);
+    }
+    if !cfg!(feature = "python2") {
+        return Ok(None);
+    }
+    let Some(members) = Members::read(gil, class, methods)? else {
+        return Ok(None);
+    };
+    match digest(gil, &members) {
+        Ok(digest) if digest == pristine => Ok(Some(members)),
+        Ok(_) => Ok(None),
+        // A method that is no function.
+        Err(raised) => {
+            raised.clear(gil);
+            Ok(None)
+        }
+    }
+}
+
+/// A digest (FNV-1a) of what the methods are made of.
+fn digest(gil: Gil<'_>, members: &Members) -> Result<u64> {
+    let mut digest = 0xcbf2_9ce4_8422_2325u64;
+    for method in members.values() {
+        for byte in code_text(gil, method)? {
+            digest = (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    Ok(digest)
+}
+
+impl Stock {
+    /// Whether the class is still what it was.
+    pub fn unchanged(&self, gil: Gil<'_>) -> Result<bool> {
+        self.members.unchanged(gil)
+    }
+
+    /// What `Environ()` gives.
+    pub fn new_environ(&self, gil: Gil<'_>) -> Result<Owned> {
+        let Some((errors, input)) = &self.streams else {
+            return self.members.class().call(gil, &[]);
+        };
+        let names = names(gil);
+        let environ = bare_dict(gil, self.members.class())?;
+        let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
+        set(&names.wsgi_version, natives(gil).wsgi_version())?;
+        set(&names.wsgi_errors, &*errors.call(gil, &[])?)?;
+        set(&names.wsgi_input, &*input.call(gil, &[])?)?;
+        set(&names.wsgi_multithread, &Owned::boolean(gil, false))?;
+        set(&names.wsgi_multiprocess, &Owned::boolean(gil, true))?;
+        set(&names.wsgi_run_once, &Owned::boolean(gil, false))?;
+        set(&names.fapws_params, &*container::dict(gil)?)?;
+        Ok(environ)
+    }
+
+    /// What `Start_response()` gives, with `Date` and `Server` in its headers.
+    pub fn new_start_response(&self, gil: Gil<'_>, site: &Site) -> Result<Option<Owned>> {
+        let Some(attributes) = &self.attributes else {
+            return Ok(None);
+        };
+        let names = names(gil);
+        let attributes = attributes.dict_copy(gil)?;
+        let headers = container::dict(gil)?;
+        site.stamp_headers(gil, &headers)?;
+        attributes.dict_set(gil, &names.response_headers, &headers)?;
+        bare_instance(gil, self.members.class(), &attributes)
+    }
+
+    /// What `str(start_response)` gives, checked as `protocol::head_text` does. `None` where an attribute
+    /// is not what the class itself puts there, so that only Python knows how it is rendered.
+    pub fn head_text(&self, gil: Gil<'_>, starter: &Object) -> Result<Option<Vec<u8>>> {
+        let names = names(gil);
+        let attribute = |name: &Object| starter.attr(gil, name);
+        let code = attribute(&names.status_code)?;
+        let reasons = attribute(&names.status_reasons)?;
+        let headers = attribute(&names.response_headers)?;
+        let cookies = attribute(&names.cookies)?;
+        let (Some(code), Some(reasons), true, true) = (
+            text::latin1(gil, &code),
+            text::latin1(gil, &reasons),
+            headers.is_plain_dict(),
+            cookies.is_none(),
+        ) else {
+            return Ok(None);
+        };
+        let mut head = Vec::with_capacity(256);
+        head.extend_from_slice(b"HTTP/1.0 ");
+        push_part(gil, &mut head, &code)?;
+        head.push(b' ');
+        push_part(gil, &mut head, &reasons)?;
+        head.extend_from_slice(b"\r\n");
+        let mut position = 0;
+        while let Some((name, value)) = headers.dict_next(&mut position) {
+            let (Some(name), Some(value)) = (text::latin1(gil, name), text::latin1(gil, value))
+            else {
+                return Ok(None);
+            };
+            push_part(gil, &mut head, &name)?;
+            head.extend_from_slice(b": ");
+            push_part(gil, &mut head, &value)?;
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(b"\r\n");
+        Ok(Some(head))
+    }
+}
+
+/// Adds a part of the head that must not end its line.
+fn push_part(gil: Gil<'_>, head: &mut Vec<u8>, part: &[u8]) -> Result<()> {
+    if !is_folded_value(part) {
+        let message = "CR, LF or NUL in a header would split the response";
+        return Err(Raised::new(gil, Kind::ValueError, message));
+    }
+    head.extend_from_slice(part);
+    Ok(())
+}
