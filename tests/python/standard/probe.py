@@ -31,6 +31,10 @@ class Peer(Client):
         self._read += data
         return len(data)
 
+    def is_answered(self):
+        """Whether another byte comes before the end; waits for either."""
+        return not self.at_end()
+
     def read_exactly(self, length):
         """The next `length` bytes."""
         pieces, missing = [self._read], length - len(self._read)
