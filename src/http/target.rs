@@ -132,9 +132,25 @@ pub fn percent_decode(raw: &[u8], plus: Plus) -> Cow<'_, [u8]> {
 
 fn next_mark(raw: &[u8], plus: Plus) -> Option<usize> {
     match plus {
-        Plus::Space => memchr2(b'%', b'+', raw),
-        Plus::Keep => memchr(b'%', raw),
+        Plus::Space => find(
+            raw,
+            |byte| matches!(byte, b'%' | b'+'),
+            |far| memchr2(b'%', b'+', far),
+        ),
+        Plus::Keep => find(raw, |byte| byte == b'%', |far| memchr(b'%', far)),
     }
+}
+
+/// Position of the first byte that is wanted. Marks stand close together or far apart: the next few
+/// bytes are looked at one by one, and `in_vectors` finds the same behind them.
+fn find(
+    text: &[u8],
+    wanted: impl Fn(u8) -> bool,
+    in_vectors: impl Fn(&[u8]) -> Option<usize>,
+) -> Option<usize> {
+    let (near, far) = text.split_at(text.len().min(16));
+    let found = near.iter().position(|&byte| wanted(byte));
+    found.or_else(|| in_vectors(far).map(|at| near.len() + at))
 }
 
 /// The byte that a text beginning with `%` or `+` decodes to, and how many bytes it took.
@@ -158,22 +174,27 @@ fn hex_value(digit: u8) -> Option<u8> {
 ///
 /// COMPAT(fapws3): an empty pair is a pair of two empty strings, except at the end.
 pub fn pairs(query: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
-    let pairs = query
-        .strip_suffix(b"&")
-        .unwrap_or(query)
-        .split(|&byte| byte == b'&');
-    // An empty text has no pair, where `split` has one.
-    let count = if query.is_empty() { 0 } else { usize::MAX };
-    pairs.take(count).map(|pair| {
-        let (key, value) = match memchr(b'=', pair) {
-            Some(mark) => (&pair[..mark], &pair[mark + 1..]),
-            None => (pair, &b""[..]),
-        };
-        (
+    let mut rest = query;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (pair, behind) = split_at_mark(rest, b'&');
+        rest = behind;
+        let (key, value) = split_at_mark(pair, b'=');
+        Some((
             percent_decode(key, Plus::Space),
             percent_decode(value, Plus::Space),
-        )
+        ))
     })
+}
+
+/// What stands before the first `mark` and behind it; nothing behind where there is none.
+fn split_at_mark(text: &[u8], mark: u8) -> (&[u8], &[u8]) {
+    match find(text, |byte| byte == mark, |far| memchr(mark, far)) {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        None => (text, b""),
+    }
 }
 
 #[cfg(test)]

@@ -108,12 +108,14 @@ fn percent_decode(bencher: Bencher, path: &str) {
     bencher.bench_local(|| target::percent_decode(black_box(path.as_bytes()), Plus::Keep).len());
 }
 
-#[divan::bench]
-fn form_pairs(bencher: Bencher) {
-    let form = b"name=Ada+Lovelace&comment=%C3%A9l%C3%A9gant%21&page=3&".repeat(200);
-    let length = form.len();
+#[divan::bench(args = ["short", "long"])]
+fn form_pairs(bencher: Bencher, values: &str) {
+    let form = match values {
+        "short" => b"name=Ada+Lovelace&comment=%C3%A9l%C3%A9gant%21&page=3&".repeat(200),
+        _ => [b"a=b&text=".as_slice(), &b"some+more+words%21".repeat(600)].concat(),
+    };
     bencher
-        .counter(BytesCount::new(length))
+        .counter(BytesCount::new(form.len()))
         .bench_local(|| target::pairs(black_box(&form)).count());
 }
 
