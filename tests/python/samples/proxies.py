@@ -23,7 +23,10 @@ SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/lo
 
 
 class Proxy(Process):
-    """A proxy in front of `upstream`: (host, port), or the path of a unix socket."""
+    """A proxy in front of `upstream`: (host, port), or the path of a unix socket.
+
+    `certificate` is a folder that `make_certificate` filled.
+    """
 
     #: The program, and whether Debian has it, so that it must be there where completeness counts.
     program = None
@@ -34,15 +37,15 @@ class Proxy(Process):
     #: Texts of the sample's configuration: the ports, and Fapws on TCP or on a unix socket.
     plain, tls, on_tcp, on_unix = "", "", "", ""
 
-    def __init__(self, upstream, folder):
+    def __init__(self, upstream, certificate, folder):
         self.upstream = upstream
+        self.certificate = certificate
         folder = pathlib.Path(folder)
         super().__init__([find_program(self.program, self.packaged), *self.arguments], folder)
 
     def start(self):
         """Run the proxy and wait until it takes connections on both ports; returns self."""
-        self.folder.mkdir(parents=True)
-        make_certificate(self.folder)
+        shutil.copytree(self.certificate, self.folder)
         self.plain_port, self.tls_port = free_ports(2)
         for name in self.files:
             text = (SAMPLES / self.program / name).read_text()
@@ -83,8 +86,8 @@ class Nginx(Proxy):
     on_tcp = "server 127.0.0.1:8081;"
     on_unix = "# server unix:/tmp/fapws-hello.sock;"
 
-    def __init__(self, upstream, folder):
-        super().__init__(upstream, folder)
+    def __init__(self, upstream, certificate, folder):
+        super().__init__(upstream, certificate, folder)
         if os.geteuid() == 0:
             # nginx would give up being root, and then not get at the test's socket.
             self.command += ["-g", "user root;"]
@@ -124,13 +127,17 @@ def find_program(name, packaged):
 
 
 def make_certificate(folder):
-    """Make the files that the samples' first lines make, with the command that stands there."""
+    """Make the files that the samples' first lines make, with the command that stands there.
+
+    Returns the folder.
+    """
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", *subject]
     output = ["-keyout", "key.pem", "-out", "cert.pem"]
     subprocess.run([*make, *output], cwd=folder, check=True, stderr=subprocess.DEVNULL)
     certificate, key = ((folder / name).read_text() for name in ("cert.pem", "key.pem"))
     (folder / "site.pem").write_text(certificate + key)
+    return folder
 
 
 def replace(text, old, new):

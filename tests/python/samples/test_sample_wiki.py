@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 import browser
 import pytest
-from program import SAMPLES
+from program import SAMPLES, Sample
 
 PAGES = {"All%20markup.txt", "Welcome.txt"}
 
@@ -143,7 +143,8 @@ def test_each_request_is_logged(wiki):
     assert re.search(line, wiki.stdout, re.MULTILINE)
 
 
-def test_in_a_browser(wiki):
+def test_in_a_browser(python3, start_process):
+    wiki = start_process(Sample, python3, "wsgi_wiki", "run.py")
     url = "http://127.0.0.1:%d" % wiki.address[1]
     save(wiki, "Evil", "<script>document.title = 'obeyed'</script>")
     page = browser.document(url + "/display/Evil")
