@@ -12,12 +12,9 @@ of these two classes is a change to the core as well; tests hold both against ea
 Nothing here needs the extension module.
 """
 
-import calendar
 import datetime
-import re
 import sys
 import time
-from email.utils import formatdate
 
 from fapws import config
 
@@ -27,9 +24,21 @@ if sys.version_info[0] == 2:
     from httplib import responses
     from StringIO import StringIO
 else:
-    from http.client import responses
-    from http.cookies import CookieError, SimpleCookie
     from io import BytesIO, StringIO
+
+    def __getattr__(name):
+        # The modules behind these names are half of a small server's memory, so they are imported
+        # when a program first asks (PEP 562).
+        if name in ("CookieError", "SimpleCookie"):
+            from http import cookies
+
+            return getattr(cookies, name)
+        if name == "responses":
+            from http.client import responses
+
+            return responses
+        raise AttributeError("module %r has no attribute %r" % (__name__, name))
+
 
 __all__ = [
     "CookieError",
@@ -51,9 +60,8 @@ _TEXT = type(u"")
 # passes any method to the application.
 supported_HTTP_command = ["GET", "POST", "HEAD", "OPTIONS"]
 
-# A line end within a header would let a value add headers of its own. A folded line, where a
-# blank follows, stays one header (RFC 9112 section 5.2).
-_SPLITS_HEAD = re.compile("\r(?!\n[ \t])|(?<!\r)\n|\n(?![ \t])|\0")
+# This module, for the names in it that are imported late.
+_base = sys.modules[__name__]
 
 
 class Environ(dict):
@@ -142,7 +150,7 @@ class Start_response(object):
         anything else raises CookieError.
         """
         if self.cookies is None:
-            self.cookies = SimpleCookie()
+            self.cookies = _base.SimpleCookie()
         self.cookies[key] = value
         cookie = self.cookies[key]
         # DIFFERS(fapws3): the original dropped a max_age of 0.
@@ -162,7 +170,7 @@ class Start_response(object):
         # DIFFERS(fapws3): the original raised TypeError unless a cookie had been set before, and
         # sent no path, so that a browser kept a cookie that set_cookie had made.
         if self.cookies is None:
-            self.cookies = SimpleCookie()
+            self.cookies = _base.SimpleCookie()
         self.cookies[key] = ""
         self.cookies[key]["max-age"] = "0"
         if not self.cookies[key]["path"]:
@@ -196,7 +204,7 @@ def get_status(code):
 
     Raises KeyError for a code that the standard library does not know.
     """
-    return "%s %s" % (code, responses[code])
+    return "%s %s" % (code, _base.responses[code])
 
 
 def split_len(seq, length):
@@ -209,7 +217,7 @@ def parse_cookies(environ):
     header = environ.get("HTTP_COOKIE")
     if not header:
         return None
-    cookies = SimpleCookie()
+    cookies = _base.SimpleCookie()
     cookies.load(header)
     return cookies
 
@@ -221,7 +229,10 @@ def _line_part(value):
         text = value.decode("latin-1")
     else:
         text = str(value)
-    if _SPLITS_HEAD.search(text):
+    # A line end within a header would let a value add headers of its own. A folded line, where a
+    # blank follows, stays one header (RFC 9112 section 5.2).
+    unfolded = text.replace("\r\n ", "").replace("\r\n\t", "")
+    if "\r" in unfolded or "\n" in unfolded or "\0" in unfolded:
         raise ValueError("CR, LF or NUL in a header: %r" % text)
     return text
 
@@ -231,10 +242,35 @@ def _cookie_date(expires):
     if isinstance(expires, (str, _TEXT)):
         return _line_part(expires)
     if not isinstance(expires, datetime.datetime):
-        raise CookieError("expires must be a datetime or a string, not %r" % (expires,))
+        raise _base.CookieError("expires must be a datetime or a string, not %r" % (expires,))
     if expires.tzinfo is None:
-        seconds = time.mktime(expires.timetuple())
+        moment = time.gmtime(time.mktime(expires.timetuple()))
     else:
-        seconds = calendar.timegm(expires.utctimetuple())
+        moment = expires.utctimetuple()
     # Not time.strftime, whose names follow the locale.
-    return formatdate(seconds, usegmt=True)
+    return "%s, %02d %s %04d %02d:%02d:%02d GMT" % (
+        _DAYS[moment.tm_wday],
+        moment.tm_mday,
+        _MONTHS[moment.tm_mon - 1],
+        moment.tm_year,
+        moment.tm_hour,
+        moment.tm_min,
+        moment.tm_sec,
+    )
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)
