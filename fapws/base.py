@@ -21,7 +21,7 @@ from fapws import config
 if sys.version_info[0] == 2:
     from Cookie import CookieError, SimpleCookie
     from cStringIO import StringIO as BytesIO
-    from httplib import responses
+    from httplib import responses  # noqa: F401 (read as an attribute, below)
     from StringIO import StringIO
 else:
     from io import BytesIO, StringIO
