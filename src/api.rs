@@ -8,7 +8,7 @@
 use crate::ev;
 use crate::http::date::imf_fixdate;
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, number, text};
-use crate::server::{expect_callable, server};
+use crate::server::{Origin, expect_callable, server};
 use crate::sys::listener::{ListenError, Listener};
 use crate::wsgi::base::Base;
 use crate::wsgi::console;
@@ -39,18 +39,21 @@ pub fn start(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     let Some(host) = host else {
         return Err(malformed());
     };
-    let listener = if unix {
-        Listener::unix(&host)
+    let origin = if unix {
+        Origin::Unix(host.clone())
     } else {
-        match (std::str::from_utf8(&host), std::str::from_utf8(&port)) {
+        match (
+            String::from_utf8(host.clone()),
+            String::from_utf8(port.clone()),
+        ) {
             (Ok(host), Ok(port)) if !host.contains('\0') && !port.contains('\0') => {
-                Listener::tcp(host, port)
+                Origin::Tcp(host, port)
             }
             _ => return Err(malformed()),
         }
     };
-    let listener = listener.map_err(|error| refused(gil, error))?;
-    server.listen(gil, listener, &host, &port)?;
+    let listener = origin.listen().map_err(|error| refused(gil, error))?;
+    server.listen(gil, listener, origin, &host, &port)?;
     let shown = match host.split_first() {
         Some((0, name)) if unix => {
             let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
@@ -107,7 +110,7 @@ pub fn start_fd(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     };
     let (name, port) = (word(1, "name")?, word(2, "port")?);
     let listener = Listener::adopt(fd).map_err(|error| server.error(gil, &error.to_string()))?;
-    server.listen(gil, listener, &name, &port)?;
+    server.listen(gil, listener, Origin::Adopted, &name, &port)?;
     Ok(Owned::none(gil))
 }
 

@@ -18,12 +18,15 @@ const ACCEPTS: usize = 64;
 
 /// Accepts what waits at a listener.
 pub fn accept(gil: Gil<'_>, run: &Rc<Run>, acceptor: &Rc<Acceptor>) {
+    let Some(descriptor) = acceptor.descriptor() else {
+        return;
+    };
     for _ in 0..ACCEPTS {
         if !run.has_room() {
             acceptor.pause();
             return;
         }
-        match accept_one(acceptor.descriptor()) {
+        match accept_one(descriptor) {
             Ok(Accepted::Client(socket, peer)) => {
                 let client = Client::new(peer);
                 let connection = Connection::new(socket, run.clone(), acceptor.clone(), client);

@@ -60,6 +60,8 @@ pub struct Connection {
     pub client: Client,
     /// Its number in the order of accepting.
     pub number: Cell<u32>,
+    /// Whether a request of it was answered.
+    pub used: Cell<bool>,
     /// Its place among the run's connections.
     pub slot: Cell<u32>,
     /// When it is due.
@@ -190,6 +192,7 @@ impl Connection {
             acceptor,
             client,
             number: Cell::new(0),
+            used: Cell::new(false),
             slot: Cell::new(u32::MAX),
             deadline: Deadline::default(),
             phase: RefCell::new(Phase::Head(Reading::default())),

@@ -21,6 +21,9 @@ use crate::sys::stream::{self, Flow};
 /// Bytes read at a time.
 pub(super) const READ: usize = 64 << 10;
 
+/// How long a connection that has sent nothing is waited for when the server ends, in seconds.
+const FIRST_REQUEST: f64 = 1.0;
+
 /// A refused client is listened to for this long, in seconds, and this many bytes.
 const LINGER: (f64, usize) = (2.0, 1 << 20);
 
@@ -99,6 +102,14 @@ pub(super) fn read_head(gil: Gil<'_>, connection: &Rc<Connection>, mut reading: 
         Ok(Flow::Blocked) => {
             if was_empty {
                 run.scratch.input.set(input);
+                if run.is_draining() {
+                    if connection.used.get() {
+                        close(gil, connection);
+                        return;
+                    }
+                    // Its first request may be on its way.
+                    connection.deadline.set(&run.clock, FIRST_REQUEST);
+                }
             } else {
                 reading.input = input;
             }

@@ -34,7 +34,7 @@ use crate::server::run::Run;
 use crate::server::signals::Signals;
 use crate::server::stats::Stats;
 use crate::server::timers::Timers;
-use crate::sys::listener::Listener;
+use crate::sys::listener::{ListenError, Listener};
 use crate::wsgi::base::Base;
 use crate::wsgi::console;
 use crate::wsgi::dialect::Dialect;
@@ -68,9 +68,33 @@ pub fn server(gil: Gil<'_>) -> &Server {
 /// A listening socket and its watcher.
 pub struct Acceptor {
     io: Io<Acceptor>,
-    listener: Listener,
+    /// The socket; `None` after a run that ended gracefully, until the next one.
+    listener: RefCell<Option<Listener>>,
+    /// How to listen again.
+    origin: Origin,
     /// Its address, as applications see it.
     pub endpoint: Endpoint,
+}
+
+/// Where a listening socket came from.
+pub enum Origin {
+    /// `start(host, port)`.
+    Tcp(String, String),
+    /// `start(path, "unix")`.
+    Unix(Vec<u8>),
+    /// `start_fd`.
+    Adopted,
+}
+
+impl Origin {
+    /// Listens there.
+    pub fn listen(&self) -> std::result::Result<Listener, ListenError> {
+        match self {
+            Origin::Tcp(host, port) => Listener::tcp(host, port),
+            Origin::Unix(path) => Listener::unix(path),
+            Origin::Adopted => Err(ListenError::NotASocket),
+        }
+    }
 }
 
 impl OnIo for Acceptor {
@@ -98,9 +122,26 @@ impl OnIo for Acceptor {
 }
 
 impl Acceptor {
-    /// The listening socket's descriptor.
-    pub fn descriptor(&self) -> RawFd {
-        self.listener.as_raw_fd()
+    /// The listening socket's descriptor, while there is one.
+    pub fn descriptor(&self) -> Option<RawFd> {
+        self.listener.borrow().as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    /// Gives the address free for a successor. A socket that was handed to us stays open: whoever
+    /// opened it decides.
+    fn close(&self) {
+        self.io.stop();
+        if !matches!(self.origin, Origin::Adopted) {
+            self.listener.take();
+        }
+    }
+
+    /// Listens again after [`close`](Self::close).
+    fn reopen(&self) -> std::result::Result<(), ListenError> {
+        if self.listener.borrow().is_none() {
+            self.listener.replace(Some(self.origin.listen()?));
+        }
+        Ok(())
     }
 
     /// Accepts no more for now: `Server::accept_again` goes on.
@@ -156,11 +197,20 @@ impl Server {
     }
 
     /// Adds a listening socket.
-    pub fn listen(&self, gil: Gil<'_>, listener: Listener, name: &[u8], port: &[u8]) -> Result<()> {
+    pub fn listen(
+        &self,
+        gil: Gil<'_>,
+        listener: Listener,
+        origin: Origin,
+        name: &[u8],
+        port: &[u8],
+    ) -> Result<()> {
         let endpoint = Endpoint::new(gil, name, port)?;
+        let listener = RefCell::new(Some(listener));
         let acceptor = Rc::new(Acceptor {
             io: Io::new(),
             listener,
+            origin,
             endpoint,
         });
         self.acceptors.borrow_mut().push(acceptor);
@@ -171,8 +221,9 @@ impl Server {
     pub fn listening(&self) -> Option<RawFd> {
         self.acceptors
             .borrow()
-            .last()
-            .map(|acceptor| acceptor.descriptor())
+            .iter()
+            .rev()
+            .find_map(|acceptor| acceptor.descriptor())
     }
 
     /// Lets every listener accept, as far as there is room.
@@ -181,8 +232,10 @@ impl Server {
             return;
         }
         for acceptor in &*self.acceptors.borrow() {
-            if !acceptor.io.is_active() {
-                Io::start(acceptor, run.lp, acceptor.descriptor(), Interest::READ);
+            if !acceptor.io.is_active()
+                && let Some(descriptor) = acceptor.descriptor()
+            {
+                Io::start(acceptor, run.lp, descriptor, Interest::READ);
             }
         }
     }
@@ -191,6 +244,15 @@ impl Server {
     pub fn stop_accepting(&self) {
         for acceptor in &*self.acceptors.borrow() {
             acceptor.io.stop();
+        }
+    }
+
+    /// Takes in who waits at the listeners, and gives their addresses free.
+    pub fn leave_listeners(&self, gil: Gil<'_>, run: &Rc<Run>) {
+        let acceptors = self.acceptors.borrow().clone();
+        for acceptor in acceptors {
+            accept::accept(gil, run, &acceptor);
+            acceptor.close();
         }
     }
 
@@ -226,8 +288,13 @@ impl Server {
         threads::prepare(gil);
         console::say(gil, &format!("Using {} as event backend", lp.backend()));
         for acceptor in &*self.acceptors.borrow() {
-            // A unix socket has no such option, and the kernel may not either.
-            let _ = acceptor.listener.set_defer_accept(config.tcp_defer_accept);
+            if let Err(error) = acceptor.reopen() {
+                return Err(self.error(gil, &error.to_string()));
+            }
+            if let Some(listener) = &*acceptor.listener.borrow() {
+                // A unix socket has no such option, and the kernel may not either.
+                let _ = listener.set_defer_accept(config.tcp_defer_accept);
+            }
         }
         let run = Run::new(lp, Site::new(dialect, config, base));
         run.site.tell_time(lp.now() as i64);

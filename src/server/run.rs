@@ -158,12 +158,13 @@ impl Run {
     }
 
     /// Ends gracefully: accepts no more, closes what is idle, lets the rest finish.
-    pub fn drain(&self, gil: Gil<'_>) {
-        if self.draining.replace(true) {
+    pub fn drain(self: &Rc<Self>, gil: Gil<'_>) {
+        if self.draining.get() {
             self.lp.stop();
             return;
         }
-        server(gil).stop_accepting();
+        server(gil).leave_listeners(gil, self);
+        self.draining.set(true);
         self.patience
             .set(&self.clock, self.site.config.graceful_timeout);
         let idle: Vec<Rc<Connection>> = self
@@ -173,8 +174,9 @@ impl Run {
             .filter(|c| c.is_idle())
             .cloned()
             .collect();
+        // One more look at each: what has arrived meanwhile is still answered.
         for connection in idle {
-            io::close(gil, &connection);
+            io::ready(gil, &connection);
         }
         self.end_if_drained();
     }

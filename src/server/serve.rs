@@ -453,6 +453,7 @@ pub(super) fn answer(
         may_keep_alive: !run.is_draining(),
     };
     let reply = request::answer(gil, &run.site, request, out);
+    connection.used.set(true);
     if run.site.exit.borrow().is_some() && !run.is_draining() {
         run.drain(gil);
     }
