@@ -1,4 +1,4 @@
-"""A sample run as its user runs it: from its own folder, with one command.
+"""Programs that serve: a sample run from its own folder with one command, and any other.
 
 The folder is copied first, so that what the sample writes stays with the test. A sample on TCP gets
 port 0, and the kernel is asked for the port it listens on: no test has to guess a free one.
@@ -18,36 +18,20 @@ SAMPLES = ROOT / "sample"
 LISTEN = "0A"
 
 
-class Sample(Listening):
-    """The sample `name`, its `script` run with `arguments` on the package of `environment`.
+class Program(Listening):
+    """A program that serves, found by the port it listens on.
 
-    `library` is a folder of distributions that it needs. `patches` are replacements in the copied
-    script, each of a text that must be there.
+    `library` is a folder of distributions that it needs.
     """
 
-    def __init__(
-        self,
-        environment,
-        name,
-        script,
-        folder,
-        arguments=("0",),
-        dialect=None,
-        library=None,
-        patches=(),
-    ):
-        self.home = pathlib.Path(folder) / name
-        shutil.copytree(SAMPLES / name, self.home, ignore=_artefacts)
-        for old, new in patches:
-            _replace(self.home / script, old, new)
+    def __init__(self, command, folder, dialect=None, library=None, cwd=None):
         env = {"FAPWS_DIALECT": dialect} if dialect else {}
         if library:
             env["PYTHONPATH"] = str(library)
-        command = [environment.python, script, *arguments]
-        super().__init__(command, folder, env, cwd=self.home)
+        super().__init__(command, folder, env, cwd=cwd)
 
     def start(self):
-        """Run the sample and wait until it listens; returns self."""
+        """Run the program and wait until it listens; returns self."""
         super().start()
         wait_until(lambda: not self.alive or self.find_address(), f"{self.command} to listen")
         if not self.alive:
@@ -56,7 +40,7 @@ class Sample(Listening):
         return self
 
     def find_address(self):
-        """Where the sample listens, or None when it does not yet."""
+        """Where the program listens, or None when it does not yet."""
         port = listening_port(self.pid)
         return port and ("127.0.0.1", port)
 
@@ -76,6 +60,24 @@ class Sample(Listening):
     def post(self, target, body, *headers):
         """A POST request."""
         return self.send("POST", target, *headers, body=body)
+
+
+class Sample(Program):
+    """The sample `name`, its `script` run with `arguments` on the package of `environment`.
+
+    `patches` are replacements in the copied script, each of a text that must be there. The other
+    options are those of `Program`.
+    """
+
+    def __init__(
+        self, environment, name, script, folder, arguments=("0",), patches=(), **options
+    ):
+        self.home = pathlib.Path(folder) / name
+        shutil.copytree(SAMPLES / name, self.home, ignore=_artefacts)
+        for old, new in patches:
+            _replace(self.home / script, old, new)
+        command = [environment.python, script, *arguments]
+        super().__init__(command, folder, cwd=self.home, **options)
 
 
 def listening_port(pid):

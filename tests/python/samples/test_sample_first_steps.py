@@ -37,8 +37,8 @@ class UnixSample(Sample):
 
     def __init__(self, environment, path, dialect, folder):
         self.path = str(path)
-        script = "hello_world.py"
-        super().__init__(environment, "hello_unixsocket", script, folder, [path], dialect)
+        name, script = "hello_unixsocket", "hello_world.py"
+        super().__init__(environment, name, script, folder, [path], dialect=dialect)
 
     def find_address(self):
         address = self.path.replace("@", "\0")
