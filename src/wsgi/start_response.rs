@@ -32,6 +32,8 @@ pub struct Exchange {
 #[derive(Default)]
 struct State {
     head: ReplyHead,
+    /// The strings that `head` was rendered from, as long as it is what they say.
+    rendered: Option<Rendered>,
     /// `start_response` was called.
     started: bool,
     /// The head went out: it cannot be replaced any more.
@@ -52,7 +54,6 @@ impl Exchange {
             drop(replaced);
         }
         let mut state = self.state.borrow_mut();
-        state.head.clear();
         state.started = false;
         state.sent = false;
         state.wrote = false;
@@ -123,16 +124,12 @@ impl Exchange {
             }
             _ => {}
         }
-        let mut head = std::mem::take(&mut self.state.borrow_mut().head);
-        head.clear();
-        let rendered = render(gil, &mut head, status, headers);
+        self.render(gil, status, headers)?;
         let shadow = {
             let mut state = self.state.borrow_mut();
-            state.head = head;
-            state.started = rendered.is_ok();
+            state.started = true;
             state.shadow.as_ref().map(|shadow| shadow.own(gil))
         };
-        rendered?;
         match shadow {
             Some(shadow) => shadow.call(gil, &[status, headers]).map(drop),
             None => {
@@ -142,6 +139,31 @@ impl Exchange {
                 Ok(())
             }
         }
+    }
+
+    /// Renders the head, unless these are the very strings that it was rendered from last.
+    fn render(&self, gil: Gil<'_>, status: &Object, headers: &Object) -> Result<()> {
+        let (mut head, before) = {
+            let mut state = self.state.borrow_mut();
+            state.started = false;
+            if state
+                .rendered
+                .as_ref()
+                .is_some_and(|before| before.is_of(status, headers))
+            {
+                return Ok(());
+            }
+            (std::mem::take(&mut state.head), state.rendered.take())
+        };
+        drop(before);
+        head.clear();
+        let rendered = render(gil, &mut head, status, headers);
+        let mut state = self.state.borrow_mut();
+        state.head = head;
+        if rendered.is_ok() {
+            state.rendered = Rendered::new(gil, status, headers);
+        }
+        rendered
     }
 
     fn write(&self, gil: Gil<'_>, data: &Object) -> Result<()> {
@@ -185,7 +207,48 @@ impl Exchange {
         let mut state = self.state.borrow_mut();
         state.head = head;
         state.started = true;
+        let rendered = state.rendered.take();
+        drop(state);
+        drop(rendered);
         merged
+    }
+}
+
+/// The strings of a head. Programs call `start_response` with literals, so that request after request
+/// brings the very same objects; strings never change, so neither does what was rendered from them.
+struct Rendered {
+    status: Owned,
+    fields: Vec<(Owned, Owned)>,
+}
+
+impl Rendered {
+    /// `None` where the headers are no list of tuples.
+    fn new(gil: Gil<'_>, status: &Object, headers: &Object) -> Option<Rendered> {
+        let pair = |index| {
+            let pair = headers.list_item(index)?;
+            Some((pair.tuple_item(0)?.own(gil), pair.tuple_item(1)?.own(gil)))
+        };
+        let fields = (0..headers.list_len())
+            .map(pair)
+            .collect::<Option<Vec<_>>>()?;
+        headers.is_list().then(|| Rendered {
+            status: status.own(gil),
+            fields,
+        })
+    }
+
+    fn is_of(&self, status: &Object, headers: &Object) -> bool {
+        let same = |(index, (name, value)): (usize, &(Owned, Owned))| {
+            headers.list_item(index).is_some_and(|pair| {
+                pair.tuple_len() == 2
+                    && pair.tuple_item(0).is_some_and(|item| item.is(name))
+                    && pair.tuple_item(1).is_some_and(|item| item.is(value))
+            })
+        };
+        self.status.is(status)
+            && headers.list_len() == self.fields.len()
+            && self.fields.iter().enumerate().all(same)
+            && headers.is_list()
     }
 }
 
