@@ -1,8 +1,8 @@
 //! Where a message's body ends and whether the connection lives on: RFC 9112 section 6, decided
 //! once a message, here and nowhere else.
 //!
-//! A request's body is told by its head alone. RFC 9112 section 6.3 has eight cases; three concern
-//! requests, and this is what is made of them:
+//! A request's body is told by its head alone. What RFC 9112 section 6.3 says of requests comes
+//! down to three cases, and this is what is made of them:
 //!
 //! 1. `Transfer-Encoding` present: `chunked` and nothing else, in a message that says HTTP/1.1 and
 //!    has no `Content-Length`. The RFC lets a server prefer the coding over the length; a proxy in
@@ -13,14 +13,14 @@
 //!    refused in this one. In HTTP/1.0 the coding does not exist, and proxies of that time pass it
 //!    through unread: refused.
 //! 2. `Content-Length` present: once, and `1*DIGIT`. The RFC lets a server take `5, 5` for 5; a
-//!    repeated length is a sign that somebody joined two messages' heads, so it is refused even when
-//!    both are equal. A number above any integer of ours is a valid length that is too large.
+//!    repeated length is a sign that somebody joined two messages' heads, so it is refused even
+//!    when both are equal. A number above any integer of ours is a valid length, and too large.
 //! 3. Neither: no body.
 //!
 //! The same head decides the rest. `Host` is checked here because RFC 9112 section 3.2 makes its
-//! absence and its repetition errors of the message, and because a proxy and we must agree on it as
-//! on the length. `Connection` is a list in any number of lines; `close` wins. `Expect` concerns the
-//! body, so it is answered only where one will follow.
+//! absence and its repetition errors of the message, and because a proxy and we must agree on it
+//! as on the length. `Connection` is a list in any number of lines; `close` wins. `Expect` concerns
+//! the body, so it is answered only where one will follow.
 //!
 //! A response's body is told by the request's method, the status, and what the application said
 //! about its length; [`reply`] is that half, for the standard dialect. The legacy dialect closes

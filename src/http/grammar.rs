@@ -206,7 +206,7 @@ pub enum NotDecimal {
 }
 
 /// Whether `bytes` is `uri-host [ ":" port ]` (RFC 3986 sections 3.2.2 and 3.2.3), a port only
-/// after a host that is not empty. No userinfo: RFC 9110 section 4.2.4 wants it treated as an error.
+/// after a host that is not empty. No userinfo: RFC 9110 section 4.2.4 has it treated as an error.
 pub fn is_host(bytes: &[u8]) -> bool {
     let (host_is_valid, rest) = if bytes.first() == Some(&b'[') {
         match bytes.iter().position(|&byte| byte == b']') {
@@ -302,7 +302,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn runs_are_those_of_the_naive_reference(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        fn runs_are_those_of_the_naive_reference(
+            bytes in prop::collection::vec(any::<u8>(), 0..64),
+        ) {
             prop_assert_eq!(value_run(&bytes), naive::value_run(&bytes));
             prop_assert_eq!(target_run(&bytes), naive::target_run(&bytes));
             prop_assert_eq!(is_field_value(&bytes), naive::value_run(&bytes) == bytes.len());

@@ -36,7 +36,9 @@ pub fn push_error(
     };
     let status_line = format!("HTTP/1.1 {} {}\r\n", error.status(), error.phrase());
     let fields = format!(
-        "Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "Content-Type: text/plain; charset=utf-8\r\n\
+         Content-Length: {}\r\n\
+         Connection: close\r\n\r\n",
         body.len()
     );
     for part in [status_line.as_bytes(), stamp, fields.as_bytes()] {

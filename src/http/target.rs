@@ -1,10 +1,11 @@
 //! The request target, RFC 9112 section 3.2: its forms, percent decoding, and query pairs.
 //!
 //! Owns what the bytes of a target mean; which application serves them is `server::routes`'
-//! matter. Nothing is normalised (dots, doubled slashes, case): a path is given to the application as
-//! it was sent, decoded once.
+//! matter. Nothing is normalised (dots, doubled slashes, case): a path is given to the application
+//! as it was sent, decoded once.
 //!
-//! Invariant: a decoded text is at most as long as the raw one, and borrows it when equal.
+//! Invariant: a decoded text is at most as long as the raw one, and borrows it where the raw one
+//! holds no mark.
 
 #![forbid(unsafe_code)]
 

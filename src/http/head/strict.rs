@@ -165,28 +165,16 @@ fn request_line(bytes: &[u8], limits: &HeadLimits) -> Result<RequestLine, HttpEr
     if target == method + 1 {
         return Err(fault());
     }
-    let version = match bytes.get(target..target + 11) {
-        Some(b" HTTP/1.1\r\n") => Version::Http11,
-        Some(b" HTTP/1.0\r\n") => Version::Http10,
-        // A minor version above ours: answered as the highest that we know (RFC 9110 section 2.5).
-        Some(
-            [
-                b' ',
-                b'H',
-                b'T',
-                b'T',
-                b'P',
-                b'/',
-                b'1',
-                b'.',
-                b'2'..=b'9',
-                b'\r',
-                b'\n',
-            ],
-        ) => Version::Http11,
+    let protocol = target + " HTTP/1.1".len();
+    if bytes.get(protocol..protocol + 2) != Some(b"\r\n") {
+        return Err(fault());
+    }
+    let version = match version_digits(&bytes[target..protocol]) {
+        Some((b'1', b'0')) => Version::Http10,
+        // A minor version above ours is answered as the highest that we know (RFC 9110 section 2.5).
+        Some((b'1', _)) => Version::Http11,
         _ => return Err(fault()),
     };
-    let protocol = target + 9;
     if protocol > limits.request_line {
         return Err(HttpError::TargetTooLong);
     }
@@ -234,19 +222,17 @@ fn request_line_fault(bytes: &[u8], limits: &HeadLimits) -> HttpError {
         return METHOD;
     }
     let target = method + 1 + target_run(&line[method + 1..]);
-    match &line[target..] {
-        [
-            b' ',
-            b'H',
-            b'T',
-            b'T',
-            b'P',
-            b'/',
-            b'2'..=b'9',
-            b'.',
-            b'0'..=b'9',
-        ] => HttpError::Version,
+    match version_digits(&line[target..]) {
+        Some((b'2'..=b'9', _)) => HttpError::Version,
         _ => REQUEST_LINE,
+    }
+}
+
+/// The major and the minor digit of `SP HTTP-version`.
+fn version_digits(bytes: &[u8]) -> Option<(u8, u8)> {
+    match bytes.strip_prefix(b" HTTP/")? {
+        [major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => Some((*major, *minor)),
+        _ => None,
     }
 }
 
