@@ -1,0 +1,51 @@
+"""The documents as data: their text, their tables, their code.
+
+Owns how a page is read. It knows the little Markdown that the documents use: pipe tables, blocks
+indented by four blanks, headings; it does not judge what they say.
+"""
+
+import re
+
+from rig import ROOT
+
+
+def text(name):
+    """The text of a document: `README.md`, `docs/settings.md`."""
+    return (ROOT / name).read_text()
+
+
+def rows(name, heading=None):
+    """The body rows of a document's tables as lists of cells; only below `heading`, if given."""
+    found = []
+    for line in section(name, heading).splitlines():
+        if not line.startswith("|"):
+            in_body = False
+            continue
+        if re.fullmatch(r"[|:\- ]+", line):
+            in_body = True
+        elif in_body:
+            found.append([cell.strip() for cell in line.strip("|").split(" |")])
+    return found
+
+
+def section(name, heading=None):
+    """The text from a heading to the next of its rank, or the whole document."""
+    whole = text(name)
+    if heading is None:
+        return whole
+    marks = heading.partition(" ")[0]
+    assert f"\n{heading}\n" in whole, f"{name} has no {heading!r}"
+    rest = whole.partition(f"\n{heading}\n")[2]
+    return re.split(rf"^#{{1,{len(marks)}}} ", rest, maxsplit=1, flags=re.M)[0]
+
+
+def blocks(name, heading=None):
+    """The indented blocks of code, without their indentation."""
+    found = re.findall(r"(?:^    .*\n|^\n(?=    ))+", section(name, heading), re.M)
+    return [re.sub("^    ", "", block, flags=re.M).strip("\n") for block in found]
+
+
+def commands(name, heading):
+    """The lines of shell in the indented blocks below a heading, comments left out."""
+    lines = "\n".join(blocks(name, heading)).splitlines()
+    return [line.partition("  #")[0].rstrip() for line in lines if line.strip()]

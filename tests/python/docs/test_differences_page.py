@@ -1,0 +1,45 @@
+"""docs/differences.md has every row of the tests' table and every place that bears a tag."""
+
+import re
+import sys
+
+import pytest
+from docs.pages import rows, section
+from rig import ROOT
+
+PAGE = "docs/differences.md"
+MENDED = ["## Mended in the core", "## Mended in the package"]
+
+
+def tagged(tag):
+    """The files of the project that bear a tag."""
+    folders = [(ROOT / "src").rglob("*.rs"), (ROOT / "fapws").rglob("*.py")]
+    files = [path for folder in folders for path in folder]
+    return {str(path.relative_to(ROOT)) for path in files if tag in path.read_text()}
+
+
+def named(*headings):
+    """The source files that the page names below these headings."""
+    content = "".join(section(PAGE, heading) for heading in headings)
+    return set(re.findall(r"`((?:src|fapws)/[\w/.]+\.\w+)`", content))
+
+
+@pytest.fixture
+def differences(monkeypatch):
+    """The table that the package's tests hold against the original."""
+    monkeypatch.syspath_prepend(str(ROOT / "tests/python/package"))
+    yield __import__("differences").DIFFERENCES
+    sys.modules.pop("differences")
+
+
+def test_each_row_of_the_packages_table_is_there(differences):
+    told = rows(PAGE, "## Mended in the package")
+    wanted = [[f"`{module}`", case.replace("_", " "), why] for module, case, why in differences]
+    assert told == wanted
+
+
+@pytest.mark.parametrize(
+    "tag, headings", [("DIFFERS(fapws3)", MENDED), ("COMPAT(fapws3)", ["## Kept"])]
+)
+def test_each_tagged_place_is_there(tag, headings):
+    assert tagged(tag) == named(*headings)

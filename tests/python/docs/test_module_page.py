@@ -1,0 +1,31 @@
+"""docs/module.md has every name of the core, each with the parameters of its docstring."""
+
+import ast
+import re
+
+from docs.pages import section, text
+
+PAGE = "docs/module.md"
+HEADINGS = re.findall(r"^### `(\w+)(.*)`$", text(PAGE), re.M)
+
+
+def test_every_name_is_there(interpreter):
+    program = "[name for name in dir(__import__('fapws._evwsgi')._evwsgi) if name[:2] != '__']"
+    names = ast.literal_eval(interpreter.evaluate(program))
+    assert sorted(name for name, _ in HEADINGS) == sorted(names)
+
+
+def test_parameters_are_those_of_the_docstring(interpreter):
+    program = "dict((n, f.__doc__) for n, f in vars(__import__('fapws._evwsgi')._evwsgi).items()"
+    documented = ast.literal_eval(interpreter.evaluate(program + " if n[:2] != '__')"))
+    for name, parameters in HEADINGS:
+        if parameters:
+            first_line = documented[name].splitlines()[0].partition(" ->")[0]
+            assert first_line.replace("'", '"') == name + parameters
+
+
+def test_what_comes_back_and_what_is_raised_is_told():
+    for name, parameters in HEADINGS:
+        if parameters:
+            told = section(PAGE, f"### `{name}{parameters}`")
+            assert "eturns" in told, name

@@ -1,0 +1,62 @@
+"""docs/settings.md has every setting, with the default that is in force."""
+
+import ast
+import re
+
+from docs.pages import rows, text
+from rig import ROOT
+
+PAGE = "docs/settings.md"
+SETTINGS = {cells[0].strip("`"): cells for cells in rows(PAGE) if len(cells) == 4}
+
+
+def defaults(name):
+    """The defaults that the page gives: of the standard dialect, and of the other where told."""
+    return [ast.literal_eval(word) for word in re.findall("`([^`]+)`", SETTINGS[name][1])]
+
+
+def of_the_core():
+    """Name -> (default in the standard dialect, in the legacy one), from the core's own table."""
+    table = (ROOT / "src/config.rs").read_text()
+    found = re.findall(r"^    (\w+): \w+, standard (.+?), legacy (.+?);$", table, re.M)
+    words = {"true": "True", "false": "False"}
+
+    def value(expression):
+        return eval(words.get(expression, expression), {"__builtins__": {}})
+
+    return {name: (value(standard), value(legacy)) for name, standard, legacy in found}
+
+
+def test_every_setting_is_there(interpreter):
+    program = "sorted(n for n in vars(__import__('fapws.config').config) if n[0] != '_')"
+    names = ast.literal_eval(interpreter.evaluate(program))
+    assert sorted(SETTINGS) == [name for name in names if name != "sys"]
+
+
+def test_the_defaults_are_those_of_the_core():
+    core = of_the_core()
+    assert len(core) > 10
+    for name, (standard, legacy) in core.items():
+        told = defaults(name)
+        assert (told[0], told[-1]) == (standard, legacy), name
+
+
+def test_the_defaults_are_those_of_the_package(interpreter):
+    for name in SETTINGS:
+        value = f"__import__('fapws.config').config.{name}"
+        value = ast.literal_eval(interpreter.evaluate(value))
+        told = defaults(name)
+        if name == "dialect":
+            told = told[:: 1 if interpreter.major == 3 else -1]
+        # None leaves it to the core, whose defaults are compared above.
+        assert value is None or value == told[0], name
+
+
+def test_a_setting_that_is_none_or_infinite_is_one(serve):
+    server = serve("hello.py", config={"header_timeout": float("inf"), "max_header_count": None})
+    assert server.get("/hello").status == 200
+
+
+def test_the_page_says_that_there_are_few():
+    assert len(SETTINGS) <= 20
+    assert "FAPWS_DIALECT" in text(PAGE)
