@@ -32,6 +32,7 @@ test: lint unit $(DRIVER)/.ready ## set up what tests need and run them: on 2.7,
 	$(PYTEST)
 
 test-all: lint unit $(DRIVER)/.ready ## the same with the slow tests, on every Python that is found
+	@.ci/require haproxy nginx openssl chromium
 	FAPWS_TEST_PYTHONS=all $(PYTEST) -m ""
 
 lint: $(DRIVER)/.ready ## rustfmt, clippy for each set of features, ruff

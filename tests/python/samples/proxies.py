@@ -122,8 +122,8 @@ def find_program(name, packaged):
     """The path of a program; skips the test without it, or fails where completeness counts."""
     path = shutil.which(name, path=SYSTEM_PATH)
     if path is None and packaged and os.environ.get("CI"):
-        pytest.fail(f"CI is set, but there is no {name}: nothing is tested behind it")
-    return path or pytest.skip(f"no {name} on this machine: nothing is tested behind it")
+        pytest.fail(f"CI is set, but there is no {name} on this machine")
+    return path or pytest.skip(f"no {name} on this machine: what needs it is not tested")
 
 
 def make_certificate(folder):
@@ -131,10 +131,10 @@ def make_certificate(folder):
 
     Returns the folder.
     """
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", *subject]
+    make = [find_program("openssl", packaged=True), "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
+    subject = ["-days", "30", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     output = ["-keyout", "key.pem", "-out", "cert.pem"]
-    subprocess.run([*make, *output], cwd=folder, check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([*make, *subject, *output], cwd=folder, check=True, stderr=subprocess.DEVNULL)
     certificate, key = ((folder / name).read_text() for name in ("cert.pem", "key.pem"))
     (folder / "site.pem").write_text(certificate + key)
     return folder

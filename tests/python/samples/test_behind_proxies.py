@@ -7,13 +7,15 @@ import tempfile
 
 import pytest
 import upstream
-from proxies import Haproxy, Nginx, Pound
+from proxies import Haproxy, Nginx, Pound, find_program
 
 UPSTREAM = pathlib.Path(upstream.__file__)
 
 
 @pytest.fixture(params=[Nginx, Haproxy, Pound], ids=lambda kind: kind.program)
 def kind(request):
+    """A class of `proxies` whose program is on this machine."""
+    find_program(request.param.program, request.param.packaged)
     return request.param
 
 
