@@ -18,6 +18,7 @@ use crate::server::receive::{take_in, wait_for_body};
 use crate::server::run::Run;
 use crate::server::server;
 use crate::server::stats::count;
+use crate::sys::stream;
 use crate::wsgi::delimiter::Progress;
 use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply::{Reply, Rest};
@@ -551,6 +552,13 @@ pub(super) fn drive(
         }
         let Some(source) = rest.as_mut().filter(|rest| !rest.is_drained()) else {
             let done = rest.take();
+            if site.dialect.resets_what_was_cut()
+                && done.as_ref().is_some_and(|rest| rest.is_cut_unseen())
+            {
+                // Refused by a descriptor that is no socket any more: it is closed either way.
+                let _ = stream::reset_on_close(connection.descriptor);
+                return Driven::Gone;
+            }
             drop(done);
             return Driven::Written;
         };

@@ -5,9 +5,9 @@ use std::os::fd::RawFd;
 
 use libc::c_int;
 
-/// Sets an option whose value is an `int`.
-pub fn set(fd: RawFd, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
-    let size = size_of::<c_int>() as libc::socklen_t;
+/// Sets an option to a C value: an `int` for most, a struct for some.
+pub fn set<V: Copy>(fd: RawFd, level: c_int, name: c_int, value: V) -> io::Result<()> {
+    let size = size_of::<V>() as libc::socklen_t;
     // SAFETY: the kernel reads `size` bytes of `value`, which lives through the call.
     unsafe { syscall!(setsockopt(fd, level, name, (&raw const value).cast(), size)) }?;
     Ok(())

@@ -180,13 +180,16 @@ pub fn shutdown_write(fd: RawFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Turns Nagle's algorithm off: a small write leaves at once, instead of waiting for the
-/// acknowledgement of the one before (40 ms, where the peer delays it).
+/// Makes the coming close a reset: the peer sees an error, not an end.
 ///
 /// # Errors
-/// `EOPNOTSUPP` for a socket that is not TCP, and those of a wrong descriptor.
-pub fn set_nodelay(fd: RawFd) -> io::Result<()> {
-    option::set(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)
+/// Those of a wrong descriptor.
+pub fn reset_on_close(fd: RawFd) -> io::Result<()> {
+    let at_once = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    option::set(fd, libc::SOL_SOCKET, libc::SO_LINGER, at_once)
 }
 
 fn flow(answer: io::Result<isize>) -> io::Result<Flow> {
@@ -312,8 +315,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (far, _) = listener.accept().unwrap();
-        set_nodelay(near.as_raw_fd()).unwrap();
-        assert!(near.nodelay().unwrap());
+        near.set_nodelay(true).unwrap();
         let fd = near.as_raw_fd();
         // The kernel holds back for 200 ms only, which this process may sleep through: try again.
         let was_held_back = || {
@@ -392,10 +394,17 @@ mod tests {
             read_into(near.as_raw_fd(), &mut [0; 8]).unwrap(),
             Flow::Done(1)
         );
-        assert!(
-            set_nodelay(near.as_raw_fd()).is_err(),
-            "a unix socket has no such option"
-        );
+    }
+
+    #[test]
+    fn a_connection_that_is_reset_does_not_look_like_one_that_ended() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (far, _) = listener.accept().unwrap();
+        reset_on_close(far.as_raw_fd()).unwrap();
+        drop(far);
+        let error = near.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }
 
     #[test]

@@ -171,6 +171,12 @@ impl Dialect {
         }
     }
 
+    /// Whether an answer that ends with its connection, and was cut short, ends with a reset: a plain
+    /// close would pass for its end.
+    pub fn resets_what_was_cut(self) -> bool {
+        self == Standard
+    }
+
     /// How many timers can be added, if there is a limit.
     pub fn most_timers(self) -> Option<usize> {
         match self {

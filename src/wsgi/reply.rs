@@ -125,6 +125,8 @@ pub struct Rest {
     starter: Starter,
     /// Nothing more is asked for: the body is only kept until everything is written.
     drained: bool,
+    /// The application failed in the middle.
+    cut: bool,
 }
 
 /// Turns what the application returned into an answer.
@@ -180,6 +182,7 @@ fn legacy(
         delimiter,
         starter,
         drained: head_only,
+        cut: false,
     };
     match first {
         Some(Some(item)) => rest.delimiter.push(gil, item, out),
@@ -242,6 +245,7 @@ fn standard(
         delimiter,
         starter,
         drained: false,
+        cut: false,
     };
     for item in first {
         rest.delimiter.push(gil, item, out);
@@ -312,9 +316,15 @@ impl Rest {
             Err(raised) => {
                 failure::report(gil, site, &Exception::take(gil, raised));
                 self.drained = true;
+                self.cut = true;
                 Progress::Broken
             }
         }
+    }
+
+    /// Whether the answer was cut short and nothing in it tells: its end is the connection's.
+    pub fn is_cut_unseen(&self) -> bool {
+        self.cut && matches!(self.delimiter, Delimiter::Close)
     }
 
     /// Whether nothing more is asked for.
