@@ -10,6 +10,7 @@ import json
 import pathlib
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 
 from rig import ROOT, environment, interpreters, pristine
@@ -51,17 +52,18 @@ class Installation:
 
     def __init__(self, python=None, ours=None, reinstall=False):
         FOLDER.mkdir(parents=True, exist_ok=True)
-        self.interpreter = interpreters.probe(python) if python else _newest()
+        self.interpreter = interpreters.probe(python or sys._base_executable)
         if self.interpreter is None or self.interpreter.version[:2] < OLDEST:
-            raise Missing(f"no usable Python {'.'.join(map(str, OLDEST))} or newer: {python}")
+            wanted = ".".join(map(str, OLDEST))
+            raise Missing(
+                f"{python or sys.executable} is no Python {wanted} or newer that can be used"
+            )
         self._ours = ours
         self._peers = Environment(self.interpreter, FOLDER / f"peers-{self.interpreter.name}")
         self._failures = self._peers.folder / "failed.json"
         self._sites = {}
         if reinstall or not pathlib.Path(self._peers.python).exists():
             self._peers.create()
-        self.file = FOLDER / "mebibyte.bin"
-        self.file.write_bytes(b"x" * MEBIBYTE)
 
     def site(self, server):
         """Where `server` is, installed first if need be; raises `Missing`."""
@@ -81,7 +83,7 @@ class Installation:
         """`server` made ready to `start` for the scenario, or for another application."""
         site = self.site(server)
         if server is LIMIT:
-            mode = [str(word).format(file=self.file) for word in scenario.limit]
+            mode = [str(word).format(file=_file()) for word in scenario.limit]
 
             def words(port):
                 return [site.python, port, *mode]
@@ -90,11 +92,8 @@ class Installation:
             def words(port):
                 return server.command(site, port, app or scenario.app)
 
-        # Byte code is kept, as in a deployment: compiling it would count as the server's size.
-        variables = {"BENCH_FILE": str(self.file), "PYTHONPATH": site.path}
-        variables["PYTHONDONTWRITEBYTECODE"] = ""
         log = FOLDER / f"{server.name}.log"
-        return Running(server, words, clean_environment(variables), log)
+        return Running(server, words, clean_environment(variables(site)), log)
 
     def _install(self, server):
         if server is LIMIT:
@@ -102,7 +101,7 @@ class Installation:
         if server is OURS:
             return self._our_site()
         if server in (ORIGINAL, SWAPPED):
-            return _legacy_site(server)
+            return legacy_site(server)
         return self._peer_site(server)
 
     def _our_site(self):
@@ -135,9 +134,23 @@ class Installation:
             raise Missing(failed[distribution]) from None
 
 
-def _newest():
-    usable = [each for each in interpreters.found() if each.version[:2] >= OLDEST]
-    return usable[-1] if usable else None
+def variables(site):
+    """What a server's process has in its environment besides what every process has."""
+    return {
+        "BENCH_FILE": str(_file()),
+        "PYTHONPATH": site.path,
+        # Byte code is kept, as in a deployment: compiling it would count as the server's size.
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
+
+
+def _file():
+    """The mebibyte that the file scenario sends."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / "mebibyte.bin"
+    if not path.exists():
+        path.write_bytes(b"x" * MEBIBYTE)
+    return path
 
 
 def _compiled(source, program):
@@ -146,7 +159,7 @@ def _compiled(source, program):
     return program
 
 
-def _legacy_site(server):
+def legacy_site(server):
     """The original on Python 2.7, or its Python files with our core in the place of its own."""
     python2 = next((each for each in interpreters.found() if each.version[0] == 2), None)
     if python2 is None:

@@ -45,7 +45,10 @@ def main():
     _require_machine()
     idle.allow_descriptors()
     plan = _plan(arguments)
-    installation = install.Installation(arguments.python, arguments.ours, arguments.reinstall)
+    try:
+        installation = install.Installation(arguments.python, arguments.ours, arguments.reinstall)
+    except install.Missing as reason:
+        sys.exit(str(reason))
     results = Results()
     chosen = {name for names in plan.values() for name in names}
     for server in servers.SERVERS:
@@ -268,7 +271,7 @@ def _arguments():
     parser.add_argument("--seconds", type=int, default=1, help="length of a round (1)")
     parser.add_argument("--reference", default=servers.LIMIT.name, help="whom ratios refer to")
     parser.add_argument("--targets", action="store_true", help="measure and judge the targets")
-    parser.add_argument("--python", help="the Python of the peers and of ours (the newest found)")
+    parser.add_argument("--python", help="runs the peers and ours (default: this one)")
     parser.add_argument("--ours", metavar="PYTHON", help="one that has fapws installed already")
     parser.add_argument("--reinstall", action="store_true", help="make the peers' environment anew")
     parser.add_argument("--json", metavar="FILE", help="where every sample is kept")

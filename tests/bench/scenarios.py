@@ -36,7 +36,7 @@ def form(length):
     fields, size = [], 0
     while True:
         number = len(fields)
-        value = "word " * 12 if number % 3 else "señor & co: 100% " * 3
+        value = "a few words more" if number % 3 else "señor & co"
         field = f"field{number:04}={quote_plus(value)}"
         if size + len(field) + 1 > length - 10:
             break

@@ -5,6 +5,7 @@ from statistics import median
 
 import accounts
 import load
+import servers
 from rig.process import clean_environment
 
 IMPORTS = 11
@@ -31,6 +32,8 @@ def import_ms(site, module):
             stderr=subprocess.DEVNULL,
             text=True,
             check=False,
+            # Not a folder with a package of that name.
+            cwd=servers.APPS,
             env=clean_environment({"PYTHONPATH": site.path, "PYTHONDONTWRITEBYTECODE": ""}),
             start_new_session=True,
             preexec_fn=lambda: load.confine(load.SERVER_CORE),
