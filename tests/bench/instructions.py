@@ -11,6 +11,7 @@ The kernel's work is not seen here, and neither is what a cache miss costs: timi
 
 import argparse
 import collections
+import dataclasses
 import pathlib
 import re
 import shutil
@@ -19,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 
 sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
 
@@ -36,12 +36,22 @@ FEW, MANY = 200, 1200
 PATIENCE = 120
 CORE = re.compile(r"/_evwsgi[^/]*$")
 
+#: A browser's headers on a new connection each: nothing is remembered of an earlier head.
+_BROWSER = scenarios.BY_NAME["browser"]
+COLD = dataclasses.replace(
+    _BROWSER,
+    name="cold",
+    request=scenarios.request(headers={**scenarios.BROWSER_HEADERS, "Connection": "close"}),
+    keeps=False,
+)
+SCENARIOS = {**scenarios.BY_NAME, COLD.name: COLD}
+
 
 class ProfileError(Exception):
     """The server under callgrind did not run to its end."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Cost:
     """Instructions of one request: in all, in our shared object, and by (object, function)."""
 
@@ -75,7 +85,7 @@ def _run(site, server, scenario, requests):
         command += ["--compress-strings=no", "--compress-pos=no"]
         command += server.command(site, port, scenario.app)
         # The same hashes in every run; no allocator that valgrind would have to follow.
-        variables = {"PYTHONHASHSEED": "0", "PYTHONPATH": site.path}
+        variables = {"PYTHONHASHSEED": "0", **install.variables(site)}
         with open(pathlib.Path(folder, "log"), "w+b") as log:
             process = subprocess.Popen(
                 list(map(str, command)),
@@ -151,9 +161,11 @@ def _await(condition):
 def main():
     """Print the cost of each scenario."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("scenarios", nargs="*", default=["hello", "browser", "post"])
+    known = ", ".join(SCENARIOS)
+    default = ["hello", "browser", "cold", "post"]
+    parser.add_argument("scenarios", nargs="*", default=default, help=f"of: {known}")
     parser.add_argument("--server", default=servers.OURS.name, help="any that serve.py starts")
-    parser.add_argument("--python", help="the Python to serve with (the newest found)")
+    parser.add_argument("--python", help="the Python to serve with (default: this one)")
     parser.add_argument("--functions", type=int, default=15, help="how many of the costliest")
     arguments = parser.parse_args()
     if not shutil.which("valgrind"):
@@ -161,7 +173,7 @@ def main():
     installation = install.Installation(arguments.python)
     server = servers.BY_NAME[arguments.server]
     for name in arguments.scenarios:
-        cost = per_request(installation.site(server), server, scenarios.BY_NAME[name])
+        cost = per_request(installation.site(server), server, SCENARIOS[name])
         print(f"{name}: {cost.total:,.0f} instructions a request, {cost.core:,.0f} in _evwsgi")
         for where, count in cost.objects()[:5]:
             print(f"  {count:10,.0f}  {pathlib.Path(where).name or where}")

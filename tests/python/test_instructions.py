@@ -1,0 +1,51 @@
+"""A request's price in instructions, held below bounds: a slow-down is seen without a clock.
+
+The counts are callgrind's, of one more request (tests/bench/instructions.py), and move by less
+than a thousandth from run to run. The bounds leave a fifth for other compilers and Python's own
+patch releases. A change that makes a request dearer than that says why where it raises a bound;
+one that makes it cheaper lowers it.
+"""
+
+import shutil
+import sys
+
+import pytest
+from rig import ROOT
+
+sys.path.insert(1, str(ROOT / "tests" / "bench"))
+
+import install
+import instructions
+import servers
+
+pytestmark = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
+
+#: Scenario -> instructions in our shared object, and in all of user space.
+STANDARD = {
+    "hello": (5_300, 11_700),
+    "browser": (5_300, 12_400),
+    "cold": (21_400, 37_300),
+    "post": (9_300, 35_400),
+    "generator": (13_500, 31_600),
+    "file": (7_600, 59_900),
+}
+LEGACY = {"legacy-hello": (10_300, 45_100), "legacy-post": (395_000, 1_219_000)}
+
+
+def _hold(site, server, scenario, bounds):
+    cost = instructions.per_request(site, server, instructions.SCENARIOS[scenario])
+    ours, all_of_it = bounds
+    assert 0 < cost.core <= ours, f"{cost.core:,.0f} in the core"
+    assert cost.core < cost.total <= all_of_it, f"{cost.total:,.0f} in all"
+
+
+@pytest.mark.parametrize("scenario", STANDARD)
+def test_a_request_costs_no_more(python3, scenario):
+    site = install.Site(python3.python)
+    _hold(site, servers.OURS, scenario, STANDARD[scenario])
+
+
+@pytest.mark.usefixtures("pristine_built")
+@pytest.mark.parametrize("scenario", LEGACY)
+def test_a_legacy_request_costs_no_more(scenario):
+    _hold(install.legacy_site(servers.SWAPPED), servers.SWAPPED, scenario, LEGACY[scenario])
