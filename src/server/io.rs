@@ -24,6 +24,9 @@ pub(super) const READ: usize = 64 << 10;
 /// How long a connection that has sent nothing is waited for when the server ends, in seconds.
 const FIRST_REQUEST: f64 = 1.0;
 
+/// Bytes read at a time for a head that came in pieces.
+const PIECE: usize = 8 << 10;
+
 /// A refused client is listened to for this long, in seconds, and this many bytes.
 const LINGER: (f64, usize) = (2.0, 1 << 20);
 
@@ -87,8 +90,10 @@ pub(super) fn read_head(gil: Gil<'_>, connection: &Rc<Connection>, mut reading: 
     } else {
         std::mem::take(&mut reading.input)
     };
-    input.reserve(READ);
-    let flow = stream::read(connection.descriptor, &mut input, READ);
+    // A head in pieces is short, or comes from somebody who wants us to keep large buffers.
+    let room = if was_empty { READ } else { PIECE };
+    input.reserve(room);
+    let flow = stream::read(connection.descriptor, &mut input, room);
     match flow {
         Ok(Flow::Done(received)) => {
             count(&server(gil).stats.bytes_in, received as u64);

@@ -12,7 +12,7 @@ use std::os::fd::RawFd;
 use crate::py::{Gil, Owned, Result, names, number, text};
 use crate::sys::stream::{self, Flow};
 use crate::wsgi::console;
-use crate::wsgi::outgoing::{FilePart, Outgoing, Piece};
+use crate::wsgi::outgoing::{FilePart, Keeper, Outgoing, Piece};
 
 /// How many pieces one call writes.
 const SLOTS: usize = 32;
@@ -118,12 +118,21 @@ fn write_file(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing) -> std::io::Resul
 
 /// The next block of a file on a file system that `sendfile` does not know.
 fn read_block(gil: Gil<'_>, part: &mut FilePart) -> Result<Owned> {
-    let names = names(gil);
-    part.file
-        .call_method(gil, &names.seek, &[&*number::int(gil, part.offset as i64)?])?;
-    let count = number::int(gil, part.remaining.min(BLOCK) as i64)?;
-    let read = part.file.call_method(gil, &names.read, &[&count])?;
-    let block = text::body_item(gil, &read)?.unwrap_or(text::bytes(gil, b"")?);
+    let count = part.remaining.min(BLOCK);
+    let block = match &part.keeper {
+        Keeper::Object(file) => {
+            let names = names(gil);
+            file.call_method(gil, &names.seek, &[&*number::int(gil, part.offset as i64)?])?;
+            let read = file.call_method(gil, &names.read, &[&*number::int(gil, count as i64)?])?;
+            text::body_item(gil, &read)?.unwrap_or(text::bytes(gil, b"")?)
+        }
+        Keeper::Spool(spool) => {
+            let mut piece = vec![0; count as usize];
+            // An error is an early end, which the caller sees by the missing bytes.
+            let length = spool.read_at(part.offset, &mut piece).unwrap_or(0);
+            text::bytes(gil, &piece[..length])?
+        }
+    };
     let length = block.as_bytes().map_or(0, <[u8]>::len) as u64;
     part.offset += length;
     part.remaining = part.remaining.saturating_sub(length);

@@ -17,7 +17,7 @@ use crate::py::{
 };
 use crate::sys::file::FileSpan;
 use crate::wsgi::console;
-use crate::wsgi::outgoing::FilePart;
+use crate::wsgi::outgoing::{FilePart, Keeper};
 use crate::wsgi::site::natives;
 
 /// Bytes that a file object without a descriptor is asked for at a time.
@@ -272,7 +272,7 @@ fn file(gil: Gil<'_>, object: &Object) -> Result<Option<Source>> {
     let span = FileSpan::of(real.descriptor).ok().flatten();
     Ok(Some(match span {
         Some(span) => Source::File(FilePart {
-            file: object.own(gil),
+            keeper: Keeper::Object(object.own(gil)),
             descriptor: real.descriptor,
             offset: real.position,
             remaining: (span.offset + span.remaining).saturating_sub(real.position),

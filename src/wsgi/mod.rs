@@ -23,3 +23,4 @@ pub mod request;
 pub mod site;
 pub mod start_response;
 pub mod stock;
+pub mod written;

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::os::fd::RawFd;
 
 use crate::py::{Gil, Owned};
+use crate::sys::spool::Spool;
 
 /// An item up to this size is copied: below it a copy costs less than one more buffer to write.
 const COPIED: usize = 16 * 1024;
@@ -17,13 +18,21 @@ const COPIED: usize = 16 * 1024;
 /// A part of a file that goes by `sendfile`.
 pub struct FilePart {
     /// Keeps the descriptor open.
-    pub file: Owned,
+    pub keeper: Keeper,
     /// The file's descriptor.
     pub descriptor: RawFd,
     /// Where the part begins, in bytes from the start of the file.
     pub offset: u64,
     /// How many bytes of it are left.
     pub remaining: u64,
+}
+
+/// Who owns a file's descriptor.
+pub enum Keeper {
+    /// A file object.
+    Object(Owned),
+    /// A temporary file of ours.
+    Spool(Spool),
 }
 
 /// One piece of the queue.

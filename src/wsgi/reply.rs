@@ -19,6 +19,7 @@ use crate::wsgi::request::Request;
 use crate::wsgi::site::Site;
 use crate::wsgi::start_response::Native;
 use crate::wsgi::stock::Stock;
+use crate::wsgi::written::{self, Written};
 use crate::wsgi::{failure, protocol};
 
 /// An answer whose first part is in the queue.
@@ -96,10 +97,10 @@ impl Starter {
     }
 
     /// What was given to `write` since the last look.
-    fn take_written(&self) -> Vec<Owned> {
+    fn take_written(&self) -> Written {
         match self {
             Starter::Native(native) => native.exchange().take_written(),
-            Starter::Protocol(..) => Vec::new(),
+            Starter::Protocol(..) => Written::default(),
         }
     }
 
@@ -226,18 +227,21 @@ fn standard(
     let mut known = body.known_length();
     if known.is_none() {
         // PEP 3333: nothing is sent before the first item that is not empty.
-        while length_of(&first) == 0 {
+        while first.is_empty() {
             let item = body.next(gil, Unsendable::Refused)?;
-            first.extend(starter.take_written());
-            let Some(item) = item else {
-                known = Some(0);
+            let mut added = first.absorb(starter.take_written());
+            match item {
+                Some(item) => added = added.and_then(|()| first.push(item)),
+                None => known = Some(0),
+            }
+            added.map_err(|error| written::failed(gil, &error))?;
+            if known.is_some() {
                 break;
-            };
-            first.push(item);
+            }
         }
     }
     let ended = known == Some(0);
-    let known = known.map(|known| known + length_of(&first));
+    let known = known.map(|known| known + first.len());
     let framing = starter.send_head(gil, |head| push(head, known, out))?;
     let delimiter = Delimiter::of(&framing);
     let mut rest = Rest {
@@ -247,9 +251,7 @@ fn standard(
         drained: false,
         cut: false,
     };
-    for item in first {
-        rest.delimiter.push(gil, item, out);
-    }
+    first.send(gil, &mut rest.delimiter, out);
     let progress = if ended || delimiter.drops_body() {
         rest.finish(gil, out)
     } else {
@@ -277,14 +279,6 @@ fn push_plain(
     delimiter.finish(gil, out)
 }
 
-fn length_of(items: &[Owned]) -> u64 {
-    items
-        .iter()
-        .filter_map(|item| item.as_bytes())
-        .map(|bytes| bytes.len() as u64)
-        .sum()
-}
-
 /// How the answer to `request` is framed.
 pub fn reply_framing(request: &Request<'_>, head: &ReplyHead, known: Option<u64>) -> ReplyFraming {
     framing::reply(
@@ -304,9 +298,9 @@ impl Rest {
             return Progress::Whole;
         }
         let item = self.body.next(gil, site.dialect.unsendable());
-        for written in self.starter.take_written() {
-            self.delimiter.push(gil, written, out);
-        }
+        self.starter
+            .take_written()
+            .send(gil, &mut self.delimiter, out);
         match item {
             Ok(Some(item)) => {
                 self.delimiter.push(gil, item, out);

@@ -20,6 +20,7 @@ use crate::py::{Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, 
 use crate::wsgi::base::Base;
 use crate::wsgi::reply_head::{HeadFault, ReplyHead};
 use crate::wsgi::site::natives;
+use crate::wsgi::written::{self, Written};
 
 /// What an application has said about its answer so far.
 pub struct Exchange {
@@ -41,7 +42,7 @@ struct State {
     /// `write` was given bytes. They are queued, but for the application they count as sent: a head
     /// that replaced theirs would stand before a body of both (PEP 3333, "The write() callable").
     wrote: bool,
-    written: Vec<Owned>,
+    written: Written,
     /// The arguments of the last call, for a shadow that is made after it.
     said: Option<(Owned, Owned)>,
     shadow: Option<Owned>,
@@ -75,7 +76,7 @@ impl Exchange {
     }
 
     /// What was given to `write` since the last look.
-    pub fn take_written(&self) -> Vec<Owned> {
+    pub fn take_written(&self) -> Written {
         std::mem::take(&mut self.state.borrow_mut().written)
     }
 
@@ -171,8 +172,10 @@ impl Exchange {
             Some(item) => {
                 let mut state = self.state.borrow_mut();
                 state.wrote |= item.as_bytes().is_some_and(|bytes| !bytes.is_empty());
-                state.written.push(item);
-                Ok(())
+                state
+                    .written
+                    .push(item)
+                    .map_err(|error| written::failed(gil, &error))
             }
             None => Err(Raised::new(gil, Kind::TypeError, "write() takes bytes")),
         }

@@ -1,0 +1,112 @@
+//! What an application gave to `write`: in memory, then in an unlinked temporary file.
+//!
+//! PEP 3333 lets an application write a body of any size before it returns, while nothing can be sent
+//! to the client, since the loop does not turn; memory is bounded all the same.
+//!
+//! Invariant: once there is a spool, everything that comes later goes to it, so that the order holds.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::os::fd::AsRawFd;
+
+use crate::py::{Gil, Kind, Owned, Raised};
+use crate::sys::spool::Spool;
+use crate::wsgi::delimiter::Delimiter;
+use crate::wsgi::outgoing::{FilePart, Keeper, Outgoing};
+
+/// Bytes that are held in memory.
+const HELD: u64 = 256 << 10;
+
+/// Bytes that are copied from one spool to another at a time.
+const STRIDE: usize = 64 << 10;
+
+/// A failure of the temporary file, as the application's exception.
+pub fn failed(gil: Gil<'_>, error: &io::Error) -> Raised {
+    Raised::new(
+        gil,
+        Kind::OSError,
+        &format!("the response cannot be kept in a file: {error}"),
+    )
+}
+
+/// Bytes objects in order, and those behind them in a file.
+#[derive(Default)]
+pub struct Written {
+    items: Vec<Owned>,
+    held: u64,
+    spool: Option<Spool>,
+}
+
+impl Written {
+    /// Bytes in all.
+    pub fn len(&self) -> u64 {
+        self.held + self.spool.as_ref().map_or(0, Spool::len)
+    }
+
+    /// Whether there is nothing that could be sent.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a bytes object. The error is that of the temporary file.
+    pub fn push(&mut self, item: Owned) -> io::Result<()> {
+        let bytes = item.as_bytes().unwrap_or_default();
+        let length = bytes.len() as u64;
+        if let Some(spool) = &mut self.spool {
+            return spool.append(bytes);
+        }
+        if self.held + length <= HELD || self.items.is_empty() {
+            self.held += length;
+            self.items.push(item);
+            return Ok(());
+        }
+        let mut spool = Spool::new()?;
+        spool.append(bytes)?;
+        self.spool = Some(spool);
+        Ok(())
+    }
+
+    /// Adds what was written later.
+    pub fn absorb(&mut self, later: Written) -> io::Result<()> {
+        for item in later.items {
+            self.push(item)?;
+        }
+        match (&mut self.spool, later.spool) {
+            (_, None) => Ok(()),
+            (none @ None, later) => {
+                *none = later;
+                Ok(())
+            }
+            (Some(spool), Some(later)) => {
+                let mut piece = vec![0; STRIDE];
+                let mut copied = 0;
+                while copied < later.len() {
+                    let count = later.read_at(copied, &mut piece)?;
+                    if count == 0 {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                    spool.append(&piece[..count])?;
+                    copied += count as u64;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Queues everything.
+    pub fn send(self, gil: Gil<'_>, delimiter: &mut Delimiter, out: &mut Outgoing) {
+        for item in self.items {
+            delimiter.push(gil, item, out);
+        }
+        if let Some(spool) = self.spool {
+            let part = FilePart {
+                descriptor: spool.as_raw_fd(),
+                offset: 0,
+                remaining: spool.len(),
+                keeper: Keeper::Spool(spool),
+            };
+            delimiter.push_file(part, out);
+        }
+    }
+}
