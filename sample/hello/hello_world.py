@@ -17,8 +17,11 @@ from fapws import base
 
 def hello(environ, start_response):
     """An answer that is there at once: a list of bytes."""
-    start_response("200 OK", [("Content-Type", "text/html")])
-    return [b"Hello, world!"]
+    body = b"Hello, world!"
+    start_response(
+        "200 OK", [("Content-Type", "text/html"), ("Content-Length", str(len(body)))]
+    )
+    return [body]
 
 
 def iterhello(environ, start_response):
