@@ -10,6 +10,7 @@ pub mod accept;
 pub mod conn;
 pub mod deadlines;
 pub mod defer;
+pub mod deliver;
 pub mod io;
 pub mod output;
 pub mod receive;

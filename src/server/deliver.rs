@@ -1,0 +1,273 @@
+//! Answers on their way out: written as far as the kernel takes them, asked for more when they are,
+//! and what the connection does after them.
+
+#![forbid(unsafe_code)]
+
+use std::rc::Rc;
+
+use crate::ev::Interest;
+use crate::py::Gil;
+use crate::server::conn::{Connection, Phase, Reading, Receiving, Replying};
+use crate::server::io::{begin_lingering, close, wait_for_head};
+use crate::server::output::{Flushed, flush};
+use crate::server::receive::{take_in, wait_for_body};
+use crate::server::run::Run;
+use crate::server::serve::serve;
+use crate::server::server;
+use crate::server::stats::count;
+use crate::sys::stream;
+use crate::wsgi::delimiter::Progress;
+use crate::wsgi::outgoing::Outgoing;
+use crate::wsgi::reply::{Reply, Rest};
+
+/// Answers are gathered up to this many bytes before they are written.
+const GATHERED: usize = 64 << 10;
+
+/// A scratch buffer that grew beyond this is given back.
+pub(super) const SCRATCH: usize = 256 << 10;
+
+/// What comes after the requests in a buffer.
+pub(super) enum After {
+    /// More input is needed for the next head.
+    Wait,
+    /// A head is whole, and its body is not.
+    Body(Box<Receiving>),
+    /// An answer is not all written.
+    Reply(Box<Replying>),
+    /// The message is refused, with the answer queued.
+    Refused,
+    /// The last answer is queued, and the connection ends with it.
+    Last {
+        /// The client may still be sending.
+        lingers: bool,
+    },
+    /// The client is gone.
+    Gone,
+}
+
+/// Writes what is queued, and puts the connection into its next phase.
+pub(super) fn finish(
+    gil: Gil<'_>,
+    connection: &Rc<Connection>,
+    reading: Reading,
+    after: After,
+    mut out: Outgoing,
+    left: bool,
+) {
+    let run = &connection.run;
+    let keep_alive = match after {
+        After::Reply(mut replying) => {
+            replying.lingers |= left && !replying.keep_alive;
+            replying.out = out;
+            connection
+                .deadline
+                .set(&run.clock, run.site.config.write_timeout);
+            connection.enter(Phase::Reply(replying));
+            connection.watch(Interest::WRITE);
+            return;
+        }
+        After::Gone => {
+            give_back(gil, run, out);
+            close(gil, connection);
+            return;
+        }
+        After::Wait | After::Body(_) => true,
+        After::Refused | After::Last { .. } => false,
+    };
+    let lingers = match after {
+        After::Refused => true,
+        After::Last { lingers } => lingers || left,
+        _ => false,
+    };
+    match write(gil, connection, &mut out) {
+        Flushed::Gone => {
+            give_back(gil, run, out);
+            close(gil, connection);
+        }
+        Flushed::Blocked => {
+            // Back-pressure: nothing more is read before the answers are written. A head whose body
+            // is on its way is looked at again then.
+            let input = match after {
+                After::Body(receiving) => receiving.input,
+                _ => reading.input,
+            };
+            let replying = Replying {
+                out,
+                rest: None,
+                keep_alive,
+                lingers,
+                input,
+            };
+            connection
+                .deadline
+                .set(&run.clock, run.site.config.write_timeout);
+            connection.enter(Phase::Reply(Box::new(replying)));
+            connection.watch(Interest::WRITE);
+        }
+        Flushed::All => {
+            give_back(gil, run, out);
+            match after {
+                After::Body(receiving) if receiving.input.len() > receiving.head.len => {
+                    take_in(gil, connection, receiving);
+                }
+                After::Body(receiving) => wait_for_body(connection, receiving),
+                After::Wait => wait_for_head(gil, connection, reading),
+                _ if lingers => begin_lingering(gil, connection),
+                _ => close(gil, connection),
+            }
+        }
+    }
+}
+
+fn give_back(gil: Gil<'_>, run: &Run, mut out: Outgoing) {
+    out.clear(gil);
+    out.shrink(SCRATCH);
+    run.scratch.output.set(out);
+}
+
+pub(super) fn write(gil: Gil<'_>, connection: &Connection, out: &mut Outgoing) -> Flushed {
+    let mut written = 0;
+    let flushed = flush(gil, connection.descriptor, out, &mut written);
+    count(&server(gil).stats.bytes_out, written);
+    flushed
+}
+
+/// What an answer leaves to be done.
+pub(super) enum Settled {
+    /// It is queued or written, and the connection goes on.
+    Kept,
+    /// It is queued or written, and the connection ends.
+    Ended {
+        /// The client may still be sending.
+        lingers: bool,
+    },
+    /// It is not all written.
+    Pending(Box<Replying>),
+    /// The client is gone.
+    Gone,
+}
+
+/// Brings an answer as far as it goes now. A short one stays in the queue, to be written with those
+/// that follow it.
+pub(super) fn settle(
+    gil: Gil<'_>,
+    connection: &Connection,
+    reply: Reply,
+    out: &mut Outgoing,
+) -> Settled {
+    let Reply {
+        keep_alive,
+        lingers,
+        rest,
+    } = reply;
+    let at_rest = rest.as_ref().is_none_or(|rest| rest.is_drained());
+    if at_rest && !out.file_follows() && out.waiting() < GATHERED {
+        drop(rest);
+        return if keep_alive {
+            Settled::Kept
+        } else {
+            Settled::Ended { lingers }
+        };
+    }
+    let mut rest = rest;
+    let mut keep_alive = keep_alive;
+    match drive(gil, connection, &mut rest, &mut keep_alive, out) {
+        Driven::Written if keep_alive => Settled::Kept,
+        Driven::Written => Settled::Ended { lingers },
+        Driven::Gone => Settled::Gone,
+        Driven::Blocked => Settled::Pending(Box::new(Replying {
+            out: Outgoing::default(),
+            rest,
+            keep_alive,
+            lingers,
+            input: Vec::new(),
+        })),
+    }
+}
+
+pub(super) enum Driven {
+    Written,
+    Blocked,
+    Gone,
+}
+
+/// Writes, and asks for more when everything is written, as long as it is this connection's turn.
+pub(super) fn drive(
+    gil: Gil<'_>,
+    connection: &Connection,
+    rest: &mut Option<Box<Rest>>,
+    keep_alive: &mut bool,
+    out: &mut Outgoing,
+) -> Driven {
+    let site = &connection.run.site;
+    let mut turn = site.dialect.items_a_turn();
+    loop {
+        match write(gil, connection, out) {
+            Flushed::All => {}
+            Flushed::Blocked => return Driven::Blocked,
+            Flushed::Gone => return Driven::Gone,
+        }
+        let Some(source) = rest.as_mut().filter(|rest| !rest.is_drained()) else {
+            let done = rest.take();
+            if site.dialect.resets_what_was_cut()
+                && done.as_ref().is_some_and(|rest| rest.is_cut_unseen())
+            {
+                // Refused by a descriptor that is no socket any more: it is closed either way.
+                let _ = stream::reset_on_close(connection.descriptor);
+                return Driven::Gone;
+            }
+            drop(done);
+            return Driven::Written;
+        };
+        if turn == 0 {
+            return Driven::Blocked;
+        }
+        turn -= 1;
+        if source.pump(gil, site, out) == Progress::Broken {
+            *keep_alive = false;
+        }
+    }
+}
+
+/// The socket can be written again.
+pub(super) fn go_on(gil: Gil<'_>, connection: &Rc<Connection>, mut replying: Box<Replying>) {
+    let run = &connection.run;
+    let Replying {
+        out,
+        rest,
+        keep_alive,
+        ..
+    } = &mut *replying;
+    match drive(gil, connection, rest, keep_alive, out) {
+        Driven::Gone => {
+            drop(replying);
+            close(gil, connection);
+        }
+        Driven::Blocked => {
+            connection
+                .deadline
+                .set(&run.clock, run.site.config.write_timeout);
+            connection.enter(Phase::Reply(replying));
+            connection.watch(Interest::WRITE);
+        }
+        Driven::Written => {
+            let Replying {
+                keep_alive,
+                lingers,
+                input,
+                ..
+            } = *replying;
+            if !keep_alive {
+                if lingers {
+                    begin_lingering(gil, connection);
+                } else {
+                    close(gil, connection);
+                }
+            } else if input.is_empty() {
+                wait_for_head(gil, connection, Reading::default());
+            } else {
+                serve(gil, connection, Reading::default(), input, false);
+            }
+        }
+    }
+}
