@@ -1,7 +1,8 @@
 //! The two dialects: every difference between them is a row here.
 //!
 //! `Legacy` is what a Fapws3 deployment sees (`legacy.md`), `Standard` is HTTP/1.1 and PEP 3333
-//! (`standard.md`). The rest of the crate asks a question of this file; it never compares dialects.
+//! (`standard.md`). The rest of the crate asks a question of this file; only where a
+//! whole flow is another one (`reply`, `failure`, the head's environ keys) does it choose, once.
 
 #![forbid(unsafe_code)]
 
@@ -115,6 +116,41 @@ impl Dialect {
             }
             Standard => target::parse(method, target),
         }
+    }
+
+    /// Whether a path asks about the server, not about one of its resources (`OPTIONS *`).
+    pub fn is_about_server(self, path: &[u8]) -> bool {
+        self == Standard && path == b"*"
+    }
+
+    /// Whether a stock `Environ` is replaced by a plain dict.
+    pub fn has_plain_environ(self) -> bool {
+        self == Standard
+    }
+
+    /// Whether `supported_HTTP_command` says which methods there are, and `OPTIONS` is answered from it.
+    pub fn checks_method(self) -> bool {
+        self == Legacy
+    }
+
+    /// Whether the environ has what PEP 3333 asks for, whatever the base module's class gives.
+    pub fn promises_pep_3333(self) -> bool {
+        self == Standard
+    }
+
+    /// Whether the body of a request with this method is handed on.
+    pub fn gives_body(self, method: &[u8]) -> bool {
+        self == Standard || method == b"POST"
+    }
+
+    /// Whether a body without a Content-Length is refused with 411.
+    pub fn needs_length(self) -> bool {
+        self == Legacy
+    }
+
+    /// Whether `CONTENT_LENGTH` (an int) and `CONTENT_TYPE` are set beside their `HTTP_` twins.
+    pub fn repeats_content_fields(self) -> bool {
+        self == Legacy
     }
 
     /// Whether the environ of a head is kept for the same head again.

@@ -166,7 +166,7 @@ pub fn uri_portion(
 pub fn client_portion(gil: Gil<'_>, dialect: Dialect, request: &Request<'_>) -> Result<Owned> {
     let portion = container::dict(gil)?;
     fapws_client_keys(gil, request, &portion)?;
-    if dialect == Dialect::Standard {
+    if dialect.promises_pep_3333() {
         standard_client_keys(gil, request, &portion)?;
     }
     Ok(portion)

@@ -15,7 +15,6 @@ use crate::http::target::Target;
 use crate::py::{Exception, Gil, Kind, Object, Owned, Raised, Result, names, number, text};
 use crate::sys::spool::Spool;
 use crate::wsgi::base::BaseClass;
-use crate::wsgi::dialect::Dialect;
 use crate::wsgi::input::read_spool;
 use crate::wsgi::memo::Memos;
 use crate::wsgi::outgoing::Outgoing;
@@ -144,10 +143,10 @@ fn prepare(
     };
     let head_only = request.is_head();
     let BaseClass { class, stock } = site.base.environ(gil)?;
-    if site.dialect == Dialect::Standard && stock.is_some() {
-        if request.target.path == b"*" {
-            return Ok(Prepared::Answered(server_options(gil, site, request, out)?));
-        }
+    if site.dialect.is_about_server(request.target.path) {
+        return Ok(Prepared::Answered(server_options(gil, site, request, out)?));
+    }
+    if site.dialect.has_plain_environ() && stock.is_some() {
         let Some(route) = request.route.take() else {
             return refused(HttpError::NotFound, head_only, out);
         };
@@ -166,7 +165,7 @@ fn prepare(
     };
     let portion = environ::head_portion(gil, site.dialect, request)?;
     update(&names.update_headers, &portion)?;
-    if site.dialect == Dialect::Legacy {
+    if site.dialect.checks_method() {
         let supported = site.base.module.attr(gil, &names.supported_http_command)?;
         let method = text::native(gil, request.method())?;
         if !supported.contains(gil, &method)? {
@@ -178,19 +177,17 @@ fn prepare(
             push_legacy_options(out.buffer(), &site.base.ident, methods);
             return Ok(Prepared::Answered(Reply::last(false)));
         }
-    } else if request.target.path == b"*" {
-        return Ok(Prepared::Answered(server_options(gil, site, request, out)?));
     }
     let Some(route) = request.route.take() else {
-        return refused(HttpError::NotFound, false, out);
+        return refused(HttpError::NotFound, head_only, out);
     };
     let portion = environ::uri_portion(gil, site.dialect, request, &route)?;
     update(&names.update_uri, &portion)?;
-    if site.dialect == Dialect::Standard {
+    if site.dialect.promises_pep_3333() {
         environ::complete(gil, &environ)?;
     }
-    if request.method() == b"POST" || site.dialect == Dialect::Standard {
-        if site.dialect == Dialect::Legacy && request.field(b"content-length").is_none() {
+    if site.dialect.gives_body(request.method()) {
+        if site.dialect.needs_length() && request.field(b"content-length").is_none() {
             return refused(HttpError::LengthRequired, head_only, out);
         }
         give_body(gil, site, request, &environ)?;
@@ -203,7 +200,7 @@ fn prepare(
 /// The body for an `Environ` of the program's own: into whatever `wsgi.input` it supplies.
 fn give_body(gil: Gil<'_>, site: &Site, request: &mut Request<'_>, environ: &Object) -> Result<()> {
     let names = names(gil);
-    if site.dialect == Dialect::Legacy {
+    if site.dialect.repeats_content_fields() {
         let length = match request.framing.body {
             BodyLength::Fixed(length) => length,
             BodyLength::None | BodyLength::Chunked => 0,
@@ -247,7 +244,7 @@ fn give_body(gil: Gil<'_>, site: &Site, request: &mut Request<'_>, environ: &Obj
             environ.dict_set(gil, &names.wsgi_input, &input)?;
         }
     }
-    if site.dialect == Dialect::Legacy {
+    if site.dialect.repeats_content_fields() {
         let media = environ
             .dict_get(gil, &names.http_content_type)
             .map(|media| media.own(gil));
