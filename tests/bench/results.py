@@ -26,10 +26,16 @@ class Results:
         return median(getattr(each, name) for each in samples) if samples else None
 
     def ratio(self, scenario, server, reference, name="cpu_us"):
-        """`value` of one server as a multiple of another's; None where one of them is missing."""
-        ours = self.value(scenario, server, name)
-        theirs = self.value(scenario, reference, name)
-        return ours / theirs if ours is not None and theirs else None
+        """One server's number as a multiple of another's; None where one of them is missing.
+
+        The median of each round's own ratio: what a busy machine adds lasts longer than a round, so
+        it meets both servers of most rounds, but not the same share of all their rounds.
+        """
+        ours = self.samples.get((scenario, server))
+        theirs = self.samples.get((scenario, reference))
+        if not ours or not theirs:
+            return None
+        return median(getattr(a, name) / getattr(b, name) for a, b in zip(ours, theirs))
 
     def errors(self, scenario, server):
         """Errors that wrk saw, all rounds together."""

@@ -1,7 +1,7 @@
 """The marks that Fapws is to reach, each against a server measured in the same run.
 
-They are ratios of processor time a request (medians of interleaved rounds), so that they hold on
-another machine than the one they were set on. `SERVERS` says which servers a scenario's target
+They are ratios of processor time a request (`Results.ratio`), so that they hold on another machine
+than the one they were set on. `SERVERS` says which servers a scenario's target
 needs, so that a run for the targets alone is short.
 """
 
@@ -77,7 +77,7 @@ def _cost(results, scenario, reference, most, server=OURS.name):
         return Verdict(title, "not measured", bound, None)
     right = results.errors(scenario, server) == 0
     errors = "" if right else f", {results.errors(scenario, server)} errors"
-    shown = f"{ratio:.2f} x ({ours:.2f} / {theirs:.2f} us){errors}"
+    shown = f"{ratio:.2f} x (medians {ours:.2f} / {theirs:.2f} us){errors}"
     return Verdict(title, shown, bound, ratio <= most and right)
 
 
