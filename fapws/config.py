@@ -1,7 +1,7 @@
 """The server's settings: plain module attributes that a program may change before it serves.
 
-The core reads SERVER_IDENT, date_format, dialect, the limits and the timeouts when the program
-calls `_evwsgi.set_base_module(base)`; what concerns the traceback is read when a traceback is due.
+The core reads SERVER_IDENT when the program calls `_evwsgi.set_base_module(base)`, dialect, the limits
+and the timeouts when `run` begins; what concerns the traceback is read when a traceback is due.
 A missing attribute, or None, means the default of the dialect in force, so a settings module
 written for an older release keeps working.
 """
@@ -11,7 +11,8 @@ import sys
 # Sent as the Server header. Bottle's adapter calls float() on the last two characters.
 SERVER_IDENT = "fapws3/1.00"
 
-# How time.strftime writes the date of the Date header (RFC 9110 section 5.6.7).
+# How time.strftime writes a date as HTTP has it (RFC 9110 section 5.6.7), for programs: the core
+# refuses a base module without it, and writes its own dates so whatever it says.
 date_format = "%a, %d %b %Y %H:%M:%S GMT"
 
 # A traceback tells a stranger about the program, so a browser sees one only when this is True.

@@ -1,0 +1,206 @@
+"""What the README tells a newcomer to type does what it says."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+
+import pytest
+from docs.pages import blocks, commands, section, text
+from rig import ROOT
+from rig.client import Client
+from rig.environment import copy_of_sources
+from rig.process import clean_environment, wait_until
+from rig.server import Listening
+
+#: Each command of the README, and the test that runs it.
+COMMANDS = {
+    "make serve": "docs/test_readme.py::test_make_serve",
+    "make serve PYTHON=python2.7 PORT=8081": "docs/test_readme.py::test_make_serve",
+    "curl http://127.0.0.1:8080/hello": "docs/test_readme.py::test_make_serve",
+    # The suite is what it runs; here it is only asked which commands it would give.
+    "make test": "docs/test_readme.py::test_make_test",
+    "make help": "docs/test_readme.py::test_make_help",
+    "make wheel": "docs/test_readme.py::test_make_wheel",
+    "pip install .": "test_install.py::test_pip_install",
+    "python setup.py install": "test_install.py::test_setup_py_install",
+    "python2.7 -m pip install .": "test_install.py::test_pip_replaces_the_original",
+    "python3 -m pip install .": "test_install.py::test_pip_install",
+    "FAPWS_DIALECT=standard python2.7 program.py": "docs/test_readme.py::test_the_program",
+    "python3 program.py": "docs/test_readme.py::test_the_program",
+    "python tests/bench/run.py": "docs/test_readme.py::test_the_benchmark",
+}
+
+#: Where cargo puts what the copies of the sources below need, from one run to the next.
+TARGET = ROOT / "build" / "tests" / "readme-target"
+
+
+class Typed(Listening):
+    """A command that will serve on `port` of this machine, after whatever it does first."""
+
+    def __init__(self, command, port, folder, cwd=None, env=None):
+        super().__init__(command, folder, env, cwd=cwd)
+        self.address = ("127.0.0.1", port)
+
+    def start(self):
+        """Run the command and wait until it serves; returns self."""
+        super().start()
+        wait_until(self._answers, f"{self.command} to serve", patience=600)
+        return self
+
+    def _answers(self):
+        assert self.alive, self._transcript()
+        try:
+            Client(self.address).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+
+def free_port():
+    """A port that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def program(port):
+    """The README's program, on another port of this machine."""
+    (found,) = [block for block in blocks("README.md") if "def hello" in block]
+    assert '"0.0.0.0", "8080"' in found
+    return found.replace('"0.0.0.0", "8080"', f'"127.0.0.1", "{port}"')
+
+
+def test_each_command_has_a_test():
+    words = r"(?:[A-Z_]+=\S+ )?(?:make|pip|curl|python[\d.]*) [^`]+"
+    inline = re.findall(rf"`({words})`", text("README.md"))
+    typed = [line for block in blocks("README.md") for line in block.splitlines()]
+    swap = commands("README.md", "## Replace the `.so`")
+    typed = [line for line in typed if re.fullmatch(words, line) and "build_ext" not in line]
+    assert sorted(set(inline + typed)) == sorted(COMMANDS)
+    assert len(swap) == 5
+    for test in set(COMMANDS.values()):
+        file, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / "tests/python" / file).read_text(), test
+
+
+@pytest.mark.parametrize("dialect", [None, "standard"])
+def test_the_program(interpreter, dialect, start_process):
+    port = free_port()
+    env = {"FAPWS_DIALECT": dialect} if dialect else {}
+    server = start_process(Typed, [interpreter.python, "-c", program(port)], port, env=env)
+    answer = server.get("/hello")
+    assert answer.body == b"Hello World!!"
+    legacy = interpreter.major == 2 and not dialect
+    assert answer.version == ("HTTP/1.0" if legacy else "HTTP/1.1")
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A copy of the project as a clone has it."""
+    return copy_of_sources(tmp_path / "clone")
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="no make on this machine")
+class TestMake:
+    """The words of the Makefile that the README names."""
+
+    def test_make_serve(self, python3, clone, start_process):
+        port = free_port()
+        command = ["make", "serve", f"PYTHON={python3.interpreter.executable}", f"PORT={port}"]
+        env = {"CARGO_TARGET_DIR": str(TARGET)}
+        server = start_process(Typed, command, port, cwd=clone, env=env)
+        assert b"Hello" in server.get("/hello").body
+        server.stop()
+        with pytest.raises(ConnectionRefusedError):
+            Client(server.address)
+
+    def test_make_test(self):
+        would = self.output("make", "-n", "test")
+        assert "cargo test" in would and "cargo clippy" in would and "-m pytest" in would
+        assert "make test" in (ROOT / ".ci/run").read_text()
+
+    def test_make_help(self):
+        told = self.output("make", "help")
+        named = set(re.findall(r"`make ([a-z-]+)", text("README.md")))
+        named |= set(re.findall(r"^    make ([a-z-]+)", text("README.md"), re.M))
+        for word in named:
+            assert re.search(rf"^make {word} ", told, re.M), word
+
+    def test_make_wheel(self):
+        # `distributions.py`, which it ends with, installs what it made.
+        assert "tests/python/distributions.py" in self.output("make", "-n", "wheel")
+
+    @staticmethod
+    def output(*command):
+        return subprocess.run(
+            command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
+
+
+def test_replace_the_so(pristine_built, clone, tmp_path, start_process):
+    site = tmp_path / "site"
+    shutil.copytree(pristine_built.site_packages / "fapws", site / "fapws")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    # The deployment's Python: what is at hand, with the original installed.
+    wrapper = folder / "python2.7"
+    wrapper.write_text(f'#!/bin/sh\nPYTHONPATH={site} exec {pristine_built.python} "$@"\n')
+    wrapper.chmod(0o755)
+    env = clean_environment(
+        {"PATH": f"{folder}:{os.environ['PATH']}", "CARGO_TARGET_DIR": str(TARGET)}
+    )
+    build, find, keep, copy, back = commands("README.md", "## Replace the `.so`")
+
+    def type_in(*lines):
+        script = "\n".join(["set -e", *lines])
+        subprocess.run(["sh", "-c", script], cwd=clone, env=env, check=True)
+
+    def is_ours():
+        test = "import fapws._evwsgi as core, fapws; print(hasattr(core, 'stats'), fapws.__file__)"
+        answer = subprocess.run(
+            [wrapper, "-c", test], cwd="/", stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
+        assert str(site) in answer
+        return answer.startswith("(True")
+
+    def serves():
+        port = free_port()
+        server = start_process(Typed, [wrapper, "-c", program(port)], port)
+        answer = server.get("/hello")
+        assert answer.header("Server") == "fapws3/0.11"
+        assert answer.body == b"Hello World!!"
+        if is_ours():
+            server.stop().check()
+        else:
+            server.kill()
+
+    assert not is_ours()
+    serves()
+    type_in(build, find, keep, copy)
+    assert is_ours()
+    serves()
+    type_in(find, back)
+    assert not is_ours()
+    serves()
+
+
+def test_the_steps_are_as_many_as_promised():
+    assert len(re.findall(r"^\d\. ", section("README.md", "## Move to Python 3"), re.M)) == 5
+
+
+def test_the_benchmark():
+    told = subprocess.run(
+        [sys.executable, ROOT / "tests/bench/run.py", "--help"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    assert "--scenarios" in told and "--servers" in told
+
+
+def test_links_lead_somewhere():
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
