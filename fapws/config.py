@@ -1,7 +1,7 @@
 """The server's settings: plain module attributes that a program may change before it serves.
 
-The core reads SERVER_IDENT when the program calls `_evwsgi.set_base_module(base)`, dialect, the limits
-and the timeouts when `run` begins; what concerns the traceback is read when a traceback is due.
+The core reads SERVER_IDENT when the program calls `_evwsgi.set_base_module(base)`, dialect, the
+limits and the timeouts when `run` begins; what concerns the traceback when a traceback is due.
 A missing attribute, or None, means the default of the dialect in force, so a settings module
 written for an older release keeps working.
 """
