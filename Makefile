@@ -16,7 +16,7 @@ PYTEST := $(DRIVER)/bin/python -m pytest
 export PYO3_PYTHON := $(PYTHON)
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help serve test test-all lint unit header asan fuzz wheel clean
+.PHONY: help serve test test-all lint unit header asan fuzz bench wheel clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -65,6 +65,10 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), with tests/corpus as seeds
 	        tests/fuzz/corpus/$$target tests/corpus/valid tests/corpus/invalid \
 	        -- -max_total_time=$(FUZZ_SECONDS) -max_len=2000 || exit 1; \
 	done
+
+bench: $(DRIVER)/.ready ## Fapws, its peers and the limit of one core, measured side by side: some ten minutes
+	@.ci/require compiler cargo libev wrk
+	$(DRIVER)/bin/python tests/bench/run.py
 
 wheel: $(DRIVER)/.ready $(PACKER)/.ready ## one wheel for every Python 3, and the sdist, in dist/; then test them
 	@.ci/require compiler cargo libev
