@@ -1,7 +1,7 @@
 //! The head of a request: where it ends, and what its lines hold.
 //!
 //! Owns the resumable search for the end of the head, the parsed form, and the limits on both;
-//! the two dialects' grammars are in [`strict`] and [`lenient`]. What the fields mean (lengths,
+//! the two dialects' grammars are in `strict` and `lenient`. What the fields mean (lengths,
 //! host, connection) is [`super::framing`]'s.
 //!
 //! Invariants. A [`Head`] holds offsets and no bytes, so it survives the read buffer growing or
