@@ -3,6 +3,7 @@
 import ast
 import re
 
+import pytest
 from docs.pages import rows, text
 from rig import ROOT
 
@@ -55,6 +56,18 @@ def test_the_defaults_are_those_of_the_package(interpreter):
 def test_a_setting_that_is_none_or_infinite_is_one(serve):
     server = serve("hello.py", config={"header_timeout": float("inf"), "max_header_count": None})
     assert server.get("/hello").status == 200
+
+
+@pytest.mark.parametrize("value, error", [("60", "TypeError"), (-1, "ValueError")])
+def test_a_value_that_is_none_is_refused(serve, value, error):
+    outcome = serve("hello.py", config={"body_timeout": value}).wait()
+    assert outcome.returncode == 1
+    assert error in outcome.stderr
+
+
+def test_the_reserve_of_descriptors_is_the_one_told():
+    reserve = re.search(r"const RESERVE: u64 = (\d+);", (ROOT / "src/server/run.rs").read_text())
+    assert f"less {reserve.group(1)}" in SETTINGS["max_connections"][2]
 
 
 def test_the_page_says_that_there_are_few():
