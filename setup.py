@@ -138,6 +138,10 @@ def main():
         python_requires=">=2.7," + ",".join("!=3.%d.*" % minor for minor in range(9)),
         packages=setuptools.find_packages(include=["fapws", "fapws.*"]),
         package_data={"": ["*.pyi"], "fapws": ["py.typed"]},
+        entry_points={
+            "console_scripts": ["fapws = fapws.__main__:main"],
+            "paste.server_runner": ["main = fapws.contrib.paste:serve"],
+        },
         zip_safe=False,
         ext_modules=[setuptools.Extension("fapws._evwsgi", sources=[], py_limited_api=ABI3)],
         cmdclass={"build_ext": BuildCore},

@@ -1,0 +1,182 @@
+"""The command: `python -m fapws MODULE:NAME`, also installed as `fapws`.
+
+Owns the order of things: options, settings, sockets, the file with the process id, and the parting
+of master and workers. What is wrong with the call is told in a line or two, with exit code 2.
+"""
+
+from __future__ import print_function
+
+import errno
+import os
+import sys
+
+from fapws import config, listening, loading, options
+from fapws.master import Master
+from fapws.worker import Site
+
+_GREEN, _BOLD, _PLAIN = "\033[32m", "\033[1m", "\033[0m"
+
+
+class _Misuse(Exception):
+    """What the command cannot work with."""
+
+
+def main(arguments=None):
+    """Run the command; the exit code."""
+    program = "fapws" if os.path.basename(sys.argv[0]) == "fapws" else "python -m fapws"
+    chosen = options.parse(arguments, program)
+    if chosen.version:
+        print(options.version())
+        return 0
+    try:
+        if chosen.dialect:
+            # What is written here wins over what the environment says elsewhere.
+            os.environ["FAPWS_DIALECT"] = chosen.dialect
+        settings = _settings(chosen)
+        if chosen.check:
+            return _check(chosen, settings)
+        return _serve(chosen, settings)
+    except (
+        _Misuse, loading.LoadError, listening.AddressError, options.SettingsError
+    ) as error:
+        print("fapws: %s" % error, file=sys.stderr)
+        return 2
+
+
+def _settings(chosen):
+    """The settings of the file that --config names, under the command's own default."""
+    settings = {"dialect": "standard"}
+    if chosen.config:
+        settings.update(options.read_settings(chosen.config))
+    if chosen.access_log:
+        from fapws.contrib import accesslog
+
+        try:
+            accesslog.check(chosen.access_log_format)
+        except ValueError as error:
+            raise _Misuse("--access-log-format: %s" % error)
+    return settings
+
+
+def _check(chosen, settings):
+    """What --check does."""
+    for name, value in settings.items():
+        setattr(config, name, value)
+    application = loading.load(chosen.application)
+    kind = getattr(application, "__name__", None) or type(application).__name__
+    print("%s is an application (%s)" % (chosen.application, kind))
+    return 0
+
+
+def _serve(chosen, settings):
+    """Listen, then be the master until the end, or one of the workers it forks."""
+    notify = _notifier()
+    listeners = _listeners(chosen)
+    watched = [chosen.config] if chosen.config else []
+    access_log = chosen.access_log and (chosen.access_log, chosen.access_log_format)
+    site = Site(
+        chosen.application, settings, listeners, access_log, chosen.reload, watched
+    )
+    begun = []
+
+    def prepare():
+        """Read the settings again for the workers of a reload."""
+        if begun:
+            site.settings = _settings(chosen)
+        begun.append(True)
+
+    def patience():
+        return float(site.settings.get("graceful_timeout") or config.graceful_timeout or 30)
+
+    record = _PidFile(chosen.pid) if chosen.pid else None
+    _greet(chosen, listeners)
+    prepare()
+    outcome = Master(chosen.workers, patience, prepare, _log, notify).supervise()
+    if not isinstance(outcome, int):
+        return site.serve(outcome)
+    for listener in listeners:
+        listener.close()
+    if record:
+        record.remove()
+    return outcome
+
+
+def _notifier():
+    """Who tells systemd what happens, when it asked for that."""
+    if "NOTIFY_SOCKET" not in os.environ:
+        return None
+    from fapws.contrib.systemd import Notifier
+
+    return Notifier.from_environ(os.environ)
+
+
+def _listeners(chosen):
+    listeners = []
+    if not chosen.bind:
+        listeners = listening.inherited(os.environ)
+    # They are for this process, not for the programs that the application runs.
+    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+        os.environ.pop(name, None)
+    addresses = chosen.bind or ([] if listeners else [options.DEFAULT_ADDRESS])
+    return listeners + [listening.listen(address) for address in addresses]
+
+
+class _PidFile(object):
+    """The file with the master's process id. Refuses to take over one of a living process."""
+
+    def __init__(self, path):
+        self._path = path
+        self._words = "%d\n" % os.getpid()
+        other = self._owner()
+        if other and _lives(other):
+            raise _Misuse("%s: process %d is running already" % (path, other))
+        try:
+            # Never half written: whoever reads it may send a signal.
+            with open(path + ".new", "w") as file:
+                file.write(self._words)
+            os.rename(path + ".new", path)
+        except (IOError, OSError) as error:
+            raise _Misuse("--pid %s: %s" % (path, error.strerror))
+
+    def _owner(self):
+        try:
+            with open(self._path) as file:
+                return int(file.read())
+        except (IOError, OSError, ValueError):
+            return None
+
+    def remove(self):
+        """Remove it, unless it tells of another process by now."""
+        if self._owner() == os.getpid():
+            os.unlink(self._path)
+
+
+def _lives(pid):
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return pid != os.getpid()
+
+
+def _log(line):
+    """What the master has to say goes to stderr: stdout may be the access log."""
+    sys.stderr.write("fapws[%d]: %s\n" % (os.getpid(), line))
+    sys.stderr.flush()
+
+
+def _greet(chosen, listeners):
+    """A banner for people: only at a terminal."""
+    if not sys.stderr.isatty():
+        return
+    bold, green, plain = (_BOLD, _GREEN, _PLAIN) if "NO_COLOR" not in os.environ else ("", "", "")
+    workers = "%d workers" % chosen.workers if chosen.workers > 1 else "one worker"
+    sys.stderr.write("%s%s%s\n" % (bold, options.version(), plain))
+    for listener in listeners:
+        sys.stderr.write("  %s%s%s\n" % (green, listener.shown, plain))
+    sys.stderr.write("  %s, %s; Ctrl-C ends it\n" % (chosen.application, workers))
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

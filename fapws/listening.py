@@ -1,0 +1,241 @@
+"""The addresses that the command listens on: their notation, and the sockets.
+
+Owns `--bind` and what systemd hands over. Accepts nothing: the core does, in the workers, on what
+is opened here before they are forked, so that all of them share one queue and a worker that ends
+leaves nobody waiting in a queue of its own.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import socket
+import stat
+
+from fapws import _evwsgi
+
+#: Connections that may wait to be accepted, as far as the kernel's own limit goes; the core's too.
+BACKLOG = 1024
+
+#: The first descriptor of socket activation: behind stdin, stdout and stderr (sd_listen_fds(3)).
+FIRST_INHERITED = 3
+
+_NOTATIONS = "HOST:PORT, [IPV6]:PORT, unix:PATH, fd://NUMBER"
+
+
+class AddressError(Exception):
+    """An address that is misspelt, or cannot be listened on."""
+
+
+class Listener(object):
+    """One listening socket.
+
+    shown: the address, for people. `register` tells the core of this process about it.
+    """
+
+    def __init__(self, shown, descriptor, name, port):
+        self.shown = shown
+        self._descriptor = descriptor
+        self._name = name
+        self._port = port
+
+    def register(self):
+        """Have the core of this process accept here; called once, in the process that serves."""
+        # The core owns, and closes, what it is given; this one stays for the next worker.
+        _evwsgi.start_fd(os.dup(self._descriptor), self._name, self._port)
+
+    def close(self):
+        """Stop listening, as far as this process is concerned."""
+        os.close(self._descriptor)
+
+
+class UnixListener(Listener):
+    """A socket with a path, which is removed by `close`, unless somebody else's is there by now."""
+
+    def __init__(self, shown, descriptor, path):
+        # The words of SERVER_NAME and SERVER_PORT: what a URL of this server would have.
+        Listener.__init__(self, shown, descriptor, "localhost", "80")
+        self._path = path
+        self._identity = _identity(path)
+
+    def close(self):
+        if self._identity and _identity(self._path) == self._identity:
+            os.unlink(self._path)
+        Listener.close(self)
+
+
+def listen(address):
+    """A Listener on an address as `--bind` has it; AddressError."""
+    if address.startswith("fd://"):
+        return adopt(address[5:])
+    if address.startswith("unix:"):
+        return _listen_unix(address[5:])
+    return _listen_tcp(*_host_and_port(address))
+
+
+def inherited(environ):
+    """The Listeners that systemd opened for this very process (LISTEN_PID and LISTEN_FDS)."""
+    if environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    try:
+        count = int(environ.get("LISTEN_FDS", "0"))
+    except ValueError:
+        raise AddressError("LISTEN_FDS is %r, not a number" % environ["LISTEN_FDS"])
+    return [adopt(str(FIRST_INHERITED + each)) for each in range(count)]
+
+
+def adopt(number):
+    """The Listener of a socket that somebody else opened."""
+    if not number.isdigit():
+        raise AddressError("fd://%s: a descriptor is a number, as in fd://3" % number)
+    descriptor = int(number)
+    try:
+        # The family is not known yet, and does not matter to the question.
+        wrapper = socket.fromfd(descriptor, socket.AF_UNIX, socket.SOCK_STREAM)
+    except (OSError, socket.error) as error:
+        raise AddressError("fd://%s: %s" % (number, os.strerror(error.errno)))
+    try:
+        if not wrapper.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise AddressError("fd://%s is a socket that does not listen" % number)
+        name = wrapper.getsockname()
+    except socket.error as error:
+        raise AddressError("fd://%s: %s" % (number, os.strerror(error.errno)))
+    finally:
+        wrapper.close()
+    _close_on_exec(descriptor)
+    if isinstance(name, tuple):
+        return Listener(_shown(*name[:2]), descriptor, name[0], str(name[1]))
+    return Listener("fd://" + number, descriptor, "localhost", "80")
+
+
+def _host_and_port(address):
+    matched = re.match(r"(?:\[([^\]]*)\]|([^:\[\]/]*)):([^:]+)$", address)
+    if not matched:
+        raise AddressError("%r is no address: write one of %s%s" % (
+            address, _NOTATIONS, _correction(address)))
+    host = matched.group(2) if matched.group(1) is None else matched.group(1)
+    port = matched.group(3)
+    if not port.isdigit() or int(port) > 65535:
+        raise AddressError("%r: a port is a number from 0 to 65535" % address)
+    return host, int(port)
+
+
+def _correction(address):
+    if address.isdigit():
+        return "; did you mean 127.0.0.1:%s?" % address
+    if "//" in address:
+        return "; did you mean %s?" % address.split("//", 1)[1].rstrip("/")
+    if "/" in address:
+        return "; did you mean unix:%s?" % address
+    if address.count(":") > 1:
+        host, _, port = address.rpartition(":")
+        return "; an IPv6 address stands in brackets: [%s]:%s" % (host, port)
+    return "; did you mean %s:8000?" % address
+
+
+def _listen_tcp(host, port):
+    shown = _shown(host or "*", port)
+    try:
+        flags = socket.AI_PASSIVE
+        found = socket.getaddrinfo(
+            host or None, port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, flags
+        )
+    except socket.gaierror as error:
+        raise AddressError("cannot listen on %s: %s" % (shown, error.args[1]))
+    reason = None
+    for family, kind, protocol, _, address in found:
+        try:
+            listener = _bound(family, kind, protocol, address)
+        except (OSError, socket.error) as error:
+            reason = error
+        else:
+            port = listener.getsockname()[1]
+            descriptor = os.dup(listener.fileno())
+            listener.close()
+            _close_on_exec(descriptor)
+            return Listener(_shown(host or "*", port), descriptor, host or "0.0.0.0", str(port))
+    raise AddressError("cannot listen on %s: %s%s" % (
+        shown, os.strerror(reason.errno), _remedy(reason.errno, port)))
+
+
+def _bound(family, kind, protocol, address):
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except Exception:
+        listener.close()
+        raise
+    return listener
+
+
+def _remedy(code, port):
+    if code == errno.EADDRINUSE:
+        return "; another server has this port: end it, or take another one with --bind"
+    if code == errno.EACCES and port < 1024:
+        return "; ports below 1024 belong to root: take another one, or systemd's socket activation"
+    return ""
+
+
+def _listen_unix(path):
+    if not path:
+        raise AddressError("unix: lacks its path, as in unix:/run/site.sock")
+    shown = "unix:" + path
+    # Linux's abstract names, which are no files, as ss and systemd write them.
+    abstract = path.startswith("@")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if not abstract:
+            _remove_stale(path)
+        listener.bind("\0" + path[1:] if abstract else path)
+        listener.listen(BACKLOG)
+        descriptor = os.dup(listener.fileno())
+    except (OSError, socket.error) as error:
+        # A path that is too long has no error number.
+        raise AddressError("cannot listen on %s: %s" % (shown, error.strerror or error))
+    finally:
+        listener.close()
+    _close_on_exec(descriptor)
+    if abstract:
+        return Listener(shown, descriptor, "localhost", "80")
+    return UnixListener(shown, descriptor, path)
+
+
+def _remove_stale(path):
+    """Remove a socket file that no server answers on; AddressError for anything else there."""
+    if not os.path.lexists(path):
+        return
+    if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        raise AddressError("cannot listen on unix:%s: there is something, and no socket" % path)
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    probe.settimeout(1)
+    try:
+        probe.connect(path)
+    except (OSError, socket.error) as error:
+        # Nobody has it open. A server too busy to answer is another error, and left alone.
+        if error.errno == errno.ECONNREFUSED:
+            os.unlink(path)
+            return
+        raise
+    finally:
+        probe.close()
+    raise AddressError("cannot listen on unix:%s: a server is listening there" % path)
+
+
+def _identity(path):
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _shown(host, port):
+    return "http://%s:%s" % ("[%s]" % host if ":" in host else host, port)
+
+
+def _close_on_exec(descriptor):
+    # Python 2 opens everything for the programs it runs, CGI scripts among them.
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFD)
+    fcntl.fcntl(descriptor, fcntl.F_SETFD, flags | fcntl.FD_CLOEXEC)

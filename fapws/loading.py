@@ -1,0 +1,252 @@
+"""From the words `module:application` to the application itself.
+
+Owns the notation and what is said when it leads nowhere: what was looked for, what is there, and
+what was probably meant. Does not serve. Invariant: an error inside the application's own modules
+is never mistaken for a module that is missing; it keeps its traceback.
+"""
+
+import ast
+import difflib
+import importlib
+import os
+import re
+import sys
+import traceback
+import types
+
+#: What is served when only a module is named: mod_wsgi's, Django's and gunicorn's name for it.
+DEFAULT_NAME = "application"
+
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*$")
+_ATTRIBUTE = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)(\(.*\))?$", re.S)
+
+
+class LoadError(Exception):
+    """Why there is no application, in words for the person who typed its name.
+
+    files: the source files that had a part in it; a change to one may mend it.
+    """
+
+    def __init__(self, text, files=()):
+        Exception.__init__(self, text)
+        self.files = files
+
+
+def load(words):
+    """The application that `words` name, a callable.
+
+    `package.module:name` is an attribute, which may be dotted; `package.module:create()` the result
+    of a call without arguments; `package.module` alone means `package.module:application`.
+    Raises LoadError. The current folder is looked in first.
+    """
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)
+    module_name, colon, name = words.partition(":")
+    _check_module_name(module_name, name)
+    module = _import(module_name)
+    name = name if colon else DEFAULT_NAME
+    matched = _ATTRIBUTE.match(name)
+    if not matched:
+        raise LoadError(
+            "%r is no name: after the colon stands the name of an application, as in %s:app, or "
+            "of a function that makes one, as in %s:create_app()" % (name, module_name, module_name)
+        )
+    attribute, call = matched.groups()
+    found = _attribute(module, attribute)
+    if call:
+        return _made(words, found, call)
+    return _checked(words, found)
+
+
+def _check_module_name(name, attribute):
+    """Raise LoadError for a folder, a file, or what cannot be a module's name."""
+    wanted = ":" + (attribute or "NAME")
+    if _MODULE.match(name) and not (os.path.isfile(name) and name.endswith(".py")):
+        return
+    if not name:
+        raise LoadError("no module is named: say MODULE:NAME, as in hello:app")
+    if os.path.isdir(name):
+        raise LoadError("%s is a folder, not a module%s" % (name, _modules_in(name)))
+    if os.path.isfile(name):
+        raise LoadError(
+            "%s is a file; name the module: %s" % (name, _as_module(name, wanted))
+        )
+    raise LoadError(
+        "%r is no module's name: say MODULE:NAME, as in hello:app, or package.module:app" % name
+    )
+
+
+def _as_module(path, wanted):
+    """How a file is named as a module, with the folder to start in if it is not this one."""
+    folder, base = os.path.split(path)
+    module = os.path.splitext(base)[0]
+    inside = os.path.relpath(folder or ".")
+    if inside == ".":
+        return module + wanted
+    if not inside.startswith(os.pardir):
+        packages = inside.split(os.sep)
+        if all(os.path.isfile(os.path.join(*packages[: n + 1] + ["__init__.py"]))
+               for n in range(len(packages))):
+            return ".".join(packages + [module]) + wanted
+    return "%s%s, started in the folder %s" % (module, wanted, folder)
+
+
+def _modules_in(folder):
+    """A sentence on the modules of a folder."""
+    names = sorted(name[:-3] for name in os.listdir(folder) if name.endswith(".py"))
+    package = "__init__" in names
+    names = [name for name in names if name != "__init__"]
+    prefix = os.path.normpath(folder).replace(os.sep, ".") + "." if package else ""
+    if not names:
+        return "; there is no module in it"
+    named = ", ".join(prefix + name for name in names[:8])
+    if package:
+        return "; the package has " + named
+    if os.path.samefile(folder, os.curdir):
+        return "; name one of its modules: " + named
+    return "; start in it (cd %s) and name one of its modules: %s" % (folder, named)
+
+
+def _import(name):
+    """Import a module; LoadError when it, or a package on the way to it, does not exist."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        if not _is_import_machinery_only(sys.exc_info()[2]):
+            raise LoadError("importing %s failed:\n%s" % (name, _traceback()), _files())
+        raise LoadError(_no_module(name, error))
+    except Exception:
+        raise LoadError("importing %s failed:\n%s" % (name, _traceback()), _files())
+    except SystemExit as error:
+        raise LoadError("importing %s ended in sys.exit(%r)" % (name, error.code))
+
+
+def _is_import_machinery_only(trace):
+    """Whether no code but this file's and the import system's was running when it failed."""
+    return all(_is_machinery(frame[0]) for frame in traceback.extract_tb(trace))
+
+
+def _traceback():
+    """The traceback of the exception being handled, from the application's first frame on."""
+    kind, error, trace = sys.exc_info()
+    while trace.tb_next is not None and _is_machinery(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(kind, error, trace)).rstrip()
+
+
+def _files():
+    """The source files of the exception being handled."""
+    _, error, trace = sys.exc_info()
+    files = [frame[0] for frame in traceback.extract_tb(trace)]
+    if isinstance(error, SyntaxError) and error.filename:
+        files.append(error.filename)
+    return [name for name in files if os.path.isfile(name)]
+
+
+def _is_machinery(name):
+    """Whether a file is this one, or of the import system."""
+    mine = (os.path.splitext(__file__)[0], os.path.dirname(importlib.__file__))
+    return name.startswith("<frozen importlib") or name.startswith(mine)
+
+
+def _no_module(name, error):
+    looked = [entry or os.getcwd() for entry in sys.path]
+    parent, _, last = name.rpartition(".")
+    siblings = []
+    if parent in sys.modules:
+        looked = list(getattr(sys.modules[parent], "__path__", []))
+        if not looked:
+            return "there is no module %s: %s is a module, not a package; %s" % (
+                name, parent, "write %s:%s if %s is in it" % (parent, last, last))
+    for folder in looked:
+        if os.path.isdir(folder) and (parent or folder == os.getcwd()):
+            for entry in os.listdir(folder):
+                base, extension = os.path.splitext(entry)
+                is_package = os.path.isfile(os.path.join(folder, entry, "__init__.py"))
+                if extension == ".py" or is_package:
+                    siblings.append(base)
+    text = "there is no module %s (%s); looked in %s" % (name, error, looked[0] if looked else "-")
+    if len(looked) > 1:
+        text += " and the rest of Python's path"
+    return text + _meant(last, siblings, parent + "." if parent else "")
+
+
+def _attribute(module, dotted):
+    """An attribute of a module; LoadError tells what the module has instead."""
+    found, where = module, module.__name__
+    for name in dotted.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            there = [each for each in dir(found) if not each.startswith("_")]
+            callables = [each for each in there if _may_be_application(found, each)]
+            text = "%s has no %s" % (where, name)
+            close = difflib.get_close_matches(name, there, 3)
+            if close:
+                text += "; did you mean %s?" % " or ".join(close)
+            elif callables:
+                text += "; what can be called there: %s" % ", ".join(callables[:12])
+            else:
+                text += "; there is nothing in it that can be called"
+            file = getattr(module, "__file__", None)
+            raise LoadError(text + (" (%s)" % file if file else ""))
+        where += "." + name
+    return found
+
+
+def _may_be_application(owner, name):
+    value = getattr(owner, name, None)
+    return callable(value) and getattr(value, "__module__", None) not in ("typing", "builtins")
+
+
+def _made(words, factory, call):
+    """What a factory makes."""
+    if not callable(factory):
+        raise LoadError("%s: %s cannot be called" % (words, _kind(factory)))
+    arguments, keywords = _arguments(words, call)
+    try:
+        return _checked(words, factory(*arguments, **keywords))
+    except LoadError:
+        raise
+    except Exception:
+        raise LoadError("calling %s failed:\n%s" % (words, _traceback()), _files())
+
+
+def _arguments(words, call):
+    """The arguments written in a call, all of them literals: nothing typed here is evaluated."""
+    try:
+        tree = ast.parse("f" + call, mode="eval").body
+        if not isinstance(tree.func, ast.Name):
+            raise ValueError("a call of a call")
+        arguments = [ast.literal_eval(each) for each in tree.args]
+        keywords = {each.arg: ast.literal_eval(each.value) for each in tree.keywords}
+    except (SyntaxError, ValueError, AttributeError):
+        raise LoadError(
+            "%s: only literals can be arguments, as in create_app('production')" % words
+        )
+    return arguments, keywords
+
+
+def _checked(words, application):
+    if callable(application):
+        return application
+    text = "%s is %s, which is no WSGI application: it cannot be called" % (
+        words, _kind(application))
+    if isinstance(application, types.ModuleType):
+        text += "; name something in it, as in %s:%s" % (application.__name__, DEFAULT_NAME)
+    raise LoadError(text)
+
+
+def _kind(thing):
+    if thing is None:
+        return "None"
+    name = type(thing).__name__
+    return ("an " if name[0] in "aeiouAEIOU" else "a ") + name
+
+
+def _meant(name, choices, prefix=""):
+    close = difflib.get_close_matches(name, choices, 3)
+    if close:
+        return "; did you mean %s?" % " or ".join(prefix + each for each in close)
+    return ""

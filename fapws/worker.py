@@ -1,0 +1,121 @@
+"""A worker: the process that loads the application and serves it.
+
+Owns what happens between the fork and the end of `_evwsgi.run`. Does not know how many of its kind
+there are. Invariant: it ends when the master is gone, however that went, so that no worker is left
+to hold the port with an application that nobody can reload.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+from fapws import _evwsgi, base, loading
+from fapws.master import CANNOT_LOAD, CHANGED, SERVING
+
+
+#: The name in `sys` under which the core finds stdout.
+_SAID_ON = "__stdout__" if sys.version_info[0] == 2 else "stdout"
+
+
+class Site(object):
+    """What is served, and how.
+
+    words: the application, as `loading.load` takes it. settings (dict): attributes for
+    `fapws.config`. listeners: `listening.Listener`s. access_log: (file name or "-", format), or
+    None. reload: whether changed sources are told to the master. watched: files that count as
+    sources.
+    """
+
+    def __init__(self, words, settings, listeners, access_log=None, reload=False, watched=()):
+        self.words = words
+        self.settings = settings
+        self.listeners = listeners
+        self.access_log = access_log
+        self.reload = reload
+        self.watched = watched
+
+    def serve(self, link):
+        """Serve until a signal ends it; the exit code. `link` is a `master.Link`."""
+        began = time.time()
+        # From a terminal: no traceback of whatever is being imported.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        # The master's business. Not ignored, which programs that are run here would inherit.
+        signal.signal(signal.SIGHUP, _pass)
+        _start_thread(_end_with, link.lifeline)
+        for name, value in self.settings.items():
+            setattr(base.config, name, value)
+        _evwsgi.set_base_module(base)
+        try:
+            application = loading.load(self.words)
+        except loading.LoadError as error:
+            sys.stderr.write("fapws: %s\n" % error)
+            sys.stderr.flush()
+            if not self.reload:
+                return CANNOT_LOAD
+            self._watch(link, began, error.files)
+            while True:
+                signal.pause()
+        if self.access_log:
+            application = self._logged(application)
+        _evwsgi.wsgi_gen_cb(application)
+        for listener in self.listeners:
+            listener.register()
+        if self.reload:
+            self._watch(link, began)
+        setattr(sys, _SAID_ON, _UntilBackend(getattr(sys, _SAID_ON)))
+        link.say(SERVING)
+        _evwsgi.run()
+        return 0
+
+    def _logged(self, application):
+        from fapws.contrib.accesslog import AccessLog
+
+        log = AccessLog(application, *self.access_log)
+        signal.signal(signal.SIGUSR1, lambda number, frame: log.reopen())
+        return log
+
+    def _watch(self, link, began, more=()):
+        from fapws.contrib.reload import Watcher
+
+        watcher = Watcher(list(self.watched) + list(more), began)
+        _start_thread(watcher.watch, lambda: link.say(CHANGED))
+
+
+class _UntilBackend(object):
+    """Stands in for the stream that `run` writes to until `run` has named libev's backend there.
+
+    That line is for programs that call `run` themselves; here stdout is the application's, and the
+    access log's. It is the first thing that `run` writes, and the only one that is lost.
+    """
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def write(self, text):
+        setattr(sys, _SAID_ON, self._stream)
+        if not text.endswith(" as event backend\n"):
+            self._stream.write(text)
+
+    def flush(self):
+        self._stream.flush()
+
+
+def _pass(number, frame):
+    """A signal that means nothing here."""
+
+
+def _start_thread(target, *arguments):
+    thread = threading.Thread(target=target, args=arguments)
+    thread.daemon = True
+    thread.start()
+
+
+def _end_with(lifeline):
+    """End this process when the other end of a pipe is closed, which only the master's death does.
+
+    `run` drains then, as if the master had said so.
+    """
+    os.read(lifeline, 1)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,206 @@
+"""The master and its workers: who is there, who is replaced, and that nobody's request is lost."""
+
+import concurrent.futures
+import os
+import signal
+import threading
+import time
+
+import pytest
+from command import HELLO, served_by, write
+from rig.client import Client
+from rig.process import wait_until
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+
+
+def wait_for_version(command, version):
+    """Wait until every worker is of this version of the source."""
+    def all_are():
+        return {served_by(command.get("/"))[1] for _ in range(8)} == {version}
+
+    wait_until(all_are, f"version {version}")
+
+
+def test_a_worker_that_dies_is_replaced(run_command):
+    command = run_command("hello:app", "--workers", 2)
+    before = command.wait_for_workers(2)
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: len(command.workers - before) == 1, "a worker in its place")
+    command.wait_for_output(f"worker {victim} ended (signal 9) and is replaced", "stderr")
+    assert served_by(command.get("/"))[0] in command.workers
+
+
+def test_workers_that_die_at_once_are_replaced_more_and_more_slowly(run_command, home):
+    write(home, dying="import os\nif os.path.exists('die'):\n    os._exit(3)\n" + HELLO.replace(
+        "\n    ", "\n"))
+    command = run_command("dying:app", "--workers", 1)
+    (home / "die").touch()
+    os.kill(min(command.workers), signal.SIGKILL)
+    for pause in ["0.25", "0.5", "1"]:
+        command.wait_for_output(f"is replaced, in {pause} s", "stderr")
+    (home / "die").unlink()
+    wait_until(command._answers, "an answer")
+
+
+def test_workers_are_added_and_dropped(run_command):
+    command = run_command("hello:app", "--workers", 1)
+    command.wait_for_workers(1)
+    command.send_signal(signal.SIGTTIN)
+    command.wait_for_workers(2)
+    command.send_signal(signal.SIGTTOU)
+    command.wait_for_workers(1)
+    command.send_signal(signal.SIGTTOU)
+    # The last one stays; a reload is worked off after the signal before it.
+    command.send_signal(signal.SIGHUP)
+    command.wait_for_output("reloaded: 1 new workers serve", "stderr")
+    assert command.get("/").status == 200
+
+
+def test_the_workers_end_with_their_master(run_command):
+    command = run_command("hello:app", "--workers", 2)
+    workers = command.wait_for_workers(2)
+    command.kill()
+    wait_until(lambda: not any(map(alive, workers)), "the workers to end")
+
+
+def alive(pid):
+    """Whether a process exists and is no zombie: nobody may be there to bury it."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_in_flight_is_finished(run_command, number):
+    command = run_command("hello:app", "--workers", 2)
+    workers = command.wait_for_workers(2)
+    with command.connect() as client:
+        client.send(b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\n")
+        time.sleep(0.3)  # for the request to be read; too short a time tests less, and passes
+        outcome = command.stop(number).check()
+        assert served_by(client.response())[0] in workers
+        assert client.at_end()
+    assert outcome.stderr == ""
+    assert not any(map(alive, workers))
+
+
+def test_a_reload_takes_new_source_and_new_settings(run_command, home):
+    (home / "settings.py").write_text("SERVER_IDENT = 'mine/1.00'\n")
+    command = run_command("hello:app", "--workers", 2, "--config", "settings.py")
+    before = command.wait_for_workers(2)
+    write(home, hello=HELLO.replace('"one"', '"two"'))
+    (home / "settings.py").write_text("SERVER_IDENT = 'mine/2.00'\n")
+    command.send_signal(signal.SIGHUP)
+    wait_for_version(command, "two")
+    wait_until(lambda: not before & command.workers, "the old workers to end")
+    assert len(command.workers) == 2
+    assert command.get("/").header("Server") == "mine/2.00"
+
+
+@pytest.mark.parametrize("fault", ["def (", "1 / 0", "app = 3", "raise SystemExit"])
+def test_a_reload_that_fails_leaves_the_old_workers(run_command, home, fault):
+    command = run_command("hello:app", "--workers", 2)
+    before = command.wait_for_workers(2)
+    write(home, hello=fault)
+    command.send_signal(signal.SIGHUP)
+    command.wait_for_output("the new workers do not start: the old ones go on", "stderr")
+    wait_until(lambda: command.workers == before, "the new ones to be gone")
+    assert served_by(command.get("/"))[1] == "one"
+    write(home, hello=HELLO.replace('"one"', '"three"'))
+    command.send_signal(signal.SIGHUP)
+    wait_for_version(command, "three")
+
+
+def test_wrong_settings_are_no_reason_to_reload(run_command, home):
+    (home / "settings.py").write_text("")
+    command = run_command("hello:app", "--config", "settings.py")
+    before = command.wait_for_workers(1)
+    (home / "settings.py").write_text("nonsense = 1")
+    command.send_signal(signal.SIGHUP)
+    command.wait_for_output("no reload: settings.py: there is no setting nonsense", "stderr")
+    assert command.workers == before
+
+
+def test_a_changed_source_file_is_noticed(run_command, home):
+    command = run_command("hello:app", "--reload")
+    write(home, hello="def (")
+    command.wait_for_output("SyntaxError", "stderr")
+    assert served_by(command.get("/"))[1] == "one"
+    write(home, hello=HELLO.replace('"one"', '"twentytwo"'))
+    wait_for_version(command, "twentytwo")
+
+
+class Load:
+    """Clients that send requests on end, each waiting for an answer; `lost` is what went wrong.
+
+    A persistent connection may end between two requests, and a request may cross that end on its
+    way: where not a byte came back on a connection that had answered before, a client sends
+    it once more (RFC 9112 section 9.3.1). Everything else that is not a 200 is lost.
+    """
+
+    def __init__(self, address, keep_alive):
+        self.address = address
+        self.keep_alive = keep_alive
+        self.answered = 0
+        self.lost = []
+        self.stop = threading.Event()
+
+    def client(self):
+        """Send until `stop` is set."""
+        while not self.stop.is_set():
+            self._connection()
+
+    def _connection(self):
+        with Client(self.address) as client:
+            answers = 0
+            while not self.stop.is_set():
+                try:
+                    client.send(REQUEST)
+                    if not client._read and not client._receive():
+                        if not answers:
+                            self.lost.append("closed before the first answer")
+                        return
+                    answer = client.response()
+                    served_by(answer)
+                except OSError as error:
+                    if not answers or not isinstance(error, (BrokenPipeError, ConnectionError)):
+                        self.lost.append(repr(error))
+                    return
+                except AssertionError as error:
+                    self.lost.append(repr(error))
+                    return
+                answers += 1
+                self.answered += 1
+                if not self.keep_alive or answer.header("Connection") == "close":
+                    return
+
+
+def reload(command, load):
+    """Reload under load, and wait until the new workers have had their share."""
+    before = command.workers
+    answered = load.answered
+    command.send_signal(signal.SIGHUP)
+    wait_until(lambda: not before & command.workers, "the old workers to end")
+    wait_until(lambda: load.answered > answered + 500, "500 more answers")
+
+
+@pytest.mark.parametrize("keep_alive", [True, False], ids=["keep-alive", "one request each"])
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_no_request_is_lost_while_it_reloads(run_command, home, keep_alive, kind):
+    command = run_command("hello:app", "--workers", 2, "--bind", "unix:a.sock")
+    load = Load(command.address if kind == "tcp" else str(home / "a.sock"), keep_alive)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(load.client) for _ in range(8)]
+        try:
+            for _ in range(4):
+                reload(command, load)
+        finally:
+            load.stop.set()
+        for client in clients:
+            client.result()
+    assert load.lost == []
+    assert load.answered >= 2000
