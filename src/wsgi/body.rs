@@ -152,6 +152,8 @@ impl Drop for Body {
 pub enum Unsendable {
     /// A line on stdout says so, and the rest is sent (legacy dialect).
     Skipped,
+    /// Nothing is said of it, since only the head is sent (`HEAD` in the legacy dialect).
+    Ignored,
     /// The application is at fault: a `TypeError` (standard dialect).
     Refused,
 }
@@ -168,6 +170,7 @@ impl Unsendable {
                 );
                 Ok(())
             }
+            Unsendable::Ignored => Ok(()),
             Unsendable::Refused => {
                 let class = text::display(gil, item.class())?;
                 let class = String::from_utf8_lossy(&class);
@@ -187,6 +190,7 @@ impl Unsendable {
                 );
                 Ok(Source::Nothing)
             }
+            Unsendable::Ignored => Ok(Source::Nothing),
             Unsendable::Refused => {
                 let class = text::display(gil, result.class())?;
                 let class = String::from_utf8_lossy(&class);
@@ -245,12 +249,11 @@ pub fn plain_length(result: &Object) -> Option<u64> {
 }
 
 fn items(gil: Gil<'_>, result: &Object, unsendable: Unsendable) -> Result<Source> {
-    let kind = if result.is_list() { "list" } else { "tuple" };
-    // The original said "list" for both.
-    let kind = if unsendable == Unsendable::Skipped {
-        "list"
+    // The original said "list" of both.
+    let kind = if unsendable == Unsendable::Refused && result.is_tuple() {
+        "tuple"
     } else {
-        kind
+        "list"
     };
     let mut items = Vec::with_capacity(result.sequence_len());
     let mut index = 0;

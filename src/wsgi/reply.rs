@@ -153,31 +153,31 @@ fn legacy(
     result: Owned,
     out: &mut Outgoing,
 ) -> Result<Reply> {
-    if plain_length(&result).is_some() {
-        out.buffer().extend_from_slice(&starter.head_text(gil)?);
-        let delimiter = if request.is_head() {
-            Delimiter::NoBody
-        } else {
-            Delimiter::Close
-        };
-        push_plain(gil, delimiter, &result, out);
-        return Ok(Reply::last(false));
-    }
-    let mut body = Body::new(gil, result, Unsendable::Skipped)?;
-    // The first item is drawn before the head is asked for, for HEAD too: it is in it that a
-    // generator calls `start_response`.
-    let first = match body.source() {
-        Source::Iterator(..) => Some(body.next(gil, Unsendable::Skipped)?),
-        _ => None,
-    };
-    let head = starter.head_text(gil)?;
-    out.buffer().extend_from_slice(&head);
     let head_only = request.is_head();
     let delimiter = if head_only {
         Delimiter::NoBody
     } else {
         Delimiter::Close
     };
+    if plain_length(&result).is_some() {
+        out.buffer().extend_from_slice(&starter.head_text(gil)?);
+        push_plain(gil, delimiter, &result, out);
+        return Ok(Reply::last(false));
+    }
+    let unsendable = if head_only {
+        Unsendable::Ignored
+    } else {
+        Unsendable::Skipped
+    };
+    let mut body = Body::new(gil, result, unsendable)?;
+    // The first item is drawn before the head is asked for, for HEAD too: it is in it that a
+    // generator calls `start_response`.
+    let first = match body.source() {
+        Source::Iterator(..) => Some(body.next(gil, unsendable)?),
+        _ => None,
+    };
+    let head = starter.head_text(gil)?;
+    out.buffer().extend_from_slice(&head);
     let mut rest = Rest {
         body,
         delimiter,
