@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::ev::{Idle, Loop};
 use crate::py::{Gil, Owned, Result, threads};
+use crate::server::callback_raised;
 use crate::wsgi::console;
 
 #[derive(Clone)]
@@ -86,7 +87,7 @@ impl Deferred {
             if let Err(raised) = call.0.call(gil, &[&call.1]) {
                 console::say(gil, "ERROR!!!! Defer callback function as a problem. ");
                 console::say(gil, "I remind that it takes always one argumet");
-                console::complain_of(gil, raised);
+                callback_raised(gil, raised);
             }
             let done = self.queue.borrow_mut().pop_front();
             drop(done);

@@ -344,6 +344,23 @@ impl Server {
     }
 }
 
+/// A timer's callback or a deferred call raised. In the legacy dialect `SystemExit` ends `run`,
+/// which raises it, as an application's does; anything else is told on stderr and ends nothing.
+pub fn callback_raised(gil: Gil<'_>, raised: Raised) {
+    let exception = Exception::take(gil, raised);
+    let run = server(gil).run.borrow().clone();
+    match run {
+        Some(run) if run.site.ends_run(gil, &exception) => {
+            let replaced = run.site.exit.replace(Some(exception));
+            drop(replaced);
+            if !run.is_draining() {
+                run.drain(gil);
+            }
+        }
+        _ => console::complain_of_exception(gil, &exception),
+    }
+}
+
 fn run_deferred(gil: Gil<'_>) {
     server(gil).deferred.run_one(gil);
 }

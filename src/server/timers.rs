@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use crate::ev::{Loop, Timer};
 use crate::py::{Gil, Owned, threads};
-use crate::wsgi::console;
+use crate::server::callback_raised;
 
 /// One timer.
 struct Entry {
@@ -112,7 +112,7 @@ impl Entry {
             Ok(answer) if !answer.is_false() => {}
             Ok(_) => self.stop(),
             Err(raised) => {
-                console::complain_of(gil, raised);
+                callback_raised(gil, raised);
                 self.stop();
             }
         }

@@ -5,7 +5,7 @@
 use crate::http::error::HttpError;
 use crate::http::reply::{push_error, push_legacy_failure_head};
 use crate::py::out::Stream;
-use crate::py::{Exception, Gil, Kind, Result, names, text};
+use crate::py::{Exception, Gil, Result, names, text};
 use crate::wsgi::console;
 use crate::wsgi::dialect::Dialect;
 use crate::wsgi::outgoing::Outgoing;
@@ -39,7 +39,7 @@ pub fn answer(
             );
         }
     }
-    if site.dialect.exit_ends_run() && exception.is(gil, Kind::SystemExit) {
+    if site.ends_run(gil, &exception) {
         let replaced = site.exit.replace(Some(exception));
         drop(replaced);
     }

@@ -8,7 +8,9 @@ use std::cell::{Cell, OnceCell, RefCell};
 use crate::config::Config;
 use crate::http::date::imf_fixdate;
 use crate::py::types::ClassObject;
-use crate::py::{Exception, Gil, GilCell, Object, Owned, Result, container, names, number, text};
+use crate::py::{
+    Exception, Gil, GilCell, Kind, Object, Owned, Result, container, names, number, text,
+};
 use crate::sys::peer::Peer;
 use crate::wsgi::base::Base;
 use crate::wsgi::body::FileWrapper;
@@ -205,6 +207,11 @@ impl Site {
             exit: RefCell::default(),
             failures: Cell::default(),
         }
+    }
+
+    /// Whether this exception ends `run`, which then raises it: `SystemExit` in the legacy dialect.
+    pub fn ends_run(&self, gil: Gil<'_>, exception: &Exception) -> bool {
+        self.dialect.exit_ends_run() && exception.is(gil, Kind::SystemExit)
     }
 
     /// Puts `Date` and `Server` into the headers of a base module's `Start_response`.
