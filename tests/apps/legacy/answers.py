@@ -564,9 +564,9 @@ def cookie_deleted(environ, start_response):
 @answer
 def start_response_described(environ, start_response):
     """What start_response holds when the application gets it."""
-    seen = dict((name, describe(getattr(start_response, name))) for name in
-                ("status_code", "status_reasons", "exc_info", "cookies", "sent"))
-    report("start_response", seen=sorted(seen.items()),
+    names = ("status_code", "status_reasons", "exc_info", "cookies", "sent")
+    seen = [[name, describe(getattr(start_response, name))] for name in names]
+    report("start_response", seen=seen,
            headers=sorted(start_response.response_headers), kind_of=type(start_response).__name__)
     return [b"described"]
 

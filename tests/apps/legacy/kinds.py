@@ -44,8 +44,9 @@ def holds(environ, start_response):
     """Objects of the collector, and references of the objects that every mistake is made with."""
     gc.collect()
     counted = [None, True, False, "", (), 0, 1, type(environ), dict, by_name, echo]
-    references = [sys.getrefcount(each) for each in counted]
-    return [json.dumps({"objects": len(gc.get_objects()), "references": references}).encode("ascii")]
+    held = {"objects": len(gc.get_objects()),
+            "references": [sys.getrefcount(each) for each in counted]}
+    return [json.dumps(held).encode("ascii")]
 
 
 if len(sys.argv) > 1 and sys.argv[1] == "own":

@@ -133,7 +133,7 @@ def fails(text):
 
 
 def is_cut_off(text):
-    """The application failed when its head was out: what was sent stays, stdout has the traceback."""
+    """The application failed when its head was out: that stays, stdout has the traceback."""
 
     def mend(case, reading, seen):
         if called(seen) and reading.method != b"HEAD":
@@ -190,7 +190,8 @@ PAGES = {
 
 #: The head of most answers, by the kind of base module; in the order of Python 2.7's dictionaries.
 HEADS = {
-    "stock": b"HTTP/1.0 200 OK\r\nDate: *\r\nContent-Type: text/plain\r\nServer: reporter/0.11\r\n\r\n",
+    "stock": b"HTTP/1.0 200 OK\r\nDate: *\r\nContent-Type: text/plain\r\n"
+    b"Server: reporter/0.11\r\n\r\n",
     "own": b"HTTP/1.0 200 OK\r\nContent-Type=text/plain\r\nServer=reporter/0.11\r\n\r\n",
     "other": b"HTTP/1.0 200 OK\r\nX-Keys: Date,Server\r\n\r\n",
 }
@@ -321,7 +322,7 @@ TABLE = [
     ),
     Difference(
         "spelling of Content-Length",
-        "header names are matched in any case (the original handed process memory to the application)",
+        "header names are matched in any case (the application was handed process memory)",
         request_that(
             lambda reading: (
                 reading.method == b"POST"
@@ -356,7 +357,7 @@ TABLE = [
     ),
     Difference(
         "no version",
-        "a version that is short or missing gets the 500 page (the original read beside its memory)",
+        "a short or missing version gets the 500 page (the original read beside its memory)",
         first_line(
             *(method + b" /echo/x?y=z " + version for method in METHODS for version in (b"", b"H")),
             b"GET /echo/x",
@@ -365,7 +366,7 @@ TABLE = [
     ),
     Difference(
         "no target",
-        "no request line: the 501 page (the original took the method, still in its memory, for one)",
+        "no request line: the 501 page (the original took the method for the target)",
         first_line(b"GET  /echo/x HTTP/1.1", b"GET  HTTP/1.1"),
         page(b"501 Not Implemented"),
     ),
@@ -445,8 +446,8 @@ TABLE = [
         CLOSE_FAILS,
         answering("class"),
         complains(
-            b"TypeError: unbound method close() must be called with Iterable instance as first argument "
-            b"(got nothing instead)\n"
+            b"TypeError: unbound method close() must be called with Iterable instance as first "
+            b"argument (got nothing instead)\n"
         ),
     ),
     # ------------------------------------------------------------ failures

@@ -19,8 +19,8 @@ class Reading:
     method, target, version: the first line's words (None when it has not all three).
     headers: (environ key, value) in order, as far as the head goes.
     length: the last Content-Length; None without one, -1 for one that is no number.
-    wanted_by_the_original: the number behind the first `Content-Length: ` anywhere in the bytes, which
-        is how the original knew how much to wait for.
+    wanted_by_the_original: the number behind the first `Content-Length: ` anywhere in the bytes,
+        which is how the original knew how much to wait for; None without one.
     body: what follows the blank line, up to `length`; extra is what came after that.
     """
 

@@ -70,6 +70,7 @@ BODIES = {
 
 TEXT = b"".join(b"line %05d of a text longer than one write\n" % n for n in range(5000))
 
+SKIPPED = "The item {} of your {} is not a string!!!!  It will be skipped"
 NOT_USABLE = (
     "wsgi output of is neither a list, neither a fileobject, neither an iterable object!!!!!"
 )
@@ -151,17 +152,14 @@ def test_a_generator_that_starts_too_late_is_not_heard(reporter):
 @pytest.mark.parametrize(
     ("name", "lines"),
     [
-        ("mixed_list", [f"The item {n} of your list is not a string!!!!  It will be skipped"
-                        for n in (1, 3, 4, 5, 7)]),
-        ("mixed_tuple", [f"The item {n} of your list is not a string!!!!  It will be skipped"
-                         for n in (0, 2, 4)]),
-        ("mixed_generator", [f"The item {n} of your iterator is not a string!!!!  It will be skipped"
-                             for n in (0, 2, 4)]),
+        ("mixed_list", [SKIPPED.format(n, "list") for n in (1, 3, 4, 5, 7)]),
+        ("mixed_tuple", [SKIPPED.format(n, "list") for n in (0, 2, 4)]),
+        ("mixed_generator", [SKIPPED.format(n, "iterator") for n in (0, 2, 4)]),
         ("none", [NOT_USABLE]),
         ("number", [NOT_USABLE]),
         ("list_of_many", []),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_sent_is_told(start_ours, name, lines):
     program = start_ours("reporter.py", "stock")
     ask(program, name)

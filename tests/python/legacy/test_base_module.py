@@ -1,7 +1,7 @@
 """A base module with classes of its own, and one that is changed while the server runs.
 
-`Environ`, `Start_response`, `supported_HTTP_command`, `redirectStdErr` and the settings of tracebacks
-are looked up by name at each request.
+`Environ`, `Start_response`, `supported_HTTP_command`, `redirectStdErr` and the settings of
+tracebacks are looked up by name at each request.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""How a server ends, and what does not end it: signals, `sys.exit`, exceptions, from every place."""
+"""How a server ends, and what does not end it: signals, `sys.exit`, exceptions, anywhere."""
 
 import signal
 

@@ -22,8 +22,8 @@ def tell(name, *arguments):
 
 def query(draw):
     """A query string of likely and unlikely parts."""
-    parts = ["a", "b", "key", "=", "=", "&", "&", "+", "%41", "%3d", "%26", "%", "%4", "%zz", "\xe9", ";",
-             "?", "/", "%25", "%2B"]
+    parts = ["a", "b", "key", "=", "=", "&", "&", "+", "%41", "%3d", "%26", "%", "%4", "%zz", "\xe9",
+             ";", "?", "/", "%25", "%2B"]
     return "".join(draw.choice(parts) for _ in range(draw.randint(0, 12)))
 
 
@@ -36,8 +36,8 @@ for _ in range(300):
 tell("parse_query")
 tell("parse_query", "a", "b")
 
-for each in (0, 1, 784111777, 1e9, 86399, 951782400, 4107542399, 253402300799, -1, -86400 * 400, 2 ** 31,
-             12345678901, 10 ** 30, "now", None):
+for each in (0, 1, 784111777, 1e9, 86399, 951782400, 4107542399, 253402300799, -1, -86400 * 400,
+             2 ** 31, 12345678901, 10 ** 30, "now", None):
     tell("rfc1123_date", each)
 
 tell("get_debug")
@@ -66,8 +66,8 @@ tell("wsgi_cb", ("/after", len))
 tell("wsgi_cb", (u"/unicode", len))
 tell("wsgi_gen_cb", len)
 print(issubclass(evwsgi.error, Exception), evwsgi.error.__name__, evwsgi.error.__module__)
-for name in ("add_timer defer defer_queue_size error get_debug libev_version parse_query restart_timer "
-             "rfc1123_date run set_base_module set_debug socket_fd start stop_timer wsgi_cb "
-             "wsgi_gen_cb").split():
+for name in ("add_timer defer defer_queue_size error get_debug libev_version parse_query "
+             "restart_timer rfc1123_date run set_base_module set_debug socket_fd start stop_timer "
+             "wsgi_cb wsgi_gen_cb").split():
     print(name, hasattr(evwsgi, name))
 sys.stdout.flush()
