@@ -60,7 +60,7 @@ def seen(connection, **headers):
 def test_a_request_says_where_it_comes_from(proxy):
     spoofed = {"X-Forwarded-For": "10.9.8.7", "X-Forwarded-Proto": "gopher"}
     plain = seen(proxy.connect(), **spoofed)
-    assert plain["HTTP_X_FORWARDED_FOR"].split(", ")[-1] in ("127.0.0.1", "::1")
+    assert plain["HTTP_X_FORWARDED_FOR"] in ("127.0.0.1", "::1")
     assert plain["HTTP_X_FORWARDED_PROTO"] == "http"
     assert plain["HTTP_HOST"] == f"localhost:{proxy.plain_port}"
     assert (plain["QUERY_STRING"], plain["SCRIPT_NAME"]) == ("a=%20b", "/seen")
