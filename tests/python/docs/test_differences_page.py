@@ -1,10 +1,11 @@
-"""docs/differences.md has every row of the tests' table and every place that bears a tag."""
+"""docs/differences.md has every row of the tests' tables and every place that bears a tag."""
 
 import re
 import sys
 
 import pytest
 from docs.pages import rows, section
+from legacy.differences import TABLE
 from rig import ROOT
 
 PAGE = "docs/differences.md"
@@ -36,6 +37,11 @@ def test_each_row_of_the_packages_table_is_there(differences):
     told = rows(PAGE, "## Mended in the package")
     wanted = [[f"`{module}`", case.replace("_", " "), why] for module, case, why in differences]
     assert told == wanted
+
+
+def test_each_row_of_the_cores_table_is_there():
+    told = rows(PAGE, "### Case by case")
+    assert told == [[row.name, row.reason] for row in TABLE]
 
 
 @pytest.mark.parametrize(

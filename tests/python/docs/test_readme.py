@@ -11,7 +11,7 @@ import pytest
 from docs.pages import blocks, commands, section, text
 from rig import ROOT
 from rig.client import Client
-from rig.environment import copy_of_sources
+from rig.environment import copy_of_sources, run
 from rig.process import clean_environment, wait_until
 from rig.server import Listening
 
@@ -26,6 +26,11 @@ COMMANDS = {
     "make wheel": "docs/test_readme.py::test_make_wheel",
     "pip install .": "test_install.py::test_pip_install",
     "python setup.py install": "test_install.py::test_setup_py_install",
+    "python -m fapws hello:app": "docs/test_readme.py::test_serve_an_application",
+    "python -m fapws --bind 0.0.0.0:8000 --workers 4 --access-log - hello:app": (
+        "docs/test_readme.py::test_serve_an_application"
+    ),
+    "python -m fapws --help": "docs/test_readme.py::test_the_command_tells_its_options",
     "python2.7 -m pip install .": "test_install.py::test_pip_replaces_the_original",
     "python3 -m pip install .": "test_install.py::test_pip_install",
     "FAPWS_DIALECT=standard python2.7 program.py": "docs/test_readme.py::test_the_program",
@@ -95,6 +100,35 @@ def test_the_program(interpreter, dialect, start_process):
     assert answer.body == b"Hello World!!"
     legacy = interpreter.major == 2 and not dialect
     assert answer.version == ("HTTP/1.0" if legacy else "HTTP/1.1")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_serve_an_application(interpreter, tmp_path, number, start_process):
+    (tmp_path / "hello.py").write_text(
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
+        "    return [b'Hello from the command']\n"
+    )
+    python, *words = commands("README.md", "## Serve an application")[number].split()
+    assert python == "python"
+    address = f"127.0.0.1:{free_port()}"
+    if "0.0.0.0:8000" in words:
+        words[words.index("0.0.0.0:8000")] = address
+    else:
+        words[2:2] = ["--bind", address]
+    port = int(address.rpartition(":")[2])
+    server = start_process(Typed, [interpreter.python, *words], port, cwd=tmp_path)
+    answer = server.get("/")
+    assert (answer.version, answer.body) == ("HTTP/1.1", b"Hello from the command")
+    if "--access-log" in words:
+        server.wait_for_output('"GET / HTTP/1.1" 200 22')
+
+
+def test_the_command_tells_its_options(interpreter):
+    # Not from the project's folder, where an unbuilt package lies.
+    told = run(interpreter.python, "-m", "fapws", "--help", cwd=interpreter.folder)
+    for option in re.findall(r"--[a-z-]+", section("README.md", "## Serve an application")):
+        assert option in told
 
 
 @pytest.fixture
