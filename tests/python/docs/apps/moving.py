@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 
-TEXT = "caf\xe9"
+TEXT = b"caf\xc3\xa9".decode("utf-8")
 
 
 def register(evwsgi, base):
