@@ -93,8 +93,6 @@ pub struct Reading {
     pub input: Vec<u8>,
     /// How far the head's end was looked for.
     pub search: HeadSearch,
-    /// The client sends no more; what it sent is still answered.
-    pub ended: bool,
 }
 
 /// A request whose body is on its way.

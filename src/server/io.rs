@@ -139,14 +139,12 @@ pub(super) fn wait_for_head(gil: Gil<'_>, connection: &Rc<Connection>, reading: 
             close(gil, connection);
             return;
         }
-        if reading.ended {
-            close(gil, connection);
-            return;
-        }
         // Before the first request the time for a head counts, from the accept on.
         connection
             .deadline
             .set(&run.clock, run.site.config.keep_alive_timeout);
+    } else {
+        stream::acknowledge_now(connection.descriptor);
     }
     connection.enter(Phase::Head(reading));
     connection.watch(Interest::READ);

@@ -27,6 +27,7 @@ pub(super) fn wait_for_body(connection: &Rc<Connection>, receiving: Box<Receivin
         receiving.received(),
     );
     connection.deadline.set(&run.clock, patience);
+    stream::acknowledge_now(connection.descriptor);
     connection.enter(Phase::Body(receiving));
     connection.watch(Interest::READ);
 }

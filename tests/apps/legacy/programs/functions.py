@@ -22,8 +22,8 @@ def tell(name, *arguments):
 
 def query(draw):
     """A query string of likely and unlikely parts."""
-    parts = ["a", "b", "key", "=", "=", "&", "&", "+", "%41", "%3d", "%26", "%", "%4", "%zz", "\xe9",
-             ";", "?", "/", "%25", "%2B"]
+    parts = ["a", "b", "key", "=", "=", "&", "&", "+", "%41", "%3d", "%26", "%", "%4", "%zz",
+             "\xe9", ";", "?", "/", "%25", "%2B"]
     return "".join(draw.choice(parts) for _ in range(draw.randint(0, 12)))
 
 
