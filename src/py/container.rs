@@ -19,6 +19,16 @@ pub fn list(_: Gil<'_>) -> Result<Owned> {
     unsafe { Owned::new_reference(ffi::PyList_New(0)) }
 }
 
+/// `[item]`.
+pub fn list_of(_: Gil<'_>, item: Owned) -> Result<Owned> {
+    // SAFETY: the list is new and ours alone, with room for the one item, whose reference is stolen.
+    unsafe {
+        let list = Owned::new_reference(ffi::PyList_New(1))?;
+        done(ffi::PyList_SetItem(list.as_ptr(), 0, item.into_ptr()))?;
+        Ok(list)
+    }
+}
+
 /// `tuple(items)`.
 pub fn tuple(gil: Gil<'_>, items: &[&Object]) -> Result<Owned> {
     // SAFETY: the lock is held, the result is a new reference.

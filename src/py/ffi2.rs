@@ -165,6 +165,7 @@ unsafe extern "C" {
     pub fn PyList_New(length: Py_ssize_t) -> *mut PyObject;
     pub fn PyList_Size(list: *mut PyObject) -> Py_ssize_t;
     pub fn PyList_GetItem(list: *mut PyObject, index: Py_ssize_t) -> *mut PyObject;
+    pub fn PyList_SetItem(list: *mut PyObject, index: Py_ssize_t, item: *mut PyObject) -> c_int;
     pub fn PyList_Append(list: *mut PyObject, item: *mut PyObject) -> c_int;
     pub fn PyTuple_New(length: Py_ssize_t) -> *mut PyObject;
     pub fn PyTuple_Size(tuple: *mut PyObject) -> Py_ssize_t;

@@ -231,11 +231,7 @@ pub fn parse_query(gil: Gil<'_>, query: &[u8]) -> Result<Owned> {
         let value = text::native(gil, &value)?;
         match params.dict_get(gil, &key) {
             Some(values) => values.own(gil).list_append(gil, &value)?,
-            None => {
-                let values = container::list(gil)?;
-                values.list_append(gil, &value)?;
-                params.dict_set(gil, &key, &values)?;
-            }
+            None => params.dict_set(gil, &key, &*container::list_of(gil, value)?)?,
         }
     }
     Ok(params)
