@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::ev::{Idle, Loop};
-use crate::py::{Gil, Owned, Result, threads};
+use crate::py::{Exception, Gil, Owned, Result, threads};
 use crate::server::callback_raised;
 use crate::wsgi::console;
 
@@ -85,9 +85,11 @@ impl Deferred {
         let first = self.queue.borrow().front().cloned();
         if let Some(Call(call)) = first {
             if let Err(raised) = call.0.call(gil, &[&call.1]) {
+                // Before a word is said: on Python 3 that runs Python code, which would lose it.
+                let exception = Exception::take(gil, raised);
                 console::say(gil, "ERROR!!!! Defer callback function as a problem. ");
                 console::say(gil, "I remind that it takes always one argumet");
-                callback_raised(gil, raised);
+                callback_raised(gil, exception);
             }
             let done = self.queue.borrow_mut().pop_front();
             drop(done);

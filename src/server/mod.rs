@@ -346,8 +346,7 @@ impl Server {
 
 /// A timer's callback or a deferred call raised. In the legacy dialect `SystemExit` ends `run`,
 /// which raises it, as an application's does; anything else is told on stderr and ends nothing.
-pub fn callback_raised(gil: Gil<'_>, raised: Raised) {
-    let exception = Exception::take(gil, raised);
+pub fn callback_raised(gil: Gil<'_>, exception: Exception) {
     let run = server(gil).run.borrow().clone();
     match run {
         Some(run) if run.site.ends_run(gil, &exception) => {

@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::ev::{Loop, Timer};
-use crate::py::{Gil, Owned, threads};
+use crate::py::{Exception, Gil, Owned, threads};
 use crate::server::callback_raised;
 
 /// One timer.
@@ -112,7 +112,7 @@ impl Entry {
             Ok(answer) if !answer.is_false() => {}
             Ok(_) => self.stop(),
             Err(raised) => {
-                callback_raised(gil, raised);
+                callback_raised(gil, Exception::take(gil, raised));
                 self.stop();
             }
         }
