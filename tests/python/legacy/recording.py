@@ -46,10 +46,8 @@ def dropped_in_site(pristine, python2, folder):
 
 def package_site(environment):
     """Our own package in its legacy dialect."""
-    major = environment.major
-    return Site(
-        f"package-{environment.name}", environment.python, major, {"FAPWS_DIALECT": "legacy"}
-    )
+    name, dialect = f"package-{environment.name}", {"FAPWS_DIALECT": "legacy"}
+    return Site(name, environment.python, environment.major, environment.site_packages, dialect)
 
 
 class Program(Listening):

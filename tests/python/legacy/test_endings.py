@@ -93,3 +93,11 @@ def test_a_handler_that_raises_on_an_idle_server(start_ours):
     outcome = program.wait()
     assert outcome.returncode == 1
     assert outcome.stderr.rstrip().endswith("RuntimeError: from the handler")
+
+
+@pytest.mark.parametrize("place", ["timer", "deferred"])
+def test_an_exception_of_a_timer_or_a_deferred_call_is_told_on_stderr(start_any, place):
+    program = start_any("endings.py", place)
+    wish(program, "error")
+    program.wait_for_output("ValueError: wished", stream="stderr")
+    assert program.stderr.startswith("Traceback (most recent call last):\n")

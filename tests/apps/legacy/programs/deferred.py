@@ -45,8 +45,9 @@ def fill():
             (show, 1, False), (show, 1, False), (show, 1, True), (show, 2, True), (show, 2, True),
             (other, 2, True), (show, shared, True), (show, ["a", 1], True), (show, 1.0, True),
             (show, None, 1), (show, None, "yes"), (show, None, False),
-            (without_parameter, 1, False), (failing, "fails", False), (defers_more, None, True),
-            (show, u"unicode", False), (evwsgi.parse_query, "a=1", False)):
+            (without_parameter, 1, False),
+            (failing, "fails", False), (defers_more, None, True), (show, u"unicode", False),
+            (evwsgi.parse_query, "a=1", False)):
         print(evwsgi.defer(function, argument, combine))
         print(evwsgi.defer_queue_size())
     return False
