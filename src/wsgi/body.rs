@@ -217,14 +217,16 @@ fn source(gil: Gil<'_>, result: &Object, unsendable: Unsendable) -> Result<Sourc
     if let Some(item) = text::body_item(gil, result)? {
         return Ok(Source::Items(vec![item]));
     }
+    // Iterating a file object would send it line by line, or byte by byte.
+    if result.optional_attr(gil, &names(gil).read)?.is_some() {
+        return Ok(Source::Reader(result.own(gil), BLOCK));
+    }
     match result.iterate(gil) {
         Ok(iterator) => Ok(Source::Iterator(iterator, 0)),
-        // What has `read` or `next` but no `__iter__` was served by the original.
+        // What has `next` but no `__iter__` was served by the original.
         Err(raised) => {
             raised.unless(gil, Kind::TypeError)?;
-            if result.optional_attr(gil, &names(gil).read)?.is_some() {
-                Ok(Source::Reader(result.own(gil), BLOCK))
-            } else if result.is_iterator() {
+            if result.is_iterator() {
                 Ok(Source::Iterator(result.own(gil), 0))
             } else {
                 unsendable.result(gil, result)
