@@ -177,6 +177,8 @@ pub struct Replying {
     pub lingers: bool,
     /// What was read behind the request.
     pub input: Vec<u8>,
+    /// Bytes that the kernel still held for the client when the wait for it began.
+    pub held: usize,
 }
 
 impl Connection {

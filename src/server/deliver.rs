@@ -26,6 +26,9 @@ const GATHERED: usize = 64 << 10;
 /// A scratch buffer that grew beyond this is given back.
 pub(super) const SCRATCH: usize = 256 << 10;
 
+/// A client that takes fewer bytes in `write_timeout` stands still, whatever it acknowledges.
+const LEAST_TAKEN: usize = 16 << 10;
+
 /// What comes after the requests in a buffer.
 pub(super) enum After {
     /// More input is needed for the next head.
@@ -59,11 +62,7 @@ pub(super) fn finish(
         After::Reply(mut replying) => {
             replying.lingers |= left && !replying.keep_alive;
             replying.out = out;
-            connection
-                .deadline
-                .set(&run.clock, run.site.config.write_timeout);
-            connection.enter(Phase::Reply(replying));
-            connection.watch(Interest::WRITE);
+            wait_for_reader(connection, replying);
             return;
         }
         After::Gone => {
@@ -97,12 +96,9 @@ pub(super) fn finish(
                 keep_alive,
                 lingers,
                 input,
+                held: 0,
             };
-            connection
-                .deadline
-                .set(&run.clock, run.site.config.write_timeout);
-            connection.enter(Phase::Reply(Box::new(replying)));
-            connection.watch(Interest::WRITE);
+            wait_for_reader(connection, Box::new(replying));
         }
         Flushed::All => {
             give_back(gil, run, out);
@@ -181,6 +177,7 @@ pub(super) fn settle(
             keep_alive,
             lingers,
             input: Vec::new(),
+            held: 0,
         })),
     }
 }
@@ -229,9 +226,34 @@ pub(super) fn drive(
     }
 }
 
+/// Waits until the socket can be written again.
+fn wait_for_reader(connection: &Rc<Connection>, mut replying: Box<Replying>) {
+    let run = &connection.run;
+    replying.held = stream::unacknowledged(connection.descriptor).unwrap_or(0);
+    connection
+        .deadline
+        .set(&run.clock, run.site.config.write_timeout);
+    connection.enter(Phase::Reply(replying));
+    connection.watch(Interest::WRITE);
+}
+
+/// The socket could not be written for `write_timeout`. The kernel says that it can only when a good
+/// part of its buffer, some megabytes, is free; so whether the client stands still is told by what is
+/// left in the buffer.
+pub(super) fn write_timed_out(gil: Gil<'_>, connection: &Rc<Connection>, replying: Box<Replying>) {
+    let held = stream::unacknowledged(connection.descriptor);
+    let least = LEAST_TAKEN.min(replying.held.max(1));
+    if held.is_ok_and(|held| held.saturating_add(least) <= replying.held) {
+        wait_for_reader(connection, replying);
+        return;
+    }
+    count(&server(gil).stats.timeouts, 1);
+    drop(replying);
+    close(gil, connection);
+}
+
 /// The socket can be written again.
 pub(super) fn go_on(gil: Gil<'_>, connection: &Rc<Connection>, mut replying: Box<Replying>) {
-    let run = &connection.run;
     let Replying {
         out,
         rest,
@@ -243,13 +265,7 @@ pub(super) fn go_on(gil: Gil<'_>, connection: &Rc<Connection>, mut replying: Box
             drop(replying);
             close(gil, connection);
         }
-        Driven::Blocked => {
-            connection
-                .deadline
-                .set(&run.clock, run.site.config.write_timeout);
-            connection.enter(Phase::Reply(replying));
-            connection.watch(Interest::WRITE);
-        }
+        Driven::Blocked => wait_for_reader(connection, replying),
         Driven::Written => {
             let Replying {
                 keep_alive,

@@ -12,7 +12,7 @@ use crate::ev::Interest;
 use crate::http::error::HttpError;
 use crate::py::Gil;
 use crate::server::conn::{Connection, Phase, Reading};
-use crate::server::deliver::{After, finish, go_on};
+use crate::server::deliver::{After, finish, go_on, write_timed_out};
 use crate::server::receive::read_body;
 use crate::server::serve::{refuse, serve};
 use crate::server::server;
@@ -54,10 +54,7 @@ pub fn timed_out(gil: Gil<'_>, connection: &Rc<Connection>) {
             count(&server.stats.timeouts, 1);
             refuse_at_once(gil, connection, HttpError::RequestTimeout);
         }
-        Phase::Reply(_) => {
-            count(&server.stats.timeouts, 1);
-            close(gil, connection);
-        }
+        Phase::Reply(replying) => write_timed_out(gil, connection, replying),
         Phase::Head(_) | Phase::Linger(_) | Phase::Busy | Phase::Closed => close(gil, connection),
     }
 }

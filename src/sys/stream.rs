@@ -192,6 +192,25 @@ pub fn acknowledge_now(fd: RawFd) {
     let _ = fd;
 }
 
+/// Bytes that were written and that the peer has not acknowledged, in the kernel's buffer still.
+///
+/// # Errors
+/// `Unsupported` where the kernel does not tell, and those of a wrong descriptor.
+pub fn unacknowledged(fd: RawFd) -> io::Result<usize> {
+    #[cfg(target_os = "linux")]
+    {
+        let mut count: libc::c_int = 0;
+        // SAFETY: TIOCOUTQ (SIOCOUTQ for a socket) writes one int, to where `count` is.
+        unsafe { syscall!(ioctl(fd, libc::TIOCOUTQ, &raw mut count)) }?;
+        Ok(usize::try_from(count).unwrap_or(0))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = fd;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
 /// Makes the coming close a reset: the peer sees an error, not an end.
 ///
 /// # Errors
@@ -247,6 +266,18 @@ mod tests {
         near.set_nonblocking(true).unwrap();
         far.set_nonblocking(true).unwrap();
         (near, far)
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_the_peer_has_not_read_is_counted() {
+        let (mut near, mut far) = pair();
+        assert_eq!(unacknowledged(near.as_raw_fd()).unwrap(), 0);
+        near.write_all(b"0123456789").unwrap();
+        // A unix socket counts the kernel's own bytes around them too.
+        assert!(unacknowledged(near.as_raw_fd()).unwrap() >= 10);
+        far.read_exact(&mut [0; 10]).unwrap();
+        assert_eq!(unacknowledged(near.as_raw_fd()).unwrap(), 0);
     }
 
     #[test]
