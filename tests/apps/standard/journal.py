@@ -4,7 +4,9 @@ Applications write events under a name that the test chose; the test asks `/jour
 The journal outlives the request it is about, which an answer cannot: that `close()` was
 called after the client left is only told here.
 """
+import gc
 import json
+import sys
 
 EVENTS = {}
 
@@ -22,4 +24,14 @@ def show(environ, start_response):
     return [body]
 
 
-ROUTES = {"/journal": show}
+def count_objects(environ, start_response):
+    """`/objects`: how many objects and blocks the interpreter has, once the garbage is gone."""
+    gc.collect()
+    counts = {"objects": len(gc.get_objects())}
+    if hasattr(sys, "getallocatedblocks"):
+        counts["blocks"] = sys.getallocatedblocks()
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(counts).encode("ascii")]
+
+
+ROUTES = {"/journal": show, "/objects": count_objects}

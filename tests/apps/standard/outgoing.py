@@ -2,7 +2,8 @@
 
 `/respond?PLAN`, PLAN being percent-encoded JSON:
 
-    name      journal name: `start`, `item N` when item N is asked for, `end`, `close`
+    name      journal name: `start`, `item N` when item N is asked for, `end`, `close`; the close
+              of one named `shouted` is told on stderr too, for who asks after the server's end
     status    default `200 OK`
     headers   list of pairs, default a Content-Type
     shape     list, tuple, generator (default), iterator, iterable, empty-iterator, bytes, none,
@@ -15,7 +16,9 @@
     write     strings handed to `write()` before the result is returned
 """
 import json
+import os
 import sys
+import time
 
 try:
     from urllib.parse import unquote
@@ -63,6 +66,8 @@ class Closing(object):
 
     def close(self):
         record(self.plan.get("name"), "close")
+        if self.plan.get("name") == "shouted":
+            sys.stderr.write("closed shouted\n")
         if self.plan.get("fail") == "close":
             raise boom(self.plan)
 
@@ -141,9 +146,6 @@ def stepwise(environ, start_response):
     It blocks the whole server meanwhile (bounded: 30 s), so `one` can only be seen by then if
     it was written before the second item was asked for.
     """
-    import os
-    import time
-
     start_response("200 OK", [("Content-Type", "text/plain")])
     yield b"one"
     for _ in range(3000):
@@ -155,4 +157,11 @@ def stepwise(environ, start_response):
     yield b"two"
 
 
-ROUTES = {"/respond": respond, "/stepwise": stepwise}
+def sleep(environ, start_response):
+    """`/sleep?SECONDS`: answers after that time, blocking the server."""
+    time.sleep(float(environ["QUERY_STRING"]))
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"slept"]
+
+
+ROUTES = {"/respond": respond, "/stepwise": stepwise, "/sleep": sleep}

@@ -7,6 +7,7 @@ import json
 
 import gateway
 import incoming
+import journal
 import outgoing
 
 CALLS = []
@@ -60,7 +61,7 @@ def register(evwsgi, base):
         return [b"switched"]
 
     routes = {"/own": own, "/switch": switch}
-    for module in (gateway, incoming, outgoing):
+    for module in (gateway, incoming, journal, outgoing):
         routes.update(module.ROUTES)
 
     def application(environ, start_response):

@@ -65,7 +65,8 @@ def main():
     with open(arguments.ready + ".part", "w") as ready:
         json.dump(listening_address(evwsgi.socket_fd()), ready)
     os.rename(arguments.ready + ".part", arguments.ready)
-    sys.stdout.flush()
+    if sys.stdout:  # None where it was closed
+        sys.stdout.flush()
     evwsgi.run()
     print("run() returned")
 

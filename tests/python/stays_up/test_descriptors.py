@@ -1,0 +1,79 @@
+"""More clients than descriptors: no spin, no crash, and the rest is served when some leave."""
+
+import socket
+import time
+
+import pytest
+from standard.message import request
+from standard.probe import Peer
+
+CLIENTS = 400
+DESCRIPTORS = 64
+
+
+def served(clients):
+    """Those of the clients whose answer has come, having waited a little for more."""
+    time.sleep(0.5)
+    done = []
+    for client in clients:
+        client.socket.settimeout(0)
+        try:
+            if client.socket.recv(1, socket.MSG_PEEK):
+                done.append(client)
+        except BlockingIOError:
+            pass
+        client.socket.settimeout(60)
+    return done
+
+
+@pytest.mark.parametrize("config", [{}, {"max_connections": 10_000}], ids=["reserve", "emfile"])
+def test_descriptors_run_out(serve_bounded, dialect, config):
+    """With the reserve accepting stops in time; without, accept fails with EMFILE."""
+    probe = serve_bounded(
+        "probe.py", shell=f"ulimit -n {DESCRIPTORS}", config=config, dialect=dialect
+    )
+    waiting = [Peer(probe.address) for _ in range(CLIENTS)]
+    # A head that is not whole holds its descriptor in either dialect.
+    for client in waiting:
+        client.send(request("/")[:-2])
+    time.sleep(0.5)
+    held = probe.descriptors
+    assert held <= DESCRIPTORS
+    before = probe.cpu_seconds
+    time.sleep(2)
+    assert probe.cpu_seconds - before < 0.4, "the server spins"
+    # As clients finish, the next ones are accepted, down to the last.
+    for client in waiting:
+        client.send(b"\r\n")
+    answered = 0
+    deadline = time.monotonic() + 60
+    while waiting:
+        done = served(waiting)
+        for client in done:
+            assert client.response().body == b"hello"
+            client.close()
+            waiting.remove(client)
+        answered += len(done)
+        assert time.monotonic() < deadline, f"{answered} of {CLIENTS} answered"
+    assert answered == CLIENTS
+    assert probe.request(request("/")).body == b"hello"
+
+
+def test_no_descriptor_for_a_body(serve_bounded):
+    """A body that cannot be spooled is that request's 500, not the server's end."""
+    probe = serve_bounded(
+        "probe.py", shell=f"ulimit -n {DESCRIPTORS}", config={"max_connections": 10_000}
+    )
+    held = [Peer(probe.address) for _ in range(DESCRIPTORS)]
+    for client in held:
+        client.send(request("/")[:-2])
+    body = request("/digest", "POST", [("Content-Length", "200000")], b"x" * 200_000)
+    first = held[0]
+    first.send(b"\r\n")
+    assert first.response().body == b"hello"
+    first.send(body)
+    answer = first.response()
+    assert answer.status in (500, 503) or answer.body.startswith(b"200000 ")
+    for client in held:
+        client.close()
+    assert probe.request(request("/")).body == b"hello"

@@ -1,0 +1,204 @@
+"""The end at SIGTERM and SIGINT: nothing in flight is cut, nothing idle is waited for."""
+
+import os
+import signal
+import socket
+
+import pytest
+from rig.process import wait_until
+from standard.message import request, respond
+from standard.probe import Peer, Probe
+
+BOTH = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+
+
+def refuses(probe):
+    """Whether a new connection is turned away."""
+    try:
+        socket.create_connection(probe.address, timeout=5).close()
+    except OSError:
+        return True
+    return False
+
+
+@BOTH
+def test_idle_server(serve_probe, dialect, number):
+    probe = serve_probe("probe.py", dialect=dialect)
+    outcome = probe.stop(number).check()
+    assert "run() returned" in outcome.stdout
+    assert ("Bye." in outcome.stdout) == (number == signal.SIGINT)
+
+
+@BOTH
+def test_idle_connections_are_closed(serve_probe, number):
+    probe = serve_probe("probe.py")
+    clients = [probe.connect() for _ in range(5)]
+    for client in clients:
+        client.send(request("/"))
+        assert client.response().body == b"hello"
+    probe.send_signal(number)
+    for client in clients:
+        assert client.read_to_end() == b""
+    probe.wait().check()
+
+
+@BOTH
+def test_upload_in_flight(serve_probe, dialect, number):
+    """It began before the signal: it is taken in and answered, and that is the last answer."""
+    probe = serve_probe("probe.py", dialect=dialect)
+    with probe.connect() as client:
+        client.send(request("/digest", "POST", [("Content-Length", "300000")], b"x" * 100_000))
+        probe.request(request("/"))
+        probe.send_signal(number)
+        wait_until(lambda: refuses(probe), "the server to stop accepting")
+        client.send(b"x" * 200_000)
+        answer = client.response()
+        assert answer.body.startswith(b"300000 ")
+        if dialect == "standard":
+            assert answer.header("Connection") == "close"
+        assert client.read_to_end() == b""
+    probe.wait().check()
+
+
+@BOTH
+@pytest.mark.parametrize("shape", ["list", "generator"])
+def test_answer_in_flight(serve_probe, dialect, shape, number):
+    """A slow reader gets the whole of it."""
+    probe = serve_probe("probe.py", dialect=dialect)
+    target = respond(shape=shape, items=[["x", 1_000_000]], times=20)
+    with probe.connect(receive_buffer=65536) as client:
+        client.send(request(target))
+        head = client.read_until(b"\r\n\r\n")
+        probe.send_signal(number)
+        wait_until(lambda: refuses(probe), "the server to stop accepting")
+        whole = head + client.read_to_end()
+    assert whole.count(b"x") >= 20_000_000
+    if shape == "generator" and dialect == "standard":
+        assert whole.endswith(b"0\r\n\r\n")
+    probe.wait().check()
+
+
+def test_pipelined_requests_in_flight(serve_probe):
+    """All that had been received are answered or none is begun; the last answer says it is."""
+    probe = serve_probe("probe.py")
+    with probe.connect() as client:
+        client.send(request("/digest", "POST", [("Content-Length", "10")], b"12345"))
+        probe.request(request("/"))
+        probe.send_signal(signal.SIGTERM)
+        wait_until(lambda: refuses(probe), "the server to stop accepting")
+        client.send(b"67890" + request("/"))
+        answer = client.response()
+        assert answer.body.startswith(b"10 ")
+        assert answer.header("Connection") == "close"
+        assert client.read_to_end() == b""
+    probe.wait().check()
+
+
+@BOTH
+def test_second_signal(serve_probe, number):
+    """The client never finishes, and graceful_timeout is far: the second signal ends it."""
+    probe = serve_probe("probe.py", config={"graceful_timeout": 3600, "body_timeout": 3600})
+    with probe.connect() as client:
+        client.send(request("/digest", "POST", [("Content-Length", "10")], b"12345"))
+        probe.request(request("/"))
+        probe.send_signal(number)
+        wait_until(lambda: refuses(probe), "the server to stop accepting")
+        assert probe.alive
+        probe.send_signal(number)
+        probe.wait().check()
+
+
+def test_graceful_timeout(serve_probe):
+    probe = serve_probe("probe.py", config={"graceful_timeout": 0.5, "body_timeout": 3600})
+    with probe.connect() as client:
+        client.send(request("/digest", "POST", [("Content-Length", "10")], b"12345"))
+        probe.request(request("/"))
+        probe.send_signal(signal.SIGTERM)
+        probe.wait().check()
+
+
+def test_close_is_called_at_the_end_too(serve_probe):
+    """Of an answer that the second signal cuts."""
+    probe = serve_probe("probe.py")
+    target = respond(shape="closing", items=[["x", 1 << 20]], times=100, name="shouted")
+    with probe.connect(receive_buffer=32768) as client:
+        client.send(request(target))
+        client.read_until(b"xxx")
+        probe.send_signal(signal.SIGTERM)
+        wait_until(lambda: refuses(probe), "the server to stop accepting")
+        probe.send_signal(signal.SIGTERM)
+        outcome = probe.wait().check()
+    assert outcome.stderr.count("closed shouted") == 1
+
+
+def test_the_address_is_free_at_once(serve_probe, start_process, interpreter):
+    """The next server starts while the first still finishes an answer to an open connection."""
+    first = serve_probe("probe.py")
+    with first.connect(receive_buffer=65536) as client:
+        client.send(request(respond(shape="list", items=[["x", 20_000_000]])))
+        client.read_until(b"\r\n\r\n")
+        first.send_signal(signal.SIGTERM)
+        wait_until(lambda: refuses(first), "the first server to stop accepting")
+        assert first.alive
+        second = start_process(Probe, interpreter, "probe.py", port=str(first.address[1]))
+        assert second.request(request("/")).body == b"hello"
+        assert len(client.read_to_end()) == 20_000_000
+    first.wait().check()
+    assert second.request(request("/")).body == b"hello"
+
+
+def test_closed_connections_do_not_hold_the_address(serve_probe, start_process, interpreter):
+    """The server closed first, so its side is in TIME_WAIT: SO_REUSEADDR is for that."""
+    first = serve_probe("probe.py")
+    assert first.request(request("/", headers=[("Connection", "close")])).body == b"hello"
+    first.stop().check()
+    second = start_process(Probe, interpreter, "probe.py", port=str(first.address[1]))
+    assert second.request(request("/")).body == b"hello"
+
+
+def ask_by_path(path):
+    """GET / over the unix socket that stands there now: who listens was bound to another name."""
+    with Peer(path) as client:
+        client.send(request("/"))
+        return client.response().body
+
+
+def test_a_unix_socket_is_replaced(serve_probe, start_process, interpreter, tmp_path):
+    """While the first server finishes an answer; its end does not delete the second one's file."""
+    path = str(tmp_path / "socket")
+    first = serve_probe("probe.py", host=path, port="unix")
+    with first.connect(receive_buffer=65536) as client:
+        client.send(request(respond(shape="list", items=[["x", 20_000_000]])))
+        client.read_until(b"\r\n\r\n")
+        first.send_signal(signal.SIGTERM)
+        wait_until(lambda: refuses_by_path(path), "the first server to stop accepting")
+        assert first.alive
+        start_process(Probe, interpreter, "probe.py", host=path, port="unix")
+        assert ask_by_path(path) == b"hello"
+        assert len(client.read_to_end()) == 20_000_000
+    first.wait().check()
+    assert ask_by_path(path) == b"hello"
+
+
+def refuses_by_path(path):
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(path) != 0
+
+
+def test_a_live_unix_socket_is_not_stolen(serve_probe, start_process, interpreter, tmp_path):
+    """A second server by mistake fails to start; the first one never notices."""
+    path = str(tmp_path / "socket")
+    serve_probe("probe.py", host=path, port="unix")
+    with pytest.raises(AssertionError, match="failed to bind"):
+        start_process(Probe, interpreter, "probe.py", host=path, port="unix")
+    assert ask_by_path(path) == b"hello"
+
+
+def test_a_leftover_unix_socket_is_replaced(serve_probe, tmp_path):
+    """Of a server that was killed."""
+    path = str(tmp_path / "socket")
+    killed = serve_probe("probe.py", host=path, port="unix")
+    killed.kill()
+    assert os.path.exists(path)
+    serve_probe("probe.py", host=path, port="unix")
+    assert ask_by_path(path) == b"hello"

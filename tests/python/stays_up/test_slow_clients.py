@@ -1,0 +1,79 @@
+"""Many slow clients at once: others do not notice, and each slow one is gone at its deadline."""
+
+import socket
+import time
+
+import pytest
+from rig.process import wait_until
+from standard.message import request, respond
+
+
+def connect_many(probe, count):
+    clients = []
+    for _ in range(count):
+        client = socket.create_connection(probe.address, timeout=60)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        clients.append(client)
+    return clients
+
+
+@pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.slow)])
+def test_slowloris(serve_probe, dialect, count):
+    """A byte a round from each, heads that never end; good clients are served in between."""
+    probe = serve_probe("probe.py", config={"header_timeout": 2}, dialect=dialect)
+    probe.request(request("/"))
+    before = probe.descriptors
+    clients = connect_many(probe, count)
+    began = time.monotonic()
+    head = request("/", headers=[("X-Slow", "y" * 1000)])
+    gone = {}
+    for byte in head:
+        for client in clients:
+            if client not in gone:
+                try:
+                    client.send(bytes([byte]))
+                except OSError:
+                    gone[client] = time.monotonic() - began
+        assert probe.request(request("/", version="HTTP/1.0")).body == b"hello"
+        if len(gone) == count:
+            break
+        time.sleep(0.2)
+    assert len(gone) == count
+    assert min(gone.values()) >= 2
+    wait_until(lambda: probe.descriptors <= before, "the slow clients to be let go")
+    for client in clients:
+        client.close()
+
+
+def test_slow_readers(serve_probe, name):
+    """Fifty clients that read nothing of an endless answer, and are gone in the end."""
+    probe = serve_probe("probe.py", config={"write_timeout": 1})
+    probe.request(request("/"))
+    before = probe.descriptors
+    target = respond(shape="closing", items=[["x", 100_000]], times=1000, name=name)
+    clients = connect_many(probe, 50)
+    for client in clients:
+        client.sendall(request(target))
+    for _ in range(20):
+        assert probe.request(request("/")).body == b"hello"
+    events = probe.eventually(name, lambda events: events.count("close") == 50)
+    assert "end" not in events
+    wait_until(lambda: probe.descriptors <= before, "the slow readers to be let go")
+    for client in clients:
+        client.close()
+
+
+def test_slow_uploads(serve_probe):
+    """Fifty bodies that stand still; each was spooled, and no file is left."""
+    probe = serve_probe("probe.py", config={"body_timeout": 1})
+    probe.request(request("/"))
+    before = probe.descriptors
+    clients = connect_many(probe, 50)
+    raw = request("/digest", "POST", [("Content-Length", "1000000")], b"x" * 200_000)
+    for client in clients:
+        client.sendall(raw)
+    assert probe.request(request("/")).body == b"hello"
+    for client in clients:
+        assert client.recv(12) == b"HTTP/1.1 408"
+        client.close()
+    wait_until(lambda: probe.descriptors <= before, "sockets and files to be let go")
