@@ -205,7 +205,14 @@ impl Exchange {
         else {
             return Ok(());
         };
-        let mut head = std::mem::take(&mut self.state.borrow_mut().head);
+        let (mut head, started) = {
+            let mut state = self.state.borrow_mut();
+            (std::mem::take(&mut state.head), state.started)
+        };
+        if !started {
+            // What is there was rendered for an earlier request.
+            head.clear();
+        }
         let merged = merge(gil, &mut head, &shadow);
         let mut state = self.state.borrow_mut();
         state.head = head;

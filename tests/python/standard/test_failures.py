@@ -43,6 +43,15 @@ def test_after_the_head(probe, raises, shape, length):
     assert probe.request(request("/")).body == b"hello"
 
 
+def test_after_the_head_in_http_1_0(probe):
+    """The end of the stream would be the end of the body: only a reset tells that it is not."""
+    target = respond(items=["a", "b", "c"], fail=2)
+    with probe.connect() as client:
+        client.send(request(target, version="HTTP/1.0"))
+        with pytest.raises(ConnectionResetError):
+            client.read_to_end()
+
+
 @pytest.mark.parametrize("raises", RAISES)
 def test_close_that_raises(probe, raises):
     """The answer was whole by then and stays so."""

@@ -263,7 +263,11 @@ def test_close_is_called_once(probe, name, choices, method, version):
     with probe.connect() as client:
         headers = [("Connection", "close")]
         client.send(request(respond(name=name, **choices), method, headers, version=version))
-        client.read_to_end()
+        try:
+            client.read_to_end()
+        except ConnectionResetError:
+            # The only way to tell an HTTP/1.0 client that its answer is not whole.
+            assert version == "HTTP/1.0" and "fail" in choices
     events = probe.eventually(name, lambda events: "close" in events)
     assert events.count("close") == 1
 
