@@ -272,6 +272,8 @@ def _starts():
         "colon first": b": GET / HTTP/1.1",
         "bare LF": b"GET /echo/x HTTP/1.1\nHost: h",
         "bare LF in the target": b"GET /echo/\nx HTTP/1.1",
+        "folded": b"GET /echo/folded\r\n HTTP/1.1",
+        "folded after a query": b"GET /echo/folded?x=y\r\n HTTP/1.1",
         "very short": b"G",
     }.items():
         for headers in ("none", "host"):
