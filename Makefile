@@ -16,7 +16,7 @@ PYTEST := $(DRIVER)/bin/python -m pytest
 export PYO3_PYTHON := $(PYTHON)
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help serve test test-all lint unit header asan fuzz bench wheel clean
+.PHONY: help serve test test-all lint unit header asan fuzz leaks soak bench wheel clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -65,6 +65,15 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), with tests/corpus as seeds
 	        tests/fuzz/corpus/$$target tests/corpus/valid tests/corpus/invalid \
 	        -- -max_total_time=$(FUZZ_SECONDS) -max_len=2000 || exit 1; \
 	done
+
+leaks: $(DRIVER)/.ready ## the server under valgrind, asked for every kind of request
+	@.ci/require compiler cargo libev valgrind
+	$(DRIVER)/bin/python tests/soak/leaks.py
+
+SOAK_MINUTES ?= 3
+soak: $(DRIVER)/.ready ## good, slow, broken and vanishing clients, SOAK_MINUTES (3) for each Python
+	@.ci/require compiler cargo libev
+	$(DRIVER)/bin/python tests/soak/soak.py --minutes $(SOAK_MINUTES)
 
 bench: $(DRIVER)/.ready ## Fapws, its peers and the limit of one core, measured side by side: some ten minutes
 	@.ci/require compiler cargo libev wrk

@@ -251,7 +251,8 @@ def text_items(environ, start_response):
 def buffers(environ, start_response):
     """Items that are buffers other than bytes."""
     start_response("200 OK", PLAIN)
-    return [bytearray(b"one "), memoryview(b"two ")]
+    view = memoryview if str is not bytes else buffer  # noqa: F821 (Python 2.7)
+    return [bytearray(b"one "), view(b"two ")]
 
 
 KEPT = []
