@@ -4,12 +4,15 @@ Each test method runs in a process of its own, started by tests/python/test_modu
 core's list of applications, timers and sockets belong to the process. Python 2.7 reads this too.
 """
 
+import errno
 import os
 import signal
 import socket
 import sys
 import tempfile
 import threading
+import time
+import traceback
 import unittest
 
 import fapws._evwsgi as evwsgi
@@ -29,11 +32,20 @@ def end_run():
 
 
 def ask(address, request=b"GET / HTTP/1.0\r\n\r\n"):
-    """The answer's bytes to one request, to the end of the connection."""
+    """The answer's bytes to one request, to the end of the connection.
+
+    Between two calls of `run` nobody listens: a refusal is tried again for a minute.
+    """
     family = socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
-    client = socket.socket(family, socket.SOCK_STREAM)
-    client.settimeout(60)
-    client.connect(address)
+    deadline = time.time() + 60
+    while True:
+        client = socket.socket(family, socket.SOCK_STREAM)
+        client.settimeout(60)
+        refused = client.connect_ex(address) == errno.ECONNREFUSED
+        if not refused or time.time() > deadline:
+            break
+        client.close()
+        time.sleep(0.01)
     client.sendall(request)
     answer = b""
     while True:
@@ -77,11 +89,11 @@ class Case(unittest.TestCase):
             capture.seek(0)
             return answer, capture.read().decode("latin-1")
 
-    def serve(self, dialect="legacy"):
-        """Listen on a free port, with the stock base module in this dialect."""
+    def serve(self, dialect="legacy", port="0"):
+        """Listen on a free port, or this one, with the stock base module in this dialect."""
         base.config.dialect = dialect
         evwsgi.set_base_module(base)
-        self.printed_by(evwsgi.start, "127.0.0.1", "0")
+        self.printed_by(evwsgi.start, "127.0.0.1", port)
         return listening_on()
 
     def run_with(self, client):
@@ -91,8 +103,9 @@ class Case(unittest.TestCase):
         def work():
             try:
                 answers.append(client())
-            finally:
-                end_run()
+            except Exception:
+                traceback.print_exc()
+            end_run()
 
         thread = threading.Thread(target=work)
         thread.start()

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import sys
 import threading
 import time
@@ -38,7 +39,12 @@ class Ending(Case):
         self.assertTrue(text.endswith("event backend\nBye.\n"), text)
 
     def test_it_can_run_again(self):
-        address = self.serve()
+        # Each run listens anew, so the port is a certain one.
+        probe = socket.socket()
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        address = self.serve(port=str(port))
         evwsgi.wsgi_gen_cb(application)
         for _ in range(3):
             answer, _ = self.run_with(lambda: ask(address))
