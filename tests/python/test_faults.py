@@ -256,8 +256,8 @@ def test_faults_leak_nothing(server, dialect):
 
 
 def test_a_signal_while_requests_are_under_way(serve, dialect):
-    # With deferred accepts the kernel keeps a client that sends nothing to itself, and tells it nothing
-    # when the server ends.
+    # With deferred accepts the kernel keeps a client that sends nothing to itself, and tells it
+    # nothing when the server ends.
     settings = {"graceful_timeout": 1, "tcp_defer_accept": False}
     server = serve("faults.py", dialect=dialect, config=settings)
     clients = [server.connect() for _ in range(5)]
