@@ -116,9 +116,18 @@ def read_settings(path):
     for name, value in names.items():
         if name.startswith("_") or callable(value) or isinstance(value, types.ModuleType):
             continue
-        _check(path, name, value)
         settings[name] = value
+    check_settings(path, settings)
     return settings
+
+
+def check_settings(where, settings):
+    """Raise SettingsError for a name in a dict that is no setting, or a value that cannot be.
+
+    where: how the place they were written at is called.
+    """
+    for name, value in sorted(settings.items()):
+        _check(where, name, value)
 
 
 def _line_in(path):
@@ -132,7 +141,6 @@ def _line_in(path):
 
 
 def _check(path, name, value):
-    """Raise SettingsError for a name that means nothing, or a value that cannot be."""
     known = known_settings()
     if name not in known:
         close = difflib.get_close_matches(name.lower(), known, 1)

@@ -128,6 +128,7 @@ class _Entry(object):
         self._headers = None
         self.start_response = _Starter(self, start_response)
         self.size = 0
+        self.written = 0  # by way of write()
 
     def said(self, status, headers):
         """The application has called start_response."""
@@ -211,7 +212,7 @@ class _Entry(object):
     def _body(self):
         if self._environ.get("REQUEST_METHOD") == "HEAD":
             return 0
-        return self.size
+        return None if self.size is None else self.size + self.written
 
     def _status_code(self):
         return _field(self._status or getattr(self.start_response, "status_code", None))
@@ -259,12 +260,13 @@ class _Starter(object):
     def __call__(self, status, headers, *exc_info):
         write = self._real(status, headers, *exc_info)
         entry = self._entry
+        entry = self._entry
         entry.said(status, headers)
         if write is None:
             return None  # the legacy dialect has none
 
         def counted(data):
-            entry.size = (entry.size or 0) + len(data)
+            entry.written += len(data)
             return write(data)
 
         return counted

@@ -336,7 +336,9 @@ pub(super) fn answer(
         descriptor: connection.descriptor,
         may_keep_alive: !run.is_draining(),
     };
+    let place = out.place();
     let reply = request::answer(gil, &run.site, request, out);
+    server.stats.count_status(out.from(&place));
     connection.used.set(true);
     if run.site.exit.borrow().is_some() && !run.is_draining() {
         run.drain(gil);
@@ -351,9 +353,12 @@ pub(super) fn refuse(
     error: HttpError,
     head_only: bool,
 ) -> Step {
-    count(&server(gil).stats.refused, 1);
+    let place = out.place();
     run.site
         .dialect
         .push_refusal(out.buffer(), &run.site, error, head_only);
+    let stats = &server(gil).stats;
+    count(&stats.refused, 1);
+    stats.count_status(out.from(&place));
     Step::Refused
 }

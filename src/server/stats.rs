@@ -24,6 +24,14 @@ counters! {
     accepted,
     /// Requests answered by an application, or by its failure.
     requests,
+    /// Answers with a status from 200 to 299.
+    responses_2xx,
+    /// Answers with a status from 300 to 399.
+    responses_3xx,
+    /// Answers with a status from 400 to 499, refusals included.
+    responses_4xx,
+    /// Answers with a status from 500 to 599, refusals included.
+    responses_5xx,
     /// Messages that were refused.
     refused,
     /// Connections that were too slow.
@@ -37,4 +45,18 @@ counters! {
 /// Counts `more`.
 pub fn count(counter: &Cell<u64>, more: u64) {
     counter.set(counter.get().wrapping_add(more));
+}
+
+impl Stats {
+    /// Counts an answer by the class of its status, which stands behind `HTTP/1.1 `.
+    pub fn count_status(&self, answer: &[u8]) {
+        let counter = match answer.get(b"HTTP/1.1 ".len()) {
+            Some(b'2') => &self.responses_2xx,
+            Some(b'3') => &self.responses_3xx,
+            Some(b'4') => &self.responses_4xx,
+            Some(b'5') => &self.responses_5xx,
+            _ => return,
+        };
+        count(counter, 1);
+    }
 }

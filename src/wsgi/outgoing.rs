@@ -70,7 +70,27 @@ pub struct Outgoing {
     rest: VecDeque<Piece>,
 }
 
+/// A place in the queue: which piece of the rest, if any, and where in it.
+pub struct Place(Option<usize>, usize);
+
 impl Outgoing {
+    /// Where the next bytes for [`buffer`](Self::buffer) will stand.
+    pub fn place(&mut self) -> Place {
+        let at = self.buffer().len();
+        Place(self.rest.len().checked_sub(1), at)
+    }
+
+    /// The gathered bytes from a place on, to the end of its piece.
+    pub fn from(&self, place: &Place) -> &[u8] {
+        let piece = match place.0 {
+            None => Some(&*self.first),
+            Some(index) => self.rest.get(index).and_then(Piece::memory),
+        };
+        piece
+            .and_then(|bytes| bytes.get(place.1..))
+            .unwrap_or_default()
+    }
+
     /// The buffer to which the next bytes are added.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         if self.rest.is_empty() {

@@ -1,0 +1,110 @@
+"""The access log: its formats, and what becomes of it when the file is moved away."""
+
+import os
+import re
+import signal
+
+import pytest
+from command import write
+from rig.process import wait_until
+
+LOGGED = """
+    import io
+
+    def app(environ, start_response):
+        path = environ["PATH_INFO"]
+        if path == "/fails":
+            raise ValueError
+        write = start_response("200 OK", [("Content-Type", "text/plain"), ("X-Shop", 'a"b')])
+        if path == "/iterator":
+            return iter([b"one", b"two"])
+        if path == "/writes":
+            write(b"one")
+            return [b"three"]
+        if path == "/cookie":
+            start_response.set_cookie("a", "b")
+        return [b"hello"]
+"""
+
+
+@pytest.fixture
+def log_of(run_command, home):
+    """`log_of(format, target, *headers)`: the lines that a request makes."""
+    write(home, logged=LOGGED)
+
+    def log_of(pattern, target, *headers):
+        pattern = ["--access-log-format", pattern] if pattern else []
+        command = run_command("logged:app", "--access-log", "a.log", *pattern)
+        known = (home / "a.log").read_text()
+        command.get(target, *headers)
+
+        def written():
+            return (home / "a.log").read_text()[len(known):]
+
+        wait_until(written, "a line")
+        command.stop().check()
+        lines = written().splitlines()
+        (home / "a.log").unlink()
+        return lines
+
+    return log_of
+
+
+def test_the_combined_format(log_of):
+    (line,) = log_of(None, "/a%20b?q=1", "Referer: http://x/\"", "User-Agent: me")
+    assert re.fullmatch(
+        r'127\.0\.0\.1 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] '
+        r'"GET /a%20b\?q=1 HTTP/1\.1" 200 5 "http://x/\\"" "me"',
+        line,
+    )
+
+
+@pytest.mark.parametrize(
+    "target, line",
+    [
+        ("/", 'GET / - HTTP/1.1 200 5 a\\"b - tester ada 100%'),
+        ("/iterator?x=1", 'GET /iterator x=1 HTTP/1.1 200 6 a\\"b - tester ada 100%'),
+        ("/writes", 'GET /writes - HTTP/1.1 200 8 a\\"b - tester ada 100%'),
+        ("/cookie", 'GET /cookie - HTTP/1.1 200 5 a\\"b - tester ada 100%'),
+        ("/fails", "GET /fails - HTTP/1.1 500 - - - tester ada 100%"),
+    ],
+)
+def test_the_atoms(log_of, target, line):
+    pattern = "%(m)s %(U)s %(q)s %(H)s %(s)s %(b)s %({X-Shop}o)s %({X-None}i)s %(a)s %(u)s 100%%"
+    headers = ["User-Agent: tester", "Authorization: Basic YWRhOnNlY3JldA=="]
+    assert log_of(pattern, target, *headers) == [line]
+
+
+def test_the_times_and_the_process(log_of):
+    (line,) = log_of("%(T)s %(D)s %(M)s %(L)s %(p)s %({wsgi.url_scheme}e)s", "/")
+    assert re.fullmatch(r"\d+ \d+ \d+ \d+\.\d{6} <\d+> http", line)
+
+
+@pytest.mark.parametrize(
+    "pattern, said", [("%(x)s", "there is no atom %(x)s"), ("50%", "a % at 2 begins no %(atom)s")]
+)
+def test_a_format_that_cannot_be(call, pattern, said):
+    outcome = call("--check", "hello:app", "--access-log", "-", "--access-log-format", pattern)
+    assert said in outcome.check(2).stderr
+
+
+def test_on_stdout_and_nothing_else(run_command):
+    command = run_command("--access-log", "hello:app")
+    command.get("/here")
+    command.wait_for_output("GET /here HTTP/1.1")
+    outcome = command.stop().check()
+    assert all(line.startswith("127.0.0.1 - - [") for line in outcome.stdout.splitlines())
+
+
+def test_a_file_that_was_moved_away(run_command, home):
+    command = run_command("hello:app", "--workers", 2, "--access-log", "a.log")
+    command.wait_for_workers(2)
+    os.rename(home / "a.log", home / "old.log")
+    command.send_signal(signal.SIGUSR1)
+    wait_until((home / "a.log").exists, "the new file")
+
+    def arrives():
+        command.get("/later")
+        return "/later" in (home / "a.log").read_text()
+
+    wait_until(arrives, "a line in it")
