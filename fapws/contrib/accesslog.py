@@ -28,13 +28,7 @@ import time
 try:
     from urllib.parse import quote as _quote
 except ImportError:
-    from urllib import quote  # Python 2
-else:
-
-    def quote(path):
-        """A path as it was sent, or one that means the same."""
-        return _quote(path.encode("latin-1"))
-
+    from urllib import quote as _quote  # Python 2
 
 COMBINED = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
 
@@ -188,7 +182,8 @@ class _Entry(object):
     def _target(self):
         if "fapws.uri" in self._environ:
             return self._environ["fapws.uri"]
-        path = quote(self._environ.get("SCRIPT_NAME", "") + self._environ.get("PATH_INFO", ""))
+        path = self._environ.get("SCRIPT_NAME", "") + self._environ.get("PATH_INFO", "")
+        path = _quote(path if isinstance(path, bytes) else path.encode("latin-1"))
         query = self._environ.get("QUERY_STRING")
         return path + "?" + query if query else path
 

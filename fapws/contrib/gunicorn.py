@@ -11,6 +11,7 @@ from __future__ import absolute_import  # this module's name is its library's
 import os
 import signal
 import sys
+import traceback
 
 from gunicorn.workers.base import Worker
 
@@ -60,6 +61,8 @@ class FapwsWorker(Worker):
             else:
                 _evwsgi.start_fd(os.dup(listener.fileno()), "localhost", "80")
         _evwsgi.wsgi_gen_cb(self._logged(self.wsgi))
+        # Before the first beat gunicorn does not count.
+        self.notify()
         # Often enough for the shortest patience, a second.
         _evwsgi.add_timer(0.5, self._beat)
         sys.stdout.flush()
@@ -78,6 +81,17 @@ class FapwsWorker(Worker):
         self.log.reopen_files()
         if self.cfg.accesslog:
             self._access_log.reopen()
+
+    def handle_abort(self, number, frame):
+        """The heart has not beaten for `timeout` seconds: end, and tell where it hung.
+
+        Not by SystemExit, as other workers do: raised inside the application it would cost that
+        request a 500, and the worker would go on.
+        """
+        self.alive = False
+        self.cfg.worker_abort(self)
+        self.log.error("Hung here:\n%s", "".join(traceback.format_stack(frame)))
+        os._exit(1)
 
     def _beat(self):
         self.notify()

@@ -77,7 +77,7 @@ class Stats(object):
         if _wants_text(environ):
             content, body = "text/plain; version=0.0.4; charset=utf-8", self.text()
         else:
-            content, body = "text/html; charset=utf-8", self.page(environ)
+            content, body = "text/html; charset=utf-8", self.page()
         body = body.encode("utf-8")
         start_response("200 OK", [
             ("Content-Type", content),
@@ -108,7 +108,7 @@ class Stats(object):
             lines.append("%s%s %d" % (metric, worker, value))
         return "\n".join(lines) + "\n"
 
-    def page(self, environ):
+    def page(self):
         """The counters as HTML."""
         rows = []
         for name, value in _counters():

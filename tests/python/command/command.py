@@ -15,8 +15,7 @@ HELLO = """
     VERSION = "one"
 
     def app(environ, start_response):
-        if environ["PATH_INFO"] == "/slow":
-            time.sleep(1)
+        time.sleep({"/slow": 1, "/hang": 600}.get(environ["PATH_INFO"], 0))
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [("%d %s" % (os.getpid(), VERSION)).encode("ascii")]
 """

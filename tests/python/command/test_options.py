@@ -6,6 +6,7 @@ import socket
 
 import pytest
 from command import write
+from rig import ROOT
 from rig.process import wait_until
 
 REFUSED = 2
@@ -202,3 +203,9 @@ def test_a_banner_at_a_terminal(interpreter, home):
         wait_until(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, "Ctrl-C to end it")
     finally:
         os.close(terminal)
+
+
+def test_the_page_of_settings_has_every_option(interpreter, call):
+    page = (ROOT / "docs" / "settings.md").read_text()
+    options = set(re.findall(r"--[a-z][a-z-]+", call("--help").check().stdout))
+    assert {option for option in options if f"`{option}" not in page} == {"--help"}
