@@ -41,6 +41,8 @@ def main(arguments=None):
     ) as error:
         print("fapws: %s" % error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130  # as a shell has it: ended by SIGINT, before there was a master to obey it
 
 
 def _settings(chosen):

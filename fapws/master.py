@@ -188,7 +188,8 @@ class Master(object):
         # signal more would count as the second, at which the core ends at once.
         told = number == signal.SIGINT and not _isolates_workers()
         for worker in self._workers.values():
-            self._dismiss(worker, patience, told=told)
+            # One that is starting has nothing in flight, and may be too young to have got it.
+            self._dismiss(worker, patience, told=told and worker.serving)
 
     def _reload(self, reason):
         if self._ending:
@@ -329,7 +330,7 @@ class Master(object):
             self._workers[pid] = Worker(pid, self._generation, reads, now)
             return None
         self._restore()
-        if signal.SIGTERM in self._signals[known:]:
+        if {signal.SIGTERM, signal.SIGINT}.intersection(self._signals[known:]):
             sys.exit(0)  # told to end before it began
         os.close(reads)
         os.close(self._lifeline[1])
