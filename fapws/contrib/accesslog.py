@@ -25,10 +25,10 @@ import stat
 import sys
 import time
 
-try:
+if sys.version_info[0] == 2:
+    from urllib import quote as _quote
+else:
     from urllib.parse import quote as _quote
-except ImportError:
-    from urllib import quote as _quote  # Python 2
 
 COMBINED = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
 
@@ -110,6 +110,10 @@ class AccessLog(object):
             pass
 
 
+def _get(key):
+    return lambda self: _field(self._environ.get(key))
+
+
 class _Entry(object):
     """What is known of one request. size: bytes of the body, None when nobody can tell."""
 
@@ -168,9 +172,6 @@ class _Entry(object):
             if key.lower() == name:
                 return str(value)
         return ""
-
-    def _get(key):
-        return lambda self: _field(self._environ.get(key))
 
     def _local_time(self):
         at = time.localtime(self._time)
@@ -234,7 +235,6 @@ class _Entry(object):
         "p": lambda self: "<%d>" % os.getpid(),
     }
     KNOWN = frozenset(_ATOMS)
-    del _get
 
 
 class _Starter(object):
