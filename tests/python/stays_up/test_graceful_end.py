@@ -24,6 +24,8 @@ def refuses(probe):
 @BOTH
 def test_idle_server(serve_probe, dialect, number):
     probe = serve_probe("probe.py", dialect=dialect)
+    # It listens before `run` is called; an answer says that `run` serves.
+    assert probe.request(request("/")).body == b"hello"
     outcome = probe.stop(number).check()
     assert "run() returned" in outcome.stdout
     assert ("Bye." in outcome.stdout) == (number == signal.SIGINT)
