@@ -87,6 +87,7 @@ wheel: $(DRIVER)/.ready $(PACKER)/.ready ## one wheel for every Python 3, and th
 	PATH="$(CURDIR)/$(PACKER)/bin:$$PATH" auditwheel repair --wheel-dir dist build/wheel/dist/*.whl
 	$(PACKER)/bin/python setup.py -q egg_info --egg-base $(PACKER) sdist --dist-dir dist
 	$(PYTEST) tests/python/distributions.py
+	FAPWS_ABI3=1 $(PYTEST) tests/python/test_module.py tests/python/test_faults.py
 
 clean: ## remove everything that these words made
 	rm -rf build dist target .venv-* *.egg-info fapws/_evwsgi*.so

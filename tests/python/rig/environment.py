@@ -137,7 +137,9 @@ def installed(interpreter):
     """The environment of this interpreter with the project's current sources installed."""
     environment = Environment(interpreter, ROOT / f".venv-{interpreter.name}")
     marker = environment.folder / ".installed-digest"
-    identity = [interpreter.executable, repr(interpreter.version)]
+    # FAPWS_ABI3 has the whole suite test what the published wheel holds (setup.py).
+    abi3 = os.environ.get("FAPWS_ABI3", "")
+    identity = [interpreter.executable, repr(interpreter.version), abi3]
     digest = _digest_of_text(*identity, _digest_of_sources())
     with exclusive(f"venv-{interpreter.name}"):
         if not marker.exists():
