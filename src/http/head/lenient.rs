@@ -65,7 +65,7 @@ impl Start {
     }
 
     /// # Errors
-    /// [`HttpError::TargetTooLong`] when no CR came within the limit.
+    /// [`HttpError::TargetTooLong`] when no CR came within the limits.
     pub(super) fn check_request_line(
         &mut self,
         buf: &[u8],
@@ -77,7 +77,9 @@ impl Start {
         let end = memchr(b'\r', &buf[self.open_until..]);
         self.request_line_ended = end.is_some();
         self.open_until += end.unwrap_or(buf.len() - self.open_until);
-        if self.open_until - self.at > limits.request_line {
+        // A line that fills the whole head is too long whatever its own limit is.
+        let fills_head = !self.request_line_ended && buf.len() >= limits.whole();
+        if fills_head || self.open_until - self.at > limits.request_line {
             return Err(HttpError::TargetTooLong);
         }
         Ok(())
