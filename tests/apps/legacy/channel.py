@@ -46,14 +46,16 @@ def describe(value):
 
 
 def listen(evwsgi, host="127.0.0.1", port="0"):
-    """Start on a port of the kernel's choice and report it; the server's pid comes with it."""
+    """Start, and report where: [host, port], or the path of a unix socket."""
     evwsgi.start(host, port)
-    report("ready", port=bound_port(evwsgi.socket_fd()), pid=os.getpid())
+    address = host if port == "unix" else [host, bound_port(evwsgi.socket_fd(), ":" in host)]
+    report("ready", address=address)
 
 
-def bound_port(descriptor):
-    """The port a listening TCP descriptor is bound to."""
-    listener = socket.fromfd(int(descriptor), socket.AF_INET, socket.SOCK_STREAM)
+def bound_port(descriptor, is_ipv6):
+    """The TCP port that a listening descriptor is bound to."""
+    family = socket.AF_INET6 if is_ipv6 else socket.AF_INET
+    listener = socket.fromfd(int(descriptor), family, socket.SOCK_STREAM)
     try:
         return listener.getsockname()[1]
     finally:

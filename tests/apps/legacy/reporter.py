@@ -8,7 +8,11 @@ Parameter: the base module's kind.
   own     Environ and Start_response are subclasses put into base after set_base_module; TRACE and
           PUT are supported; multipart bodies go to a MultipartFormData; a generic callback answers
   other   the base module is an object of our own, with classes that inherit nothing of the package
+Two more may follow, a host and a port for `start`. The variable CONFIG holds attributes of
+`fapws.config`, as JSON.
 """
+import json
+import os
 import sys
 
 import fapws._evwsgi as evwsgi
@@ -29,7 +33,7 @@ def seen(environ):
     stream = environ["wsgi.input"]
     content = describe(stream.read() if hasattr(stream, "read") else stream.getvalue())
     return {"type": type(environ).__name__, "environ": found, "input": content,
-            "input_calls": getattr(stream, "calls", None)}
+            "input_calls": getattr(stream, "calls", None), "order": [text(key) for key in environ]}
 
 
 def recorded(function):
@@ -184,11 +188,13 @@ class OtherBase(object):
     sys = sys
 
 
-def main(kind):
+def main(kind, host="127.0.0.1", port="0"):
     """Register and serve."""
+    for name, value in json.loads(os.environ.get("CONFIG", "{}")).items():
+        setattr(base.config, name, value)
     base.config.send_traceback_to_browser = True  # the original's default
     base.config.SERVER_IDENT = IDENT
-    listen(evwsgi)
+    listen(evwsgi, host, port)
     # The original borrows both.
     kept = {"base": OtherBase() if kind == "other" else base, "generic": recorded(generic)}
     evwsgi.set_base_module(kept["base"])
@@ -210,4 +216,4 @@ def main(kind):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -66,13 +66,9 @@ class Program(Listening):
     def start(self):
         """Run the program and wait until it listens; returns self."""
         super().start()
-        self.address = ("127.0.0.1", self.wait_for("ready")["port"])
+        address = self.wait_for("ready")["address"]
+        self.address = tuple(address) if isinstance(address, list) else address
         return self
-
-    @property
-    def port(self):
-        """The TCP port it listens on."""
-        return self.address[1]
 
     def read_records(self):
         """The records since the last reading; all of them are in `records`."""

@@ -91,7 +91,7 @@ def test_nothing_is_kept(start_ours, base):
     for number in range(WARM_UP):
         send(program.address, *every_kind[number % len(every_kind)])
     before = held(program)
-    for number in range(WARM_UP, REQUESTS // 2):
+    for number in range(WARM_UP, REQUESTS):
         send(program.address, *every_kind[number % len(every_kind)])
     # Those whose clients left without a word may still be on their way out.
     wait_until(lambda: program.descriptors <= before["descriptors"], "connections to be closed")
