@@ -103,6 +103,14 @@ def read_a_line(stored):
     return stored
 
 
+def pipe_of(content):
+    """A file object that cannot be sought: the reading end of a pipe that holds content."""
+    reading, writing = os.pipe()
+    os.write(writing, content)
+    os.close(writing)
+    return os.fdopen(reading, "rb")
+
+
 def at_end(stored):
     """The file, positioned at its end."""
     stored.seek(0, 2)
@@ -116,8 +124,7 @@ returns("file_of_one_buffer", lambda: text_file(b"z" * 32768))
 returns("file_partly_read", lambda: read_a_little(text_file(LONG_TEXT), 10))
 returns("file_after_readline", lambda: read_a_line(text_file(LONG_TEXT)))
 returns("file_at_end", lambda: at_end(text_file(b"all read")))
-# A shell whose reader is gone may say so or not: a race that concerns neither server.
-returns("pipe_file", lambda: os.popen("exec 2>/dev/null; echo from a pipe"))
+returns("pipe_file", lambda: pipe_of(b"from a pipe"))
 returns("bytes_io", lambda: io.BytesIO(b"first line\nsecond line\nlast"))
 returns("open_with_io", lambda: io.open(__file__.replace(".pyc", ".py"), "rb"))
 if PYTHON_2:

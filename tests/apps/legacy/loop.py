@@ -3,7 +3,10 @@
 `/defer/N` defers N calls that report their number; `/combine` defers one call that is combined;
 `/timer` adds a timer; `/turns/NAME` answers an iterator that reports each item it is asked for;
 `/threads` starts a Python thread that reports; `/tell` reports at once.
+
+Parameter: `forget` has the program keep nothing of its timer's callback.
 """
+import sys
 import threading
 import time
 
@@ -65,7 +68,7 @@ def threads(environ, start_response):
 
 
 def ten_times():
-    """A timer of the program's start, not kept by anything but the server."""
+    """A timer of the program's start."""
     ticks = []
 
     def tick():
@@ -81,5 +84,8 @@ for name in ("defer", "turns", "tell"):
     evwsgi.wsgi_cb(("/" + name + "/", globals()[name]))
 for name in ("combine", "timer", "threads"):
     evwsgi.wsgi_cb(("/" + name, globals()[name]))
-evwsgi.add_timer(0.01, ten_times())
+callback = ten_times()
+evwsgi.add_timer(0.01, callback)
+if "forget" in sys.argv:
+    del callback
 evwsgi.run()

@@ -30,6 +30,7 @@ BODIES = {
     "empty_file": b"",
     "file_of_one_buffer": b"z" * 32768,
     "file_at_end": b"",
+    "pipe_file": b"from a pipe",
     "bytes_io": b"first line\nsecond line\nlast",
     "file_like": b"what read gives",
     "generator_without_start": b"one",
