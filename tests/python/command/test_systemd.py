@@ -28,9 +28,9 @@ class Supervisor:
                 return state in self.states
 
     def wait_for(self, state):
-        """Wait for a message with this line, and forget everything before it."""
+        """Wait for a line, and forget it and all before it; what came after it still counts."""
         wait_until(lambda: self.heard(state), state)
-        self.states.clear()
+        del self.states[: self.states.index(state) + 1]
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -47,17 +47,14 @@ def supervisor(request, tmp_path):
 def test_the_states_of_a_life(run_command, supervisor, home):
     env = {"NOTIFY_SOCKET": supervisor.variable}
     command = run_command("hello:app", "--workers", 2, env=env)
-    wait_until(lambda: supervisor.heard("READY=1"), "READY=1")
+    supervisor.wait_for("READY=1")
     supervisor.wait_for(f"MAINPID={command.pid}")
     command.send_signal(signal.SIGHUP)
     supervisor.wait_for("RELOADING=1")
-    wait_until(lambda: supervisor.heard("READY=1"), "READY=1")
+    supervisor.wait_for("READY=1")
     write(home, hello="def (")
     command.send_signal(signal.SIGHUP)
-    wait_until(
-        lambda: supervisor.heard("STATUS=The last reload failed; the workers before it go on"),
-        "the word of a failure",
-    )
+    supervisor.wait_for("STATUS=The last reload failed; the workers before it go on")
     command.stop().check()
     assert supervisor.heard("STOPPING=1")
     assert not supervisor.heard("WATCHDOG=1")
