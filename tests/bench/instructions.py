@@ -69,6 +69,7 @@ class Cost:
 
 def per_request(site, server, scenario):
     """The `Cost` of one more request of the scenario to `server`, installed at `site`."""
+    _warm(site, server, scenario)
     few = _run(site, server, scenario, FEW)
     many = _run(site, server, scenario, MANY)
     functions = {place: (count - few.get(place, 0)) / (MANY - FEW) for place, count in many.items()}
@@ -76,40 +77,52 @@ def per_request(site, server, scenario):
     return Cost(sum(functions.values()), core, functions)
 
 
+def _warm(site, server, scenario):
+    """Have Python write down what it compiles, so that no measured run compiles anything."""
+    with tempfile.TemporaryDirectory() as folder:
+        _serve([], site, server, scenario, 1, folder)
+
+
 def _run(site, server, scenario, requests):
     """Instructions by (object, function) of a server's whole life with so many requests."""
     with tempfile.TemporaryDirectory() as folder:
         profile = pathlib.Path(folder, "callgrind.out")
-        port = servers.free_port()
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}"]
-        command += ["--compress-strings=no", "--compress-pos=no"]
-        command += server.command(site, port, scenario.app)
-        # The same hashes in every run; no allocator that valgrind would have to follow.
-        variables = {"PYTHONHASHSEED": "0", **install.variables(site)}
-        with open(pathlib.Path(folder, "log"), "w+b") as log:
-            process = subprocess.Popen(
-                list(map(str, command)),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=clean_environment(variables),
-                cwd=servers.APPS,
-                start_new_session=True,
-            )
-            try:
-                _await(lambda: servers.listens(port) or process.poll() is not None)
-                if process.poll() is None:
-                    _ask(port, scenario, requests)
-                    process.send_signal(signal.SIGTERM)
-                    process.wait(PATIENCE)
-            finally:
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
-            if not profile.exists() or not profile.stat().st_size:
-                log.seek(0)
-                raise ProfileError(log.read().decode(errors="replace")[-2000:])
+        tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}"]
+        tool += ["--compress-strings=no", "--compress-pos=no"]
+        said = _serve(tool, site, server, scenario, requests, folder)
+        if not profile.exists() or not profile.stat().st_size:
+            raise ProfileError(said)
         return by_function(profile.read_text())
+
+
+def _serve(tool, site, server, scenario, requests, folder):
+    """Serve so many requests under `tool`, the first words of a command; what the server said."""
+    port = servers.free_port()
+    command = [*tool, *server.command(site, port, scenario.app)]
+    # The same hashes in every run; no allocator that valgrind would have to follow.
+    variables = {"PYTHONHASHSEED": "0", **install.variables(site)}
+    with open(pathlib.Path(folder, "log"), "w+b") as log:
+        process = subprocess.Popen(
+            list(map(str, command)),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=clean_environment(variables),
+            cwd=servers.APPS,
+            start_new_session=True,
+        )
+        try:
+            _await(lambda: servers.listens(port) or process.poll() is not None)
+            if process.poll() is None:
+                _ask(port, scenario, requests)
+                process.send_signal(signal.SIGTERM)
+                process.wait(PATIENCE)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        log.seek(0)
+        return log.read().decode(errors="replace")[-2000:]
 
 
 def _ask(port, scenario, requests):

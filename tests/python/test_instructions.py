@@ -10,7 +10,7 @@ import shutil
 import sys
 
 import pytest
-from rig import ROOT
+from rig import ROOT, unavailable
 
 sys.path.insert(1, str(ROOT / "tests" / "bench"))
 
@@ -18,7 +18,12 @@ import install
 import instructions
 import servers
 
-pytestmark = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
+
+@pytest.fixture(autouse=True)
+def _valgrind():
+    if not shutil.which("valgrind"):
+        unavailable("valgrind is not installed: nothing counts instructions")
+
 
 #: Scenario -> instructions in our shared object, and in all of user space.
 STANDARD = {
