@@ -97,6 +97,15 @@ class Process:
         """All that the program printed on stderr so far."""
         return self._read("stderr")
 
+    def catches(self, number):
+        """Whether the program has a handler for this signal, from /proc; not once it ended."""
+        try:
+            status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        except FileNotFoundError:
+            return False
+        caught = int(re.search(r"SigCgt:\s+(\w+)", status).group(1), 16)
+        return bool(caught >> (number - 1) & 1)
+
     @property
     def resident_kib(self):
         """Resident memory in KiB, from /proc."""

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import signal
 
 from . import APPS
 from .client import Client
@@ -17,6 +18,14 @@ class Listening(Process):
     """
 
     address = None
+
+    def stop(self, number=signal.SIGTERM):
+        """As `Process.stop`, once the program is in `run`: before it, a signal ends any program."""
+        if number in (signal.SIGTERM, signal.SIGINT):
+            wait_until(
+                lambda: self.catches(signal.SIGTERM) or not self.alive, f"{self.command} to serve"
+            )
+        return super().stop(number)
 
     def connect(self):
         """A new connection to the server, as a `Client`."""
