@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use crate::http::head::Head;
-use crate::http::target::{pairs, percent_decode};
+use crate::http::target::{Pairs, percent_decode};
 use crate::py::out::{self, Stream};
 use crate::py::{Gil, Object, Owned, Result, container, names, number, text};
 use crate::wsgi::dialect::Dialect;
@@ -226,9 +226,10 @@ pub fn input(gil: Gil<'_>, request: &mut Request<'_>) -> Result<Owned> {
 /// `parse_query` of the module (`api.md`): a dict of lists.
 pub fn parse_query(gil: Gil<'_>, query: &[u8]) -> Result<Owned> {
     let params = container::dict(gil)?;
-    for (key, value) in pairs(query) {
-        let key = text::native(gil, &key)?;
-        let value = text::native(gil, &value)?;
+    let mut pairs = Pairs::of(query);
+    while let Some((key, value)) = pairs.next_pair() {
+        let key = text::native(gil, key)?;
+        let value = text::native(gil, value)?;
         match params.dict_get(gil, &key) {
             Some(values) => values.own(gil).list_append(gil, &value)?,
             None => params.dict_set(gil, &key, &*container::list_of(gil, value)?)?,

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use _evwsgi::http::grammar::is_host;
-use _evwsgi::http::target::{self, Plus, pairs, percent_decode};
+use _evwsgi::http::target::{self, Plus, Pairs, percent_decode};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -37,7 +37,8 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     let mut length = 0;
-    for (key, value) in pairs(target) {
+    let mut pairs = Pairs::of(target);
+    while let Some((key, value)) = pairs.next_pair() {
         length += key.len() + value.len();
     }
     assert!(length <= target.len());
