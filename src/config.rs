@@ -131,6 +131,7 @@ impl Config {
             line_extension: self.max_chunk_extension,
             total_extension: self.max_chunk_extension.saturating_mul(16),
             trailer: self.max_header_size,
+            trailer_fields: self.max_header_count,
             body: self.max_body_size,
         }
     }

@@ -23,6 +23,7 @@ const CHUNK_LIMITS: ChunkLimits = ChunkLimits {
     line_extension: 4096,
     total_extension: 65_536,
     trailer: 65_536,
+    trailer_fields: 128,
     body: MAX_BODY,
 };
 

@@ -12,6 +12,8 @@
 //! The framing bytes go one by one through the states below, so that it cannot matter how the
 //! input was cut; the data is handed on in whole slices. Extensions and trailers have no use here
 //! and are dropped, but not unread: what a lenient reader skips is where a smuggled request hides.
+//! A trailer that would say how the message is read, were it a header, is such a sign too: RFC 9110
+//! section 6.5.1 lets nobody send one, so it is refused.
 //!
 //! Invariant: after an error the decoder gives that error for ever, and what it gave before is the
 //! beginning of no valid body.
@@ -35,7 +37,7 @@ pub fn push_chunk_size(out: &mut Vec<u8>, len: usize) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// What a chunked body may cost, in bytes.
+/// What a chunked body may cost, in bytes but for the fields.
 #[derive(Clone, Copy, Debug)]
 pub struct ChunkLimits {
     /// Longest line that announces a chunk, less its first 16 digits.
@@ -44,6 +46,8 @@ pub struct ChunkLimits {
     pub total_extension: usize,
     /// Longest trailer section.
     pub trailer: usize,
+    /// Most trailer fields.
+    pub trailer_fields: usize,
     /// Longest body; 0 for no limit.
     pub body: u64,
 }
@@ -61,9 +65,30 @@ pub struct Decoder {
     line_extension: usize,
     total_extension: usize,
     trailer: usize,
+    trailer_fields: usize,
+    /// The name of the trailer field that is read, in lower case, as far as it fits.
+    name: [u8; LONGEST_REFUSED],
+    name_len: usize,
     /// Bytes of the body that were announced so far.
     body: u64,
 }
+
+/// Fields that have no place in a trailer section: they frame or route the message, or say what its
+/// body is, which was read by then.
+const REFUSED: [&[u8]; 10] = [
+    b"authorization",
+    b"connection",
+    b"content-encoding",
+    b"content-length",
+    b"content-range",
+    b"content-type",
+    b"host",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+];
+
+const LONGEST_REFUSED: usize = "transfer-encoding".len();
 
 /// What the next byte is expected to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -125,6 +150,9 @@ impl Decoder {
             line_extension: 0,
             total_extension: 0,
             trailer: 0,
+            trailer_fields: 0,
+            name: [0; LONGEST_REFUSED],
+            name_len: 0,
             body: 0,
         }
     }
@@ -251,10 +279,34 @@ impl Decoder {
         if next != Trailer::LastLf {
             self.trailer += 1;
         }
-        if self.trailer > self.limits.trailer {
+        match (part, next) {
+            (Trailer::Start, Trailer::Name) => {
+                self.trailer_fields += 1;
+                self.name_len = 0;
+                self.push_name(byte);
+            }
+            (Trailer::Name, Trailer::Name) => self.push_name(byte),
+            (Trailer::Name, Trailer::Value) => self.check_name()?,
+            _ => {}
+        }
+        if self.trailer > self.limits.trailer || self.trailer_fields > self.limits.trailer_fields {
             return Err(HttpError::HeadTooLarge);
         }
         Ok(next)
+    }
+
+    fn push_name(&mut self, byte: u8) {
+        if let Some(place) = self.name.get_mut(self.name_len) {
+            *place = byte.to_ascii_lowercase();
+        }
+        self.name_len += 1;
+    }
+
+    fn check_name(&self) -> Result<(), HttpError> {
+        match self.name.get(..self.name_len) {
+            Some(name) if REFUSED.contains(&name) => Err(TRAILER_NAME),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -307,6 +359,7 @@ impl Trailer {
 const SIZE: HttpError = HttpError::BadRequest("chunk size is not a hexadecimal number");
 const LINE: HttpError = HttpError::BadRequest("malformed chunk size or extension");
 const DATA_END: HttpError = HttpError::BadRequest("chunk data does not end where its size says");
+const TRAILER_NAME: HttpError = HttpError::BadRequest("a trailer that only a header may say");
 const TRAILER: HttpError = HttpError::BadRequest("malformed trailer");
 
 /// Whether `byte` may stand in a field value or, quotes and backslash aside, in a quoted string.
@@ -324,6 +377,7 @@ mod tests {
         line_extension: 64,
         total_extension: 100,
         trailer: 40,
+        trailer_fields: 6,
         body: 1000,
     };
 
@@ -483,6 +537,7 @@ mod tests {
         line_extension: usize::MAX,
         total_extension: usize::MAX,
         trailer: usize::MAX,
+        trailer_fields: usize::MAX,
         body: 0,
     };
 
@@ -694,6 +749,31 @@ mod tests {
         assert_eq!(status(&trailer(40)), Ok(Some(String::new())));
         assert_eq!(status(&trailer(41)), Err(431));
         assert_eq!(status(&format!("0\r\n{}", "a:\r\n".repeat(11))), Err(431));
+    }
+
+    #[test]
+    fn trailer_fields_are_counted() {
+        let fields = |count: usize| format!("0\r\n{}\r\n", "a:\r\n".repeat(count));
+        assert_eq!(status(&fields(6)), Ok(Some(String::new())));
+        assert_eq!(status(&fields(7)), Err(431));
+    }
+
+    #[test]
+    fn what_only_a_header_may_say_is_no_trailer() {
+        for name in REFUSED.map(|name| String::from_utf8_lossy(name).into_owned()) {
+            for name in [name.clone(), name.to_ascii_uppercase()] {
+                let tail = |field: &str| format!("0\r\nT: v\r\n{field}: 5\r\n\r\n");
+                assert_eq!(status(&tail(&name)), Err(400), "{name}");
+                for other in [
+                    format!("x-{name}"),
+                    format!("{name}s"),
+                    name[1..].to_owned(),
+                ] {
+                    assert_eq!(status(&tail(&other)), Ok(Some(String::new())), "{other}");
+                }
+            }
+        }
+        assert!(REFUSED.iter().all(|name| name.len() <= LONGEST_REFUSED));
     }
 
     #[test]

@@ -68,6 +68,7 @@ pub fn strict(head: &Head, buf: &[u8], max_body: u64) -> Result<Framing, HttpErr
     let mut repeated_host = false;
     let mut length: Option<&[u8]> = None;
     let mut repeated_length = false;
+    let mut media_types = 0;
     let mut codings = TransferCodings::default();
     let mut connection = Connection::default();
     let mut expectation = Expectation::None;
@@ -81,6 +82,7 @@ pub fn strict(head: &Head, buf: &[u8], max_body: u64) -> Result<Framing, HttpErr
             }
             6 if name.eq_ignore_ascii_case(b"expect") => expectation.read(value),
             10 if name.eq_ignore_ascii_case(b"connection") => connection.read(value),
+            12 if name.eq_ignore_ascii_case(b"content-type") => media_types += 1,
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 repeated_length |= length.replace(value).is_some();
             }
@@ -94,6 +96,10 @@ pub fn strict(head: &Head, buf: &[u8], max_body: u64) -> Result<Framing, HttpErr
     }
     if repeated_length {
         return Err(HttpError::BadRequest("more than one Content-Length"));
+    }
+    // RFC 9110 section 8.3: two readers may each take another one for the body's.
+    if media_types > 1 {
+        return Err(HttpError::BadRequest("more than one Content-Type"));
     }
     check_host(host, head.version)?;
     let body = match (codings.present, length) {

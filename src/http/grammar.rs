@@ -75,7 +75,7 @@ pub fn is_field_value(bytes: &[u8]) -> bool {
 pub fn value_run(bytes: &[u8]) -> usize {
     let mut length = 0;
     loop {
-        length += run::<b' '>(&bytes[length..]);
+        length += run::<b' ', 0xff>(&bytes[length..]);
         match bytes.get(length) {
             Some(b'\t') => length += 1,
             _ => return length,
@@ -84,22 +84,22 @@ pub fn value_run(bytes: &[u8]) -> usize {
 }
 
 /// Length of the run of bytes that a request target may hold which `bytes` begins with: neither
-/// blank nor control. Bytes above 127 are no URI, yet clients send them raw and every server
-/// takes them.
+/// blank nor control, nor above 127, which no URI has (RFC 3986 section 2).
 pub fn target_run(bytes: &[u8]) -> usize {
-    run::<b'!'>(bytes)
+    run::<b'!', 0x7f>(bytes)
 }
 
-/// Length of the run of bytes not below `LOWEST` and not DEL which `bytes` begins with.
-fn run<const LOWEST: u8>(bytes: &[u8]) -> usize {
-    let stops = |byte: u8| (byte < LOWEST) | (byte == 0x7f);
+/// Length of the run of bytes from `LOWEST` to `HIGHEST` and not DEL which `bytes` begins with.
+/// `HIGHEST` is 127 or 255.
+fn run<const LOWEST: u8, const HIGHEST: u8>(bytes: &[u8]) -> usize {
+    let stops = |byte: u8| (byte < LOWEST) | (byte > HIGHEST) | (byte == 0x7f);
     let (blocks, _) = bytes.as_chunks::<16>();
     let clean = |block: &[u8; 16]| !block.iter().fold(false, |any, &byte| any | stops(byte));
     let length = 16 * blocks.iter().take_while(|block| clean(block)).count();
 
     let (words, rest) = bytes[length..].as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
-        let stops = stops_of_word::<LOWEST>(u64::from_le_bytes(*word));
+        let stops = stops_of_word::<LOWEST, HIGHEST>(u64::from_le_bytes(*word));
         if stops != 0 {
             return length + index * 8 + lowest(stops);
         }
@@ -113,10 +113,11 @@ fn run<const LOWEST: u8>(bytes: &[u8]) -> usize {
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 
-/// The high bit of each byte of `word` that is below `LOWEST` or DEL; exact up to the lowest.
-fn stops_of_word<const LOWEST: u8>(word: u64) -> u64 {
+/// The high bit of each byte of `word` at which [`run`] stops; exact up to the lowest.
+fn stops_of_word<const LOWEST: u8, const HIGHEST: u8>(word: u64) -> u64 {
     let below = word.wrapping_sub(ONES * LOWEST as u64) & !word;
-    (below & (ONES << 7)) | zero_bytes(word ^ (ONES * 0x7f))
+    let above = if HIGHEST == 0x7f { word } else { 0 };
+    ((below | above) & (ONES << 7)) | zero_bytes(word ^ (ONES * 0x7f))
 }
 
 /// The high bit of each byte of `word` that is zero; exact up to the lowest.
@@ -277,7 +278,7 @@ mod tests {
         }
 
         pub fn target_run(bytes: &[u8]) -> usize {
-            let allowed = |&&byte: &&u8| byte > b' ' && byte != 0x7f;
+            let allowed = |&&byte: &&u8| byte > b' ' && byte < 0x7f;
             bytes.iter().take_while(allowed).count()
         }
 

@@ -140,6 +140,7 @@ fn chunked_decode(bencher: Bencher, chunk: usize) {
         line_extension: 4096,
         total_extension: 65_536,
         trailer: 65_536,
+        trailer_fields: 128,
         body: 0,
     };
     bencher

@@ -495,7 +495,7 @@ mod tests {
         #[test]
         fn httparse_agrees_where_a_head_is_accepted(
             method in "[A-Z]{1,7}",
-            target in "(/[a-z%?=&\u{e9}]{0,12}|\\*|http://h/)",
+            target in "(/[a-z%?=&]{0,12}|\\*|http://h/)",
             minor in 0..2u8,
             fields in prop::collection::vec(
                 ("[A-Za-z][A-Za-z0-9-]{0,12}", "[ \t]{0,2}[!-~\u{e9}]?[ -~\t]{0,30}"),
@@ -519,9 +519,8 @@ mod tests {
             };
             let mut their_fields = [httparse::EMPTY_HEADER; 16];
             let mut theirs = httparse::Request::new(&mut their_fields);
-            // It knows no minor version above 1, and holds targets to be UTF-8.
+            // It knows no minor version above 1.
             prop_assume!(matches!(head.protocol.of(&bytes), b"HTTP/1.0" | b"HTTP/1.1"));
-            prop_assume!(std::str::from_utf8(head.target.of(&bytes)).is_ok());
             let start = leading_line_end(&bytes);
             let parsed = theirs.parse(&bytes[start..]).unwrap();
             prop_assert_eq!(parsed, httparse::Status::Complete(head.len - start));

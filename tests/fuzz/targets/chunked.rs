@@ -13,6 +13,7 @@ const LIMITS: ChunkLimits = ChunkLimits {
     line_extension: 64,
     total_extension: 200,
     trailer: 100,
+    trailer_fields: 128,
     body: 500,
 };
 
