@@ -21,6 +21,9 @@ use super::grammar;
 pub struct Target<'b> {
     /// Host and port of an absolute form; takes precedence over `Host` (RFC 9112 section 3.2.2).
     pub authority: Option<&'b [u8]>,
+    /// Path and query together, as the origin form has them: what prefixes are compared with. Of an
+    /// absolute form without a path it is `/` alone.
+    pub origin: &'b [u8],
     /// Begins with `/`, or is `*`.
     pub path: &'b [u8],
     /// What follows the first `?`.
@@ -44,6 +47,7 @@ pub fn parse<'b>(method: &[u8], target: &'b [u8]) -> Result<Target<'b>, HttpErro
         let (path, query) = split_query(target);
         return Ok(Target {
             authority: None,
+            origin: target,
             path,
             query,
         });
@@ -52,6 +56,7 @@ pub fn parse<'b>(method: &[u8], target: &'b [u8]) -> Result<Target<'b>, HttpErro
         return match method {
             b"OPTIONS" => Ok(Target {
                 authority: None,
+                origin: target,
                 path: target,
                 query: None,
             }),
@@ -76,14 +81,15 @@ fn absolute_form<'b>(method: &[u8], target: &'b [u8]) -> Result<Target<'b>, Http
         ));
     }
     let (path, query) = split_query(rest);
-    let path: &[u8] = match (path, query, method) {
+    let (origin, path): (&[u8], &[u8]) = match (path, query, method) {
         // RFC 9112 section 3.2.4: what a proxy would have forwarded as `*`.
-        (b"", None, b"OPTIONS") => b"*",
-        (b"", _, _) => b"/",
-        _ => path,
+        (b"", None, b"OPTIONS") => (b"*", b"*"),
+        (b"", _, _) => (b"/", b"/"),
+        _ => (rest, path),
     };
     Ok(Target {
         authority: Some(authority),
+        origin,
         path,
         query,
     })
@@ -167,7 +173,12 @@ fn decode_mark(raw: &[u8]) -> (u8, usize) {
 }
 
 fn hex_value(digit: u8) -> Option<u8> {
-    (digit as char).to_digit(16).map(|value| value as u8)
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
 }
 
 /// The decoded pairs of a query or of a form, in order: `&` between pairs, the first `=` between
@@ -179,7 +190,10 @@ fn hex_value(digit: u8) -> Option<u8> {
 /// COMPAT(fapws3): an empty pair is a pair of two empty strings, except at the end.
 pub struct Pairs<'q> {
     rest: &'q [u8],
+    /// As long as the query: no pair is longer, decoded.
     decoded: Vec<u8>,
+    /// Bytes of `decoded` that the pair has so far.
+    length: usize,
 }
 
 impl<'q> Pairs<'q> {
@@ -187,7 +201,8 @@ impl<'q> Pairs<'q> {
     pub fn of(query: &'q [u8]) -> Pairs<'q> {
         Pairs {
             rest: query,
-            decoded: Vec::new(),
+            decoded: vec![0; query.len()],
+            length: 0,
         }
     }
 
@@ -196,29 +211,30 @@ impl<'q> Pairs<'q> {
         if self.rest.is_empty() {
             return None;
         }
-        self.decoded.clear();
+        self.length = 0;
         let mark = self.decode_text(ENDS_KEY);
-        let key = self.decoded.len();
+        let key = self.length;
         if mark == Some(b'=') {
             self.decode_text(ENDS_VALUE);
         }
-        Some(self.decoded.split_at(key))
+        Some(self.decoded[..self.length].split_at(key))
     }
 
     /// Decodes up to the first byte of the class `ends`, which is taken off and returned.
     fn decode_text(&mut self, ends: u8) -> Option<u8> {
         loop {
-            let plain = plain_run(self.rest, ends);
-            let (text, rest) = self.rest.split_at(plain);
-            self.decoded.extend_from_slice(text);
-            let mark = *rest.first().unwrap_or(&b'&');
+            let plain = copy_plain(self.rest, &mut self.decoded[self.length..], ends);
+            self.length += plain;
+            self.rest = &self.rest[plain..];
+            let mark = *self.rest.first()?;
             if MARKS[mark as usize] & ends != 0 {
-                self.rest = rest.get(1..).unwrap_or_default();
-                return Some(mark).filter(|_| !rest.is_empty());
+                self.rest = &self.rest[1..];
+                return Some(mark);
             }
-            let (byte, length) = decode_mark(rest);
-            self.decoded.push(byte);
-            self.rest = &rest[length..];
+            let (byte, length) = decode_mark(self.rest);
+            self.decoded[self.length] = byte;
+            self.length += 1;
+            self.rest = &self.rest[length..];
         }
     }
 }
@@ -227,8 +243,10 @@ impl<'q> Pairs<'q> {
 const ENDS_KEY: u8 = 1;
 /// Ends a value: `&`.
 const ENDS_VALUE: u8 = 2;
-/// Stands for another byte: `%` and `+`.
+/// Stands for another byte, with the two behind it: `%`.
 const ENCODES: u8 = 4;
+/// Stands for a blank: `+`.
+const BLANK: u8 = 8;
 
 /// What each byte is in a query or a form; 0 for most.
 static MARKS: [u8; 256] = {
@@ -236,23 +254,33 @@ static MARKS: [u8; 256] = {
     marks[b'=' as usize] = ENDS_KEY;
     marks[b'&' as usize] = ENDS_KEY | ENDS_VALUE;
     marks[b'%' as usize] = ENCODES;
-    marks[b'+' as usize] = ENCODES;
+    marks[b'+' as usize] = BLANK;
     marks
 };
 
-/// Length of the run that `text` begins with of bytes that neither encode nor end it.
-fn plain_run(text: &[u8], ends: u8) -> usize {
-    let stops = |&byte: &u8| MARKS[byte as usize] & (ends | ENCODES) != 0;
-    let (near, far) = text.split_at(text.len().min(32));
-    if let Some(at) = near.iter().position(stops) {
-        return at;
+/// Copies the run of bytes that `text` begins with and that neither encode nor end it; its length.
+/// The first `+` of words close together are blanks already.
+fn copy_plain(text: &[u8], into: &mut [u8], ends: u8) -> usize {
+    let mut near = 0;
+    for (place, &byte) in into.iter_mut().zip(&text[..text.len().min(32)]) {
+        if MARKS[byte as usize] & (ends | ENCODES) != 0 {
+            return near;
+        }
+        *place = if byte == b'+' { b' ' } else { byte };
+        near += 1;
     }
+    let far = &text[near..];
+    let stops = ends | ENCODES | BLANK;
     let stop = match ends {
         // A long text is a value.
         ENDS_VALUE => memchr3(b'&', b'%', b'+', far),
-        _ => far.iter().position(stops),
+        _ => far
+            .iter()
+            .position(|&byte| MARKS[byte as usize] & stops != 0),
     };
-    near.len() + stop.unwrap_or(far.len())
+    let length = stop.unwrap_or(far.len());
+    into[near..near + length].copy_from_slice(&far[..length]);
+    near + length
 }
 
 #[cfg(test)]
@@ -310,6 +338,21 @@ mod tests {
                 Ok((Some(authority), path, query)),
                 "{target:?}"
             );
+        }
+    }
+
+    #[test]
+    fn prefixes_are_compared_with_the_path_never_with_the_authority() {
+        for (target, origin) in [
+            ("/a/b?c", "/a/b?c"),
+            ("http://pub/p?q", "/p?q"),
+            ("http://api/api", "/api"),
+            ("http://a", "/"),
+            ("http://a?b", "/"),
+            ("http://a/?http://b/", "/?http://b/"),
+        ] {
+            let parts = parse(b"GET", target.as_bytes()).unwrap();
+            assert_eq!(parts.origin, origin.as_bytes(), "{target:?}");
         }
     }
 
@@ -484,6 +527,7 @@ mod tests {
             for method in ["GET", "OPTIONS", "CONNECT"] {
                 if let Ok(parts) = parse(method.as_bytes(), &target) {
                     prop_assert!(parts.path == b"*" || parts.path.starts_with(b"/"));
+                    prop_assert!(parts.origin.starts_with(parts.path));
                     prop_assert!(parts.authority.is_none_or(grammar::is_host));
                 }
             }

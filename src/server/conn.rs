@@ -95,6 +95,14 @@ pub struct Reading {
     pub search: HeadSearch,
 }
 
+impl Reading {
+    /// Whether a message has begun. The line end that old clients send behind a body is none
+    /// (RFC 9112 section 2.2): nobody waits for an answer to it.
+    pub fn has_begun(&self) -> bool {
+        !matches!(&*self.input, b"" | b"\r" | b"\r\n")
+    }
+}
+
 /// A request whose body is on its way.
 pub struct Receiving {
     /// The head.
@@ -156,6 +164,11 @@ impl Store {
 }
 
 impl Receiving {
+    /// Whether only the head of the answer is wanted.
+    pub fn is_head(&self) -> bool {
+        self.head.method.of(&self.input) == b"HEAD"
+    }
+
     /// Bytes of the body so far.
     pub fn received(&self) -> u64 {
         match &self.body {
@@ -213,7 +226,7 @@ impl Connection {
 
     /// Whether nothing of a request was received, and none is being answered.
     pub fn is_idle(&self) -> bool {
-        matches!(&*self.phase.borrow(), Phase::Head(reading) if reading.input.is_empty())
+        matches!(&*self.phase.borrow(), Phase::Head(reading) if !reading.has_begun())
     }
 
     /// Waits for the socket.

@@ -14,7 +14,7 @@ use crate::py::Gil;
 use crate::server::conn::{Connection, Phase, Reading};
 use crate::server::deliver::{After, finish, go_on, write_timed_out};
 use crate::server::receive::read_body;
-use crate::server::serve::{refuse, serve};
+use crate::server::serve::{names_head, refuse, serve};
 use crate::server::server;
 use crate::server::stats::count;
 use crate::sys::stream::{self, Flow};
@@ -46,13 +46,15 @@ pub fn ready(gil: Gil<'_>, connection: &Rc<Connection>) {
 pub fn timed_out(gil: Gil<'_>, connection: &Rc<Connection>) {
     let server = server(gil);
     match connection.take_phase() {
-        Phase::Head(reading) if !reading.input.is_empty() => {
+        Phase::Head(reading) if reading.has_begun() => {
             count(&server.stats.timeouts, 1);
-            refuse_at_once(gil, connection, HttpError::RequestTimeout);
+            let head_only = names_head(&reading.input);
+            refuse_at_once(gil, connection, HttpError::RequestTimeout, head_only);
         }
-        Phase::Body(_) => {
+        Phase::Body(receiving) => {
             count(&server.stats.timeouts, 1);
-            refuse_at_once(gil, connection, HttpError::RequestTimeout);
+            let head_only = receiving.is_head();
+            refuse_at_once(gil, connection, HttpError::RequestTimeout, head_only);
         }
         Phase::Reply(replying) => write_timed_out(gil, connection, replying),
         Phase::Head(_) | Phase::Linger(_) | Phase::Busy | Phase::Closed => close(gil, connection),
@@ -62,7 +64,7 @@ pub fn timed_out(gil: Gil<'_>, connection: &Rc<Connection>) {
 /// A callback panicked in the middle of its work.
 pub fn panicked(gil: Gil<'_>, connection: &Rc<Connection>) {
     if matches!(&*connection.phase.borrow(), Phase::Busy) {
-        refuse_at_once(gil, connection, HttpError::Internal);
+        refuse_at_once(gil, connection, HttpError::Internal, false);
     } else {
         close(gil, connection);
     }
@@ -83,6 +85,7 @@ pub fn close(gil: Gil<'_>, connection: &Rc<Connection>) {
 pub(super) fn read_head(gil: Gil<'_>, connection: &Rc<Connection>, mut reading: Reading) {
     let run = &connection.run;
     let was_empty = reading.input.is_empty();
+    let had_begun = reading.has_begun();
     let mut input = if was_empty {
         run.scratch.input.take()
     } else {
@@ -95,7 +98,8 @@ pub(super) fn read_head(gil: Gil<'_>, connection: &Rc<Connection>, mut reading: 
     match flow {
         Ok(Flow::Done(received)) => {
             count(&server(gil).stats.bytes_in, received as u64);
-            if was_empty {
+            // The first head's time counts from the accept.
+            if !had_begun && connection.used.get() {
                 connection
                     .deadline
                     .set(&run.clock, run.site.config.header_timeout);
@@ -105,16 +109,16 @@ pub(super) fn read_head(gil: Gil<'_>, connection: &Rc<Connection>, mut reading: 
         Ok(Flow::Blocked) => {
             if was_empty {
                 run.scratch.input.set(input);
-                if run.is_draining() {
-                    if connection.used.get() {
-                        close(gil, connection);
-                        return;
-                    }
-                    // Its first request may be on its way.
-                    connection.deadline.set(&run.clock, FIRST_REQUEST);
-                }
             } else {
                 reading.input = input;
+            }
+            if !had_begun && run.is_draining() {
+                if connection.used.get() {
+                    close(gil, connection);
+                    return;
+                }
+                // Its first request may be on its way.
+                connection.deadline.set(&run.clock, FIRST_REQUEST);
             }
             connection.enter(Phase::Head(reading));
             connection.watch(Interest::READ);
@@ -131,28 +135,31 @@ pub(super) fn read_head(gil: Gil<'_>, connection: &Rc<Connection>, mut reading: 
 
 pub(super) fn wait_for_head(gil: Gil<'_>, connection: &Rc<Connection>, reading: Reading) {
     let run = &connection.run;
-    if reading.input.is_empty() {
-        if run.is_draining() {
-            close(gil, connection);
-            return;
-        }
-        // Before the first request the time for a head counts, from the accept on.
+    if reading.has_begun() {
+        stream::acknowledge_now(connection.descriptor);
+    } else if run.is_draining() {
+        close(gil, connection);
+        return;
+    } else if connection.used.get() {
         connection
             .deadline
             .set(&run.clock, run.site.config.keep_alive_timeout);
-    } else {
-        stream::acknowledge_now(connection.descriptor);
     }
     connection.enter(Phase::Head(reading));
     connection.watch(Interest::READ);
 }
 
 /// Answers a refused message outside of the ordinary way, and listens for a while.
-pub(super) fn refuse_at_once(gil: Gil<'_>, connection: &Rc<Connection>, error: HttpError) {
+pub(super) fn refuse_at_once(
+    gil: Gil<'_>,
+    connection: &Rc<Connection>,
+    error: HttpError,
+    head_only: bool,
+) {
     let run = &connection.run;
     let mut out = run.scratch.output.take();
     out.clear(gil);
-    refuse(gil, run, &mut out, error, false);
+    refuse(gil, run, &mut out, error, head_only);
     finish(
         gil,
         connection,

@@ -46,11 +46,8 @@ pub(super) fn read_body(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving
         }
         // RFC 9112 section 8: a body that was cut short is an incomplete message.
         Ok(Flow::Closed) if run.site.dialect.refuses_early() => {
-            refuse_at_once(
-                gil,
-                connection,
-                HttpError::BadRequest("the body was cut short"),
-            );
+            let cut = HttpError::BadRequest("the body was cut short");
+            refuse_at_once(gil, connection, cut, receiving.is_head());
         }
         Ok(Flow::Closed) | Err(_) => close(gil, connection),
     }
@@ -92,7 +89,7 @@ pub(super) fn take_in(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving: 
         }
     };
     if let Some(error) = failed {
-        refuse_at_once(gil, connection, error);
+        refuse_at_once(gil, connection, error, receiving.is_head());
         return;
     }
     if !matches!(body, Received::InPlace(_)) {

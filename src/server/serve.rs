@@ -62,7 +62,7 @@ pub(super) fn serve(
     };
     let left = at < input.len();
     if at > 0 && left {
-        // The next head has begun.
+        // The next head has begun; if it is only a line end, `wait_for_head` knows better.
         connection
             .deadline
             .set(&run.clock, run.site.config.header_timeout);
@@ -141,10 +141,16 @@ fn one_request(
             },
         },
         // A head that was refused holds what an earlier request left there: its bytes are asked.
-        Err(error) => refuse(gil, run, out, error, bytes.starts_with(b"HEAD ")),
+        Err(error) => refuse(gil, run, out, error, names_head(bytes)),
     };
     run.scratch.head.set(head);
     step
+}
+
+/// Whether a message that was not parsed begins like one that wants only the head of an answer.
+pub(super) fn names_head(bytes: &[u8]) -> bool {
+    let line = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
+    line.starts_with(b"HEAD ")
 }
 
 fn is_head(head: &Head, bytes: &[u8]) -> bool {
@@ -269,24 +275,17 @@ fn precheck(
         return Ok(());
     }
     let target = dialect.target(head.method.of(bytes), head.target.of(bytes))?;
-    let raw = route_target(head, bytes, target.path);
-    match server(gil).routes.borrow().find(gil, dialect, raw) {
+    if dialect.is_about_server(target.path) {
+        return Ok(());
+    }
+    let routes = server(gil).routes.borrow();
+    match routes.find(gil, dialect, target.origin) {
         Ok(Some(_)) => Ok(()),
         Ok(None) => Err(HttpError::NotFound),
         Err(raised) => {
             raised.clear(gil);
             Err(HttpError::Internal)
         }
-    }
-}
-
-/// The part of the target that prefixes are compared with: an absolute one begins at its path.
-fn route_target<'b>(head: &Head, bytes: &'b [u8], path: &'b [u8]) -> &'b [u8] {
-    let raw = head.target.of(bytes);
-    match raw.first() {
-        Some(b'/') | None => raw,
-        _ if path.is_empty() => raw,
-        _ => memchr::memmem::find(raw, path).map_or(path, |at| &raw[at..]),
     }
 }
 
@@ -315,8 +314,7 @@ pub(super) fn answer(
             return Reply::last(true);
         }
     };
-    let raw = route_target(head, bytes, target.path);
-    let route = server.routes.borrow().find(gil, dialect, raw);
+    let route = server.routes.borrow().find(gil, dialect, target.origin);
     let route = route.unwrap_or_else(|raised| {
         raised.clear(gil);
         None

@@ -110,6 +110,7 @@ impl Dialect {
                 let query = memchr::memchr(b'?', target);
                 Ok(Target {
                     authority: None,
+                    origin: target,
                     path: &target[..query.unwrap_or(target.len())],
                     query: query.map(|at| &target[at + 1..]),
                 })

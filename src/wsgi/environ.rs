@@ -329,8 +329,7 @@ fn rest<'r>(request: &Request<'r>, route: &Route) -> (&'r [u8], Option<&'r [u8]>
         return (&target.path[prefix..], target.query);
     }
     // The prefix reaches into the query.
-    let raw = request.head.target.of(request.bytes);
-    let rest = raw.get(prefix..).unwrap_or_default();
+    let rest = target.origin.get(prefix..).unwrap_or_default();
     match memchr::memchr(b'?', rest) {
         Some(at) => (&rest[..at], Some(&rest[at + 1..])),
         None => (rest, None),
