@@ -12,6 +12,7 @@ use std::ffi::CString;
 
 use super::call::import;
 use super::object::{Gil, Object, Owned};
+use super::out::{self, Stream};
 use super::{ffi, names, text};
 
 /// A Python exception is set on this thread.
@@ -28,6 +29,7 @@ pub type Result<T> = std::result::Result<T, Raised>;
 pub enum Kind {
     AssertionError,
     AttributeError,
+    BaseException,
     IndexError,
     OSError,
     RuntimeError,
@@ -44,6 +46,7 @@ impl Kind {
             Object::borrowed(match self {
                 Kind::AssertionError => ffi::PyExc_AssertionError,
                 Kind::AttributeError => ffi::PyExc_AttributeError,
+                Kind::BaseException => ffi::PyExc_BaseException,
                 Kind::IndexError => ffi::PyExc_IndexError,
                 Kind::OSError => ffi::PyExc_OSError,
                 Kind::RuntimeError => ffi::PyExc_RuntimeError,
@@ -160,23 +163,23 @@ impl Exception {
 
     /// Sets a `sys.exc_info()` tuple, as PEP 3333 has an application pass it.
     pub fn raise_info(gil: Gil<'_>, info: &Object) -> Raised {
-        let part = |index| {
-            info.tuple_item(index)
-                .filter(|part| !part.is_none())
-                .map(|part| part.own(gil))
-        };
-        match part(0) {
-            Some(class) => Exception {
-                class,
-                value: part(1),
-                traceback: part(2),
+        let part = |index| info.tuple_item(index).filter(|part| !part.is_none());
+        match (part(0), part(1), part(2)) {
+            // The interpreter takes the three as they are: anything else would crash it later.
+            (Some(class), value, traceback)
+                if is_exception_class(class) && traceback.is_none_or(is_traceback) =>
+            {
+                Exception {
+                    class: class.own(gil),
+                    value: value.map(|value| value.own(gil)),
+                    traceback: traceback.map(|traceback| traceback.own(gil)),
+                }
+                .restore(gil)
             }
-            .restore(gil),
-            None => Raised::new(
-                gil,
-                Kind::TypeError,
-                "exc_info must be a sys.exc_info() tuple",
-            ),
+            _ => {
+                let message = "exc_info must be a sys.exc_info() tuple";
+                Raised::new(gil, Kind::TypeError, message)
+            }
         }
     }
 
@@ -184,6 +187,35 @@ impl Exception {
     pub fn is(&self, _: Gil<'_>, kind: Kind) -> bool {
         // SAFETY: both are live classes and the lock is held.
         unsafe { ffi::PyErr_GivenExceptionMatches(self.class.as_ptr(), kind.class().as_ptr()) != 0 }
+    }
+
+    /// The exit code that `SystemExit` asks for; what is no number is shown on stderr, and 1.
+    pub fn exit_code(&self, gil: Gil<'_>) -> i32 {
+        let code = match &self.value {
+            Some(value) => value.optional_attr(gil, &names(gil).code),
+            None => return 0,
+        };
+        match code {
+            Ok(None) => 0,
+            Ok(Some(code)) if code.is_none() => 0,
+            Ok(Some(code)) => match code.to_int(gil) {
+                Ok(number) => number as i32,
+                Err(raised) => {
+                    raised.clear(gil);
+                    if let Some(stream) = out::object(gil, Stream::Stderr)
+                        && let Ok(mut text) = text::display(gil, &code)
+                    {
+                        text.push(b'\n');
+                        out::write(gil, &stream, &text);
+                    }
+                    1
+                }
+            },
+            Err(raised) => {
+                raised.clear(gil);
+                1
+            }
+        }
     }
 
     /// Shows it as `sys.excepthook` does, on whatever `sys.stderr` is now. Unlike `PyErr_Print`
@@ -211,4 +243,18 @@ impl Exception {
         }
         Ok(text)
     }
+}
+
+fn is_exception_class(object: &Object) -> bool {
+    let base = Kind::BaseException.class();
+    // SAFETY: both are alive; the second call takes any object and only looks at its type.
+    unsafe {
+        ffi::PyType_Check(object.as_ptr()) != 0
+            && ffi::PyErr_GivenExceptionMatches(object.as_ptr(), base.as_ptr()) != 0
+    }
+}
+
+fn is_traceback(object: &Object) -> bool {
+    // SAFETY: the type object is the interpreter's and lives as long as it.
+    object.type_is(unsafe { Object::borrowed((&raw mut ffi::PyTraceBack_Type).cast()) })
 }

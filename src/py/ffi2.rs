@@ -148,6 +148,7 @@ unsafe extern "C" {
     pub static mut PyTuple_Type: PyTypeObject;
     pub static mut PyDict_Type: PyTypeObject;
     pub static mut PyFile_Type: PyTypeObject;
+    pub static mut PyTraceBack_Type: PyTypeObject;
 
     pub fn PySequence_Contains(object: *mut PyObject, item: *mut PyObject) -> c_int;
     pub fn PyDict_New() -> *mut PyObject;
@@ -210,6 +211,7 @@ unsafe extern "C" {
     ) -> *mut PyObject;
     pub static PyExc_AssertionError: *mut PyObject;
     pub static PyExc_AttributeError: *mut PyObject;
+    pub static PyExc_BaseException: *mut PyObject;
     pub static PyExc_IndexError: *mut PyObject;
     pub static PyExc_OSError: *mut PyObject;
     pub static PyExc_RuntimeError: *mut PyObject;

@@ -26,6 +26,7 @@ names! {
     buffer = c"buffer",
     bytes_io = c"BytesIO",
     close = c"close",
+    code = c"code",
     combine = c"combine",
     config = c"config",
     content_length = c"CONTENT_LENGTH",

@@ -48,6 +48,15 @@ pub fn descriptor(gil: Gil<'_>, stream: &Object) -> Option<RawFd> {
     }
 }
 
+/// Writes out what a stream has kept back.
+pub fn flush(gil: Gil<'_>, stream: Stream) {
+    if let Some(stream) = object(gil, stream)
+        && let Err(raised) = stream.call_method(gil, &names(gil).flush, &[])
+    {
+        raised.clear(gil);
+    }
+}
+
 /// Writes `content` to a stream object and flushes it.
 pub fn write(gil: Gil<'_>, stream: &Object, content: &[u8]) {
     if let Err(raised) = try_write(gil, stream, content) {

@@ -16,12 +16,24 @@ use crate::wsgi::site::Client;
 /// Connections accepted before others have their turn.
 const ACCEPTS: usize = 64;
 
-/// Accepts what waits at a listener.
+/// More than the kernel's queue of a listener holds: who comes later is no longer ours.
+const QUEUE: usize = 8192;
+
+/// Accepts what waits at a listener, as far as it is its turn.
 pub fn accept(gil: Gil<'_>, run: &Rc<Run>, acceptor: &Rc<Acceptor>) {
+    accept_at_most(gil, run, acceptor, ACCEPTS);
+}
+
+/// Accepts everyone who waits at a listener.
+pub fn accept_all(gil: Gil<'_>, run: &Rc<Run>, acceptor: &Rc<Acceptor>) {
+    accept_at_most(gil, run, acceptor, QUEUE);
+}
+
+fn accept_at_most(gil: Gil<'_>, run: &Rc<Run>, acceptor: &Rc<Acceptor>, most: usize) {
     let Some(descriptor) = acceptor.descriptor() else {
         return;
     };
-    for _ in 0..ACCEPTS {
+    for _ in 0..most {
         if !run.has_room() {
             acceptor.pause();
             return;

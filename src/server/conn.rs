@@ -40,6 +40,7 @@ use crate::py::threads;
 use crate::server::deadlines::Deadline;
 use crate::server::run::Run;
 use crate::server::{Acceptor, io};
+use crate::sys::limits::no_descriptor_left;
 use crate::sys::spool::Spool;
 use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply::Rest;
@@ -116,6 +117,9 @@ pub struct Receiving {
     pub body: Received,
     /// When the body began, in seconds of the run's clock.
     pub began: f64,
+    /// No descriptor was left for the file that the body belongs in: nothing more is read until
+    /// there is one.
+    pub crowded: bool,
 }
 
 /// A body so far.
@@ -137,21 +141,37 @@ pub enum Store {
 }
 
 impl Store {
-    /// Adds bytes; past `most` bytes in memory everything goes to a file.
-    pub fn append(&mut self, bytes: &[u8], most: usize) -> std::io::Result<()> {
-        if let Store::Memory(memory) = self {
-            if memory.len() + bytes.len() <= most {
-                memory.extend_from_slice(bytes);
-                return Ok(());
-            }
-            let mut spool = Spool::new()?;
-            spool.append(memory)?;
-            *self = Store::File(spool);
-        }
+    /// Adds bytes; past `config.body_memory` everything goes to a file. Whether it is where it
+    /// belongs: where no descriptor is left for the file, it stays in memory.
+    pub fn append(&mut self, bytes: &[u8], run: &Run) -> std::io::Result<bool> {
         match self {
-            Store::File(spool) => spool.append(bytes),
-            Store::Memory(_) => Ok(()),
+            Store::File(spool) => spool.append(bytes).map(|()| true),
+            Store::Memory(memory) => {
+                memory.extend_from_slice(bytes);
+                self.settle(run)
+            }
         }
+    }
+
+    /// Moves what is too long for the memory to a file. Whether it is where it belongs.
+    pub fn settle(&mut self, run: &Run) -> std::io::Result<bool> {
+        let Store::Memory(memory) = self else {
+            return Ok(true);
+        };
+        if memory.len() <= run.site.config.body_memory {
+            return Ok(true);
+        }
+        if !run.has_room_for_file() {
+            return Ok(false);
+        }
+        let mut spool = match Spool::new() {
+            Ok(spool) => spool,
+            Err(error) if no_descriptor_left(&error) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        spool.append(memory)?;
+        *self = Store::File(spool);
+        Ok(true)
     }
 
     /// Bytes so far.

@@ -54,6 +54,11 @@ impl Deadline {
         );
     }
 
+    /// Seconds that are left, where it was set.
+    pub fn left(&self, clock: &Clock) -> f64 {
+        f64::from(self.0.get().saturating_sub(clock.now.get())) * PERIOD
+    }
+
     /// Whether it has come.
     pub fn is_past(&self, clock: &Clock) -> bool {
         let due = self.0.get();

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::ev::{Idle, Loop};
 use crate::py::{Exception, Gil, Owned, Result, threads};
 use crate::server::callback_raised;
-use crate::wsgi::console;
+use crate::wsgi::{child, console};
 
 #[derive(Clone)]
 struct Call(Rc<(Owned, Owned)>);
@@ -84,7 +84,7 @@ impl Deferred {
     pub fn run_one(&self, gil: Gil<'_>) {
         let first = self.queue.borrow().front().cloned();
         if let Some(Call(call)) = first {
-            if let Err(raised) = call.0.call(gil, &[&call.1]) {
+            if let Err(raised) = child::ends_here(gil, call.0.call(gil, &[&call.1])) {
                 // Before a word is said: on Python 3 that runs Python code, which would lose it.
                 let exception = Exception::take(gil, raised);
                 console::say(gil, "ERROR!!!! Defer callback function as a problem. ");

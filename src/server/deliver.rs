@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::os::fd::RawFd;
 use std::rc::Rc;
 
 use crate::ev::Interest;
@@ -10,9 +11,9 @@ use crate::py::Gil;
 use crate::server::conn::{Connection, Phase, Reading, Receiving, Replying};
 use crate::server::io::{begin_lingering, close, wait_for_head};
 use crate::server::output::{Flushed, flush};
-use crate::server::receive::{take_in, wait_for_body};
+use crate::server::receive::wait_for_body;
 use crate::server::run::Run;
-use crate::server::serve::serve;
+use crate::server::serve::{Work, work};
 use crate::server::server;
 use crate::server::stats::count;
 use crate::sys::stream;
@@ -48,7 +49,7 @@ pub(super) enum After {
     Gone,
 }
 
-/// Writes what is queued, and puts the connection into its next phase.
+/// Writes what is queued, and puts the connection into its next phase, or leaves more work.
 pub(super) fn finish(
     gil: Gil<'_>,
     connection: &Rc<Connection>,
@@ -56,19 +57,19 @@ pub(super) fn finish(
     after: After,
     mut out: Outgoing,
     left: bool,
-) {
+) -> Work {
     let run = &connection.run;
     let keep_alive = match after {
         After::Reply(mut replying) => {
             replying.lingers |= left && !replying.keep_alive;
             replying.out = out;
             wait_for_reader(connection, replying);
-            return;
+            return Work::Done;
         }
         After::Gone => {
             give_back(gil, run, out);
             close(gil, connection);
-            return;
+            return Work::Done;
         }
         After::Wait | After::Body(_) => true,
         After::Refused | After::Last { .. } => false,
@@ -104,7 +105,7 @@ pub(super) fn finish(
             give_back(gil, run, out);
             match after {
                 After::Body(receiving) if receiving.input.len() > receiving.head.len => {
-                    take_in(gil, connection, receiving);
+                    return Work::TakeIn(receiving);
                 }
                 After::Body(receiving) => wait_for_body(connection, receiving),
                 After::Wait => wait_for_head(gil, connection, reading),
@@ -113,6 +114,7 @@ pub(super) fn finish(
             }
         }
     }
+    Work::Done
 }
 
 fn give_back(gil: Gil<'_>, run: &Run, mut out: Outgoing) {
@@ -122,8 +124,17 @@ fn give_back(gil: Gil<'_>, run: &Run, mut out: Outgoing) {
 }
 
 pub(super) fn write(gil: Gil<'_>, connection: &Connection, out: &mut Outgoing) -> Flushed {
+    write_to(gil, connection.descriptor, out)
+}
+
+/// Writes in the middle of the application's call; whether there is still a client.
+pub(super) fn flush_now(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing) -> bool {
+    write_to(gil, socket, out) != Flushed::Gone
+}
+
+fn write_to(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing) -> Flushed {
     let mut written = 0;
-    let flushed = flush(gil, connection.descriptor, out, &mut written);
+    let flushed = flush(gil, socket, out, &mut written);
     count(&server(gil).stats.bytes_out, written);
     flushed
 }
@@ -155,6 +166,7 @@ pub(super) fn settle(
         keep_alive,
         lingers,
         rest,
+        streamed: _,
     } = reply;
     let at_rest = rest.as_ref().is_none_or(|rest| rest.is_drained());
     if at_rest && !out.file_follows() && out.waiting() < GATHERED {
@@ -229,6 +241,7 @@ pub(super) fn drive(
 /// Waits until the socket can be written again.
 fn wait_for_reader(connection: &Rc<Connection>, mut replying: Box<Replying>) {
     let run = &connection.run;
+    replying.out.detach();
     replying.held = stream::unacknowledged(connection.descriptor).unwrap_or(0);
     connection
         .deadline
@@ -282,7 +295,12 @@ pub(super) fn go_on(gil: Gil<'_>, connection: &Rc<Connection>, mut replying: Box
             } else if input.is_empty() {
                 wait_for_head(gil, connection, Reading::default());
             } else {
-                serve(gil, connection, Reading::default(), input, false);
+                let next = Work::Serve {
+                    reading: Reading::default(),
+                    input,
+                    scratch: false,
+                };
+                work(gil, connection, next);
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::py::Gil;
 use crate::server::conn::{Connection, Phase, Reading};
 use crate::server::deliver::{After, finish, go_on, write_timed_out};
 use crate::server::receive::read_body;
-use crate::server::serve::{names_head, refuse, serve};
+use crate::server::serve::{Work, names_head, refuse, work};
 use crate::server::server;
 use crate::server::stats::count;
 use crate::sys::stream::{self, Flow};
@@ -22,8 +22,14 @@ use crate::sys::stream::{self, Flow};
 /// Bytes read at a time.
 pub(super) const READ: usize = 64 << 10;
 
-/// How long a connection that has sent nothing is waited for when the server ends, in seconds.
-const FIRST_REQUEST: f64 = 1.0;
+/// How long a connection that is about to send a request is waited for when the server ends, in
+/// seconds.
+const NEXT_REQUEST: f64 = 1.0;
+
+/// A connection whose last answer is younger than this, in seconds, is about to send a request:
+/// closing it would cross with that on the way, and the client would have to guess whether it was
+/// served.
+const LIVELY: f64 = 2.0;
 
 /// Bytes read at a time for a head that came in pieces.
 const PIECE: usize = 8 << 10;
@@ -53,8 +59,12 @@ pub fn timed_out(gil: Gil<'_>, connection: &Rc<Connection>) {
         }
         Phase::Body(receiving) => {
             count(&server.stats.timeouts, 1);
-            let head_only = receiving.is_head();
-            refuse_at_once(gil, connection, HttpError::RequestTimeout, head_only);
+            let late = if receiving.crowded {
+                HttpError::Unavailable
+            } else {
+                HttpError::RequestTimeout
+            };
+            refuse_at_once(gil, connection, late, receiving.is_head());
         }
         Phase::Reply(replying) => write_timed_out(gil, connection, replying),
         Phase::Head(_) | Phase::Linger(_) | Phase::Busy | Phase::Closed => close(gil, connection),
@@ -104,7 +114,12 @@ pub(super) fn read_head(gil: Gil<'_>, connection: &Rc<Connection>, mut reading: 
                     .deadline
                     .set(&run.clock, run.site.config.header_timeout);
             }
-            serve(gil, connection, reading, input, was_empty);
+            let next = Work::Serve {
+                reading,
+                input,
+                scratch: was_empty,
+            };
+            work(gil, connection, next);
         }
         Ok(Flow::Blocked) => {
             if was_empty {
@@ -113,12 +128,11 @@ pub(super) fn read_head(gil: Gil<'_>, connection: &Rc<Connection>, mut reading: 
                 reading.input = input;
             }
             if !had_begun && run.is_draining() {
-                if connection.used.get() {
+                if connection.used.get() && !is_lively(connection) {
                     close(gil, connection);
                     return;
                 }
-                // Its first request may be on its way.
-                connection.deadline.set(&run.clock, FIRST_REQUEST);
+                connection.deadline.set(&run.clock, NEXT_REQUEST);
             }
             connection.enter(Phase::Head(reading));
             connection.watch(Interest::READ);
@@ -131,6 +145,13 @@ pub(super) fn read_head(gil: Gil<'_>, connection: &Rc<Connection>, mut reading: 
             close(gil, connection);
         }
     }
+}
+
+/// Whether a kept connection, which is idle, was answered a moment ago.
+fn is_lively(connection: &Connection) -> bool {
+    let run = &connection.run;
+    let patience = run.site.config.keep_alive_timeout;
+    connection.deadline.left(&run.clock) > patience - LIVELY
 }
 
 pub(super) fn wait_for_head(gil: Gil<'_>, connection: &Rc<Connection>, reading: Reading) {
@@ -160,7 +181,8 @@ pub(super) fn refuse_at_once(
     let mut out = run.scratch.output.take();
     out.clear(gil);
     refuse(gil, run, &mut out, error, head_only);
-    finish(
+    // A refusal leaves no work.
+    let _ = finish(
         gil,
         connection,
         Reading::default(),

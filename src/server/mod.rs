@@ -35,6 +35,7 @@ use crate::server::run::Run;
 use crate::server::signals::Signals;
 use crate::server::stats::Stats;
 use crate::server::timers::Timers;
+use crate::sys::fork;
 use crate::sys::listener::{ListenError, Listener};
 use crate::wsgi::base::Base;
 use crate::wsgi::console;
@@ -252,7 +253,7 @@ impl Server {
     pub fn leave_listeners(&self, gil: Gil<'_>, run: &Rc<Run>) {
         let acceptors = self.acceptors.borrow().clone();
         for acceptor in acceptors {
-            accept::accept(gil, run, &acceptor);
+            accept::accept_all(gil, run, &acceptor);
             acceptor.close();
         }
     }
@@ -287,6 +288,7 @@ impl Server {
             Err(error) => return Err(self.error(gil, &error.to_string())),
         };
         threads::prepare(gil);
+        fork::mark();
         console::say(gil, &format!("Using {} as event backend", lp.backend()));
         for acceptor in &*self.acceptors.borrow() {
             if let Err(error) = acceptor.reopen() {

@@ -81,7 +81,11 @@ fn write_file(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing) -> std::io::Resul
         return Ok(Flow::Done(0));
     };
     let count = part.remaining.min(STRIDE) as usize;
-    match stream::sendfile(socket, part.descriptor, &mut part.offset, count) {
+    let sent = match part.descriptor {
+        Some(descriptor) => stream::sendfile(socket, descriptor, &mut part.offset, count),
+        None => Err(ErrorKind::Unsupported.into()),
+    };
+    match sent {
         // The file became shorter than it was: what was promised cannot be sent any more.
         Ok(Flow::Done(0)) => Ok(Flow::Closed),
         Ok(Flow::Done(sent)) => {
@@ -120,7 +124,7 @@ fn write_file(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing) -> std::io::Resul
 fn read_block(gil: Gil<'_>, part: &mut FilePart) -> Result<Owned> {
     let count = part.remaining.min(BLOCK);
     let block = match &part.keeper {
-        Keeper::Object(file) => {
+        Keeper::Object(file) | Keeper::Duplicate(file, _) => {
             let names = names(gil);
             file.call_method(gil, &names.seek, &[&*number::int(gil, part.offset as i64)?])?;
             let read = file.call_method(gil, &names.read, &[&*number::int(gil, count as i64)?])?;

@@ -12,10 +12,11 @@ use crate::server::conn::{Connection, Phase, Reading, Received, Receiving, Store
 use crate::server::deadlines::body_patience;
 use crate::server::deliver::{After, Settled, finish, settle};
 use crate::server::io::{READ, close, refuse_at_once};
-use crate::server::serve::{answer, serve};
+use crate::server::serve::{Work, answer, work};
 use crate::server::server;
 use crate::server::stats::count;
 use crate::sys::stream::{self, Flow};
+use crate::wsgi::console;
 use crate::wsgi::request::RequestBody;
 
 pub(super) fn wait_for_body(connection: &Rc<Connection>, receiving: Box<Receiving>) {
@@ -38,7 +39,7 @@ pub(super) fn read_body(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving
     match stream::read(connection.descriptor, &mut receiving.input, READ) {
         Ok(Flow::Done(received)) => {
             count(&server(gil).stats.bytes_in, received as u64);
-            take_in(gil, connection, receiving);
+            work(gil, connection, Work::TakeIn(receiving));
         }
         Ok(Flow::Blocked) => {
             connection.enter(Phase::Body(receiving));
@@ -53,34 +54,90 @@ pub(super) fn read_body(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving
     }
 }
 
-/// Works off what was received behind the head; answers when the body is whole.
-pub(super) fn take_in(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving: Box<Receiving>) {
+/// Reads no more of a body whose file has to wait for a descriptor.
+fn wait_for_room(connection: &Rc<Connection>, receiving: Box<Receiving>) {
     let run = &connection.run;
-    let most = run.site.config.body_memory;
+    connection.unwatch();
+    connection
+        .deadline
+        .set(&run.clock, run.site.config.body_timeout);
+    connection.enter(Phase::Body(receiving));
+    run.crowded.borrow_mut().push(connection.clone());
+}
+
+/// Looks whether there is room by now for what [`wait_for_room`] put off.
+pub fn try_again(gil: Gil<'_>, connection: &Rc<Connection>) {
+    let run = &connection.run;
+    let mut receiving = match connection.take_phase() {
+        Phase::Body(receiving) => receiving,
+        // It is over by now, or was refused.
+        other => return connection.enter(other),
+    };
+    let settled = match &mut receiving.body {
+        Received::InPlace(_) => Ok(true),
+        Received::Fixed(store, _) | Received::Chunked(store, _) => store.settle(run),
+    };
+    match settled {
+        Ok(true) => {
+            receiving.crowded = false;
+            wait_for_body(connection, receiving);
+        }
+        Ok(false) => {
+            connection.enter(Phase::Body(receiving));
+            run.crowded.borrow_mut().push(connection.clone());
+        }
+        Err(error) => {
+            let refusal = cannot_keep(gil, &error);
+            refuse_at_once(gil, connection, refusal, receiving.is_head());
+        }
+    }
+}
+
+/// The temporary file failed: the operator is told why, the client that it is not its fault.
+fn cannot_keep(gil: Gil<'_>, error: &std::io::Error) -> HttpError {
+    let line = format!("a request's body cannot be kept in a temporary file: {error}");
+    console::complain(gil, &line);
+    HttpError::Unavailable
+}
+
+/// Works off what was received behind the head; answers when the body is whole.
+pub(super) fn take_in(
+    gil: Gil<'_>,
+    connection: &Rc<Connection>,
+    mut receiving: Box<Receiving>,
+) -> Work {
+    let run = &connection.run;
     let start = receiving.head.len;
-    let Receiving { input, body, .. } = &mut *receiving;
+    let Receiving {
+        input,
+        body,
+        crowded,
+        ..
+    } = &mut *receiving;
     let arrived = input.len() - start;
     let mut failed = None;
     let (taken, whole) = match body {
         Received::InPlace(due) => (0, arrived >= *due),
         Received::Fixed(store, due) => {
             let taken = arrived.min(usize::try_from(*due).unwrap_or(usize::MAX));
-            if store.append(&input[start..start + taken], most).is_err() {
-                failed = Some(HttpError::Internal);
+            match store.append(&input[start..start + taken], run) {
+                Ok(settled) => *crowded = !settled,
+                Err(error) => failed = Some(cannot_keep(gil, &error)),
             }
             *due -= taken as u64;
             (taken, *due == 0)
         }
         Received::Chunked(store, decoder) => {
-            let mut spooled = Ok(());
+            let mut spooled = Ok(true);
             let mut keep = |bytes: &[u8]| {
                 if spooled.is_ok() {
-                    spooled = store.append(bytes, most);
+                    spooled = store.append(bytes, run);
                 }
             };
             let decoded = decoder.decode(&input[start..], &mut keep);
-            if spooled.is_err() {
-                failed = Some(HttpError::Internal);
+            match spooled {
+                Ok(settled) => *crowded = !settled,
+                Err(error) => failed = Some(cannot_keep(gil, &error)),
             }
             decoded.unwrap_or_else(|error| {
                 failed = Some(error);
@@ -90,14 +147,18 @@ pub(super) fn take_in(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving: 
     };
     if let Some(error) = failed {
         refuse_at_once(gil, connection, error, receiving.is_head());
-        return;
+        return Work::Done;
     }
     if !matches!(body, Received::InPlace(_)) {
         input.drain(start..start + taken);
     }
     if !whole {
-        wait_for_body(connection, receiving);
-        return;
+        if receiving.crowded {
+            wait_for_room(connection, receiving);
+        } else {
+            wait_for_body(connection, receiving);
+        }
+        return Work::Done;
     }
     let Receiving {
         head,
@@ -141,8 +202,11 @@ pub(super) fn take_in(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving: 
     let after = match settle(gil, connection, reply, &mut out) {
         Settled::Kept if left => {
             run.scratch.output.set(out);
-            serve(gil, connection, Reading::default(), input, false);
-            return;
+            return Work::Serve {
+                reading: Reading::default(),
+                input,
+                scratch: false,
+            };
         }
         Settled::Kept => After::Wait,
         Settled::Ended { lingers } => After::Last { lingers },
@@ -152,5 +216,5 @@ pub(super) fn take_in(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving: 
             After::Reply(replying)
         }
     };
-    finish(gil, connection, Reading::default(), after, out, left);
+    finish(gil, connection, Reading::default(), after, out, left)
 }

@@ -10,14 +10,19 @@ use crate::http::head::Head;
 use crate::py::{Exception, Gil};
 use crate::server::conn::{Connection, Phase};
 use crate::server::deadlines::{Clock, Deadline};
-use crate::server::{io, server};
+use crate::server::{io, receive, server};
 use crate::sys::limits::descriptor_limit;
+use crate::sys::spool;
 use crate::wsgi::memo::Memos;
 use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::site::Site;
 
 /// Descriptors that are left to the program: its files, its database connections.
 const RESERVE: u64 = 24;
+
+/// How many of those the files of long bodies may take, so that however many connections there are,
+/// some bodies arrive.
+const FOR_FILES: u64 = RESERVE / 2;
 
 /// What one `run` of the loop works with.
 pub struct Run {
@@ -31,8 +36,12 @@ pub struct Run {
     pub memos: Memos,
     /// The buffers that are used again for each event.
     pub scratch: Scratch,
+    /// Connections with a body that waits for a descriptor.
+    pub crowded: RefCell<Vec<Rc<Connection>>>,
     connections: RefCell<Vec<Rc<Connection>>>,
     most_connections: usize,
+    /// Connections and files of bodies together.
+    most_descriptors: usize,
     /// The number of the connection that was added last.
     numbered: Cell<u32>,
     /// SIGTERM or SIGINT came: nothing new is accepted.
@@ -56,8 +65,9 @@ pub struct Scratch {
 impl Run {
     /// A run on `lp`.
     pub fn new(lp: Loop, site: Site) -> Rc<Run> {
+        let left = descriptor_limit().saturating_sub(RESERVE).max(1);
         let most_connections = match site.config.max_connections {
-            0 => descriptor_limit().saturating_sub(RESERVE).max(1) as usize,
+            0 => left as usize,
             most => most,
         };
         Rc::new(Run {
@@ -66,8 +76,10 @@ impl Run {
             clock: Clock::default(),
             memos: Memos::default(),
             scratch: Scratch::default(),
+            crowded: RefCell::default(),
             connections: RefCell::default(),
             most_connections,
+            most_descriptors: left.saturating_add(FOR_FILES) as usize,
             numbered: Cell::new(0),
             draining: Cell::new(false),
             patience: Deadline::default(),
@@ -78,6 +90,11 @@ impl Run {
     /// Whether another connection may be accepted.
     pub fn has_room(&self) -> bool {
         !self.draining.get() && self.connections.borrow().len() < self.most_connections
+    }
+
+    /// Whether a long body may have a file.
+    pub fn has_room_for_file(&self) -> bool {
+        self.connections.borrow().len() + spool::open() < self.most_descriptors
     }
 
     /// Whether the run is about to end.
@@ -151,6 +168,9 @@ impl Run {
             .collect();
         for connection in due {
             io::timed_out(gil, &connection);
+        }
+        for connection in self.crowded.take() {
+            receive::try_again(gil, &connection);
         }
         if self.draining.get() && self.patience.is_past(&self.clock) {
             self.lp.stop();

@@ -11,7 +11,8 @@ use crate::http::framing::{BodyLength, Framing};
 use crate::http::head::{Head, HeadLimits, HeadSearch, parse_strict_line};
 use crate::py::{Gil, Owned};
 use crate::server::conn::{Connection, Reading, Received, Receiving, Store};
-use crate::server::deliver::{After, SCRATCH, Settled, finish, settle};
+use crate::server::deliver::{After, SCRATCH, Settled, finish, flush_now, settle};
+use crate::server::receive::take_in;
 use crate::server::run::Run;
 use crate::server::server;
 use crate::server::stats::count;
@@ -19,16 +20,44 @@ use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply::Reply;
 use crate::wsgi::request::{self, Request, RequestBody};
 
+/// What is to be done for a connection before it waits.
+pub(super) enum Work {
+    /// Nothing: it waits, or is over.
+    Done,
+    /// Answer what is in `input`, the scratch buffer if `scratch`, else the connection's own.
+    Serve {
+        reading: Reading,
+        input: Vec<u8>,
+        scratch: bool,
+    },
+    /// Work off what was received behind a head.
+    TakeIn(Box<Receiving>),
+}
+
+/// Works until the connection waits. One piece of work may leave another: a loop, since a client
+/// decides how many.
+pub(super) fn work(gil: Gil<'_>, connection: &Rc<Connection>, mut work: Work) {
+    loop {
+        work = match work {
+            Work::Done => return,
+            Work::Serve {
+                reading,
+                input,
+                scratch,
+            } => serve(gil, connection, reading, input, scratch),
+            Work::TakeIn(receiving) => take_in(gil, connection, receiving),
+        };
+    }
+}
+
 /// Answers every whole request in `input`, and keeps what is left of it.
-///
-/// `input` is the scratch buffer if `scratch`, else the connection's own.
-pub(super) fn serve(
+fn serve(
     gil: Gil<'_>,
     connection: &Rc<Connection>,
     mut reading: Reading,
     mut input: Vec<u8>,
     scratch: bool,
-) {
+) -> Work {
     let run = &connection.run;
     let mut out = run.scratch.output.take();
     let mut at = 0;
@@ -81,7 +110,7 @@ pub(super) fn serve(
             reading.input = input;
         }
     }
-    finish(gil, connection, reading, after, out, left);
+    finish(gil, connection, reading, after, out, left)
 }
 
 /// What the first bytes of a buffer are.
@@ -131,8 +160,18 @@ fn one_request(
                 let reply = answer(gil, connection, &head, &framing, received, known, body, out);
                 Step::Answered(consumed, reply)
             }
-            None => match precheck(gil, connection, &head, bytes) {
-                Ok(()) => {
+            None => match precheck(gil, connection, &head, bytes)
+                .and_then(|()| whole_chunks(connection, &message, bytes))
+            {
+                Ok(Some((consumed, body))) => {
+                    let Message { framing, known, .. } = message;
+                    let received = &bytes[..message.length];
+                    let body = RequestBody::Memory(&body);
+                    let reply =
+                        answer(gil, connection, &head, &framing, received, known, body, out);
+                    Step::Answered(consumed, reply)
+                }
+                Ok(None) => {
                     let body =
                         begin_body(connection, std::mem::take(&mut head), message, bytes, out);
                     Step::Body(Box::new(body))
@@ -217,7 +256,7 @@ fn remembered(
     })
 }
 
-/// The message's body, if all of it is there, as it is; a chunked one never is.
+/// The message's body, if all of it is there, as it is; a chunked one never is so.
 fn whole_body<'b>(message: &Message, bytes: &'b [u8]) -> Option<&'b [u8]> {
     let available = &bytes[message.length..];
     match message.framing.body {
@@ -225,6 +264,26 @@ fn whole_body<'b>(message: &Message, bytes: &'b [u8]) -> Option<&'b [u8]> {
         BodyLength::Fixed(due) => available.get(..usize::try_from(due).ok()?),
         BodyLength::Chunked => None,
     }
+}
+
+/// A chunked body that is all there, decoded, and the length of the whole message; `None` where more
+/// is to come, or too much for the memory.
+fn whole_chunks(
+    connection: &Connection,
+    message: &Message,
+    bytes: &[u8],
+) -> Result<Option<(usize, Vec<u8>)>, HttpError> {
+    let config = &connection.run.site.config;
+    if message.framing.body != BodyLength::Chunked || bytes.len() == message.length {
+        return Ok(None);
+    }
+    let mut body = Vec::new();
+    let mut decoder = Decoder::new(config.chunk_limits());
+    let (consumed, whole) = decoder.decode(&bytes[message.length..], &mut |data| {
+        body.extend_from_slice(data);
+    })?;
+    let kept = whole && body.len() <= config.body_memory;
+    Ok(kept.then_some((message.length + consumed, body)))
 }
 
 /// Gets ready to take in the rest of a message.
@@ -260,6 +319,7 @@ fn begin_body(
         input: Vec::new(),
         body,
         began: run.clock.seconds(),
+        crowded: false,
     }
 }
 
@@ -333,10 +393,14 @@ pub(super) fn answer(
         client: &connection.client,
         descriptor: connection.descriptor,
         may_keep_alive: !run.is_draining(),
+        flush: flush_now,
     };
     let place = out.place();
     let reply = request::answer(gil, &run.site, request, out);
-    server.stats.count_status(out.from(&place));
+    match reply.streamed {
+        Some(code) => server.stats.count_code(code),
+        None => server.stats.count_status(out.from(&place)),
+    }
     connection.used.set(true);
     if run.site.exit.borrow().is_some() && !run.is_draining() {
         run.drain(gil);

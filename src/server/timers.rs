@@ -11,6 +11,7 @@ use std::rc::Rc;
 use crate::ev::{Loop, Timer};
 use crate::py::{Exception, Gil, Owned, threads};
 use crate::server::callback_raised;
+use crate::wsgi::child;
 
 /// One timer.
 struct Entry {
@@ -108,7 +109,7 @@ impl Entry {
 
     /// Only the object `False` stops it: `None`, `0` and `True` do not.
     fn fire(&self, gil: Gil<'_>) {
-        match self.callback.call(gil, &[]) {
+        match child::ends_here(gil, self.callback.call(gil, &[])) {
             Ok(answer) if !answer.is_false() => {}
             Ok(_) => self.stop(),
             Err(raised) => {

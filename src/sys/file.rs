@@ -1,8 +1,20 @@
-//! What is left of an open file.
+//! What is left of an open file, and a second descriptor of it.
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::RawFd;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+/// Another descriptor of the same open file, which stays open when `fd` is closed.
+///
+/// # Errors
+/// Those of fcntl(2): `EBADF`, `EMFILE`.
+pub fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: numbers only; the answer is a new descriptor that nobody else has.
+    unsafe {
+        let copy = syscall!(fcntl(fd, libc::F_DUPFD_CLOEXEC, 0))?;
+        Ok(OwnedFd::from_raw_fd(copy))
+    }
+}
 
 /// The part of a regular file from its current position to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +26,8 @@ pub struct FileSpan {
 }
 
 impl FileSpan {
-    /// The span of `fd`; `None` if it is no regular file (a pipe, a socket, a device).
+    /// The span of `fd`; `None` if it is no regular file (a pipe, a socket, a device), or one whose
+    /// size is not told, as that of files under `/proc` is not.
     ///
     /// # Errors
     /// Those of fstat(2) and lseek(2).
@@ -25,7 +38,7 @@ impl FileSpan {
             syscall!(fstat(fd, about.as_mut_ptr()))?;
             about.assume_init()
         };
-        if about.st_mode & libc::S_IFMT != libc::S_IFREG {
+        if about.st_mode & libc::S_IFMT != libc::S_IFREG || about.st_size == 0 {
             return Ok(None);
         }
         // SAFETY: numbers only.
@@ -39,7 +52,7 @@ impl FileSpan {
 
 #[cfg(test)]
 mod tests {
-    use super::FileSpan;
+    use super::{FileSpan, duplicate};
     use std::fs::File;
     use std::io::{Seek, SeekFrom, Write};
     use std::os::fd::AsRawFd;
@@ -48,9 +61,9 @@ mod tests {
     #[test]
     fn it_goes_from_the_position_to_the_end() {
         let spool = super::super::spool::Spool::new().unwrap();
-        let mut file = File::from(spool.into_fd());
+        let mut file = File::from(duplicate(spool.as_raw_fd()).unwrap());
         let span = |offset, remaining| Some(FileSpan { offset, remaining });
-        assert_eq!(FileSpan::of(file.as_raw_fd()).unwrap(), span(0, 0));
+        assert_eq!(FileSpan::of(file.as_raw_fd()).unwrap(), None, "size not told");
         file.write_all(b"0123456789").unwrap();
         assert_eq!(FileSpan::of(file.as_raw_fd()).unwrap(), span(10, 0));
         file.seek(SeekFrom::Start(3)).unwrap();

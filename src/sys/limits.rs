@@ -17,6 +17,14 @@ pub fn descriptor_limit() -> u64 {
     }
 }
 
+/// Whether a call failed because no descriptor was left, of the process's or of the system's.
+pub fn no_descriptor_left(error: &std::io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE) | Some(libc::ENFILE)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::descriptor_limit;

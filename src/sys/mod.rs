@@ -26,6 +26,7 @@ macro_rules! syscall {
 
 pub mod accept;
 pub mod file;
+pub mod fork;
 pub mod limits;
 pub mod listener;
 mod option;

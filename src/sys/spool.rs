@@ -5,13 +5,16 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Names to try; each is this process's own, so that only files left by others are in the way.
 const MOST_TRIES: usize = 1000;
+
+/// Where temporary files are kept on every Unix, and those that are to survive a restart.
+const USUAL: [&str; 2] = ["/tmp", "/var/tmp"];
 
 /// An unlinked temporary file that grows at its end.
 pub struct Spool {
@@ -19,14 +22,36 @@ pub struct Spool {
     len: u64,
 }
 
+/// How many there are.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// How many spools the process has open, each with its descriptor.
+pub fn open() -> usize {
+    OPEN.load(Ordering::Relaxed)
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Spool {
-    /// An empty one, in `TMPDIR` or `/tmp`.
+    /// An empty one, in `TMPDIR`, or in the usual places where that cannot be used.
     ///
     /// # Errors
-    /// Those of open(2).
+    /// Those of open(2) for the first folder.
     pub fn new() -> io::Result<Spool> {
-        let dir = std::env::temp_dir();
-        let file = nameless(&dir).or_else(|_| named_and_unlinked(&dir))?;
+        Spool::in_folder(&std::env::temp_dir()).or_else(|error| {
+            let usual = USUAL.iter().map(Path::new);
+            let made = usual.map(Spool::in_folder).find_map(Result::ok);
+            made.ok_or(error)
+        })
+    }
+
+    fn in_folder(dir: &Path) -> io::Result<Spool> {
+        let file = nameless(dir).or_else(|_| named_and_unlinked(dir))?;
+        OPEN.fetch_add(1, Ordering::Relaxed);
         Ok(Spool { file, len: 0 })
     }
 
@@ -66,11 +91,6 @@ impl Spool {
     /// Whether nothing was appended.
     pub fn is_empty(&self) -> bool {
         self.len == 0
-    }
-
-    /// The descriptor itself, positioned at the start.
-    pub fn into_fd(self) -> OwnedFd {
-        self.file.into()
     }
 }
 
@@ -124,6 +144,7 @@ fn named_and_unlinked(dir: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::file::duplicate;
     use std::io::Read;
 
     fn spools() -> [Spool; 2] {
@@ -147,7 +168,7 @@ mod tests {
             assert_eq!(spool.read_at(10, &mut buffer).unwrap(), 0);
             assert_eq!(spool.read_at(u64::MAX, &mut buffer).unwrap(), 0);
 
-            let mut file = File::from(spool.into_fd());
+            let mut file = File::from(duplicate(spool.as_raw_fd()).unwrap());
             let mut whole = String::new();
             file.read_to_string(&mut whole).unwrap();
             assert_eq!(whole, "0123456789");

@@ -16,9 +16,9 @@ use crate::py::{
     Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, names, number, text,
 };
 use crate::sys::file::FileSpan;
-use crate::wsgi::console;
 use crate::wsgi::outgoing::{FilePart, Keeper};
 use crate::wsgi::site::natives;
+use crate::wsgi::{child, console};
 
 /// Bytes that a file object without a descriptor is asked for at a time.
 const BLOCK: i64 = 32 * 1024;
@@ -68,6 +68,14 @@ impl Body {
         Ok(body)
     }
 
+    /// A result of which nothing can be sent.
+    pub fn nothing() -> Body {
+        Body {
+            source: Source::Nothing,
+            close: None,
+        }
+    }
+
     /// Whether the result has to be told of the end.
     pub fn has_close(&self) -> bool {
         self.close.is_some()
@@ -96,6 +104,11 @@ impl Body {
 
     /// The next chunk of a reader or iterator, an empty one included; `None` at the end.
     pub fn next(&mut self, gil: Gil<'_>, unsendable: Unsendable) -> Result<Option<Owned>> {
+        let chunk = self.draw(gil, unsendable);
+        child::ends_here(gil, chunk)
+    }
+
+    fn draw(&mut self, gil: Gil<'_>, unsendable: Unsendable) -> Result<Option<Owned>> {
         match &mut self.source {
             Source::Reader(file, block) => {
                 let (file, block) = (file.own(gil), number::int(gil, *block)?);
@@ -278,7 +291,7 @@ fn file(gil: Gil<'_>, object: &Object) -> Result<Option<Source>> {
     Ok(Some(match span {
         Some(span) => Source::File(FilePart {
             keeper: Keeper::Object(object.own(gil)),
-            descriptor: real.descriptor,
+            descriptor: Some(real.descriptor),
             offset: real.position,
             remaining: (span.offset + span.remaining).saturating_sub(real.position),
         }),

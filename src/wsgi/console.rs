@@ -22,12 +22,29 @@ pub fn write(gil: Gil<'_>, stream: Stream, text: &[u8]) {
         return;
     };
     let descriptor = out::descriptor(gil, &target);
-    for piece in text.chunks(PIECE) {
+    for piece in pieces(text) {
         if descriptor.is_some_and(|descriptor| !writable_now(descriptor)) {
             return;
         }
         out::write(gil, &target, piece);
     }
+}
+
+/// The text in pieces of at most [`PIECE`] bytes, none of which begins within a character of UTF-8.
+fn pieces(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        if text.is_empty() {
+            return None;
+        }
+        let mut end = text.len().min(PIECE);
+        let is_within = |&byte: &u8| byte & 0xc0 == 0x80;
+        while end > PIECE - 4 && text.get(end).is_some_and(is_within) {
+            end -= 1;
+        }
+        let (piece, rest) = text.split_at(end);
+        text = rest;
+        Some(piece)
+    })
 }
 
 /// Writes a line on stdout.

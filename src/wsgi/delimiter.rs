@@ -49,11 +49,12 @@ impl Delimiter {
         matches!(self, Delimiter::NoBody)
     }
 
-    /// Queues one item, cut to what was promised.
-    pub fn push(&mut self, gil: Gil<'_>, item: Owned, out: &mut Outgoing) {
+    /// Queues one item, cut to what was promised. Once there is something to cut, the body is whole:
+    /// PEP 3333 has a server ask for no more then.
+    pub fn push(&mut self, gil: Gil<'_>, item: Owned, out: &mut Outgoing) -> Progress {
         let length = item.as_bytes().map_or(0, <[u8]>::len);
         if length == 0 {
-            return;
+            return Progress::More;
         }
         match self {
             Delimiter::NoBody => {}
@@ -66,14 +67,16 @@ impl Delimiter {
             Delimiter::Length(due) => {
                 let sent = (length as u64).min(*due);
                 *due -= sent;
-                if sent < length as u64 {
-                    console::complain(gil, "the response is longer than its Content-Length: cut");
-                }
                 if sent > 0 {
                     out.push(item, sent as usize);
                 }
+                if sent < length as u64 {
+                    console::complain(gil, "the response is longer than its Content-Length: cut");
+                    return Progress::Whole;
+                }
             }
         }
+        Progress::More
     }
 
     /// Queues a part of a file, cut to what was promised.

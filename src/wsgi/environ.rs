@@ -9,7 +9,6 @@ use std::borrow::Cow;
 
 use crate::http::head::Head;
 use crate::http::target::{Pairs, percent_decode};
-use crate::py::out::{self, Stream};
 use crate::py::{Gil, Object, Owned, Result, container, names, number, text};
 use crate::wsgi::dialect::Dialect;
 use crate::wsgi::input::{Content, Input};
@@ -53,7 +52,7 @@ impl Template {
         set(&names.wsgi_version, natives.wsgi_version())?;
         set(&names.wsgi_url_scheme, &*text::native(gil, b"http")?)?;
         set(&names.wsgi_input, &natives.no_input)?;
-        set(&names.wsgi_errors, &*errors(gil)?)?;
+        set(&names.wsgi_errors, &natives.errors)?;
         set(&names.wsgi_multithread, &no)?;
         set(&names.wsgi_multiprocess, &yes)?;
         set(&names.wsgi_run_once, &no)?;
@@ -69,16 +68,6 @@ impl Template {
             dict.dict_delete(gil, key)?;
         }
         Ok(Template(dict))
-    }
-}
-
-/// `wsgi.errors`: the real stderr, or a buffer that nobody reads where the program closed it.
-fn errors(gil: Gil<'_>) -> Result<Owned> {
-    match out::object(gil, Stream::Stderr) {
-        Some(stream) => Ok(stream),
-        None => crate::py::call::import(gil, c"io")?
-            .attr(gil, &*text::native(gil, b"StringIO")?)?
-            .call(gil, &[]),
     }
 }
 
@@ -177,7 +166,7 @@ pub fn complete(gil: Gil<'_>, environ: &Object) -> Result<()> {
     let names = names(gil);
     let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
     set(&names.wsgi_url_scheme, &*text::native(gil, b"http")?)?;
-    set(&names.wsgi_errors, &*errors(gil)?)?;
+    set(&names.wsgi_errors, &natives(gil).errors)?;
     set(&names.wsgi_file_wrapper, natives(gil).file_wrapper.object())?;
     set(&names.wsgi_input_terminated, &Owned::boolean(gil, true))
 }

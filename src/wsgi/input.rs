@@ -7,11 +7,11 @@
 
 use std::cell::RefCell;
 
-use crate::py::types::{Class, Instance, Method, Next};
+use crate::py::types::{Class, Get, Instance, Method, Next};
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, number, text};
 use crate::sys::spool::Spool;
 
-/// How much of a spooled body is looked through for a line's end at a time.
+/// How much of a spooled body is read at a time, for lines and other small pieces.
 const STRIDE: usize = 16 * 1024;
 
 /// Where the body is.
@@ -30,6 +30,9 @@ pub struct Input {
 struct State {
     content: Content,
     position: u64,
+    /// A part of the file, so that not every line is a system call, and where it begins.
+    ahead: Vec<u8>,
+    ahead_at: u64,
 }
 
 impl Input {
@@ -39,6 +42,8 @@ impl Input {
             state: RefCell::new(State {
                 content,
                 position: 0,
+                ahead: Vec::new(),
+                ahead_at: 0,
             }),
         }
     }
@@ -56,58 +61,73 @@ impl State {
         self.len().saturating_sub(self.position)
     }
 
+    /// Bytes from `at` on, which is before the end: one at least.
+    fn peek(&mut self, gil: Gil<'_>, at: u64) -> Result<&[u8]> {
+        let left = self.len() - at;
+        let spool = match &self.content {
+            Content::Memory(bytes) => {
+                return Ok(&bytes.as_bytes().unwrap_or_default()[at as usize..]);
+            }
+            Content::File(spool) => spool,
+        };
+        let known = self.ahead_at..self.ahead_at + self.ahead.len() as u64;
+        if !known.contains(&at) {
+            self.ahead.resize(left.min(STRIDE as u64) as usize, 0);
+            if let Err(raised) = read_spool(gil, spool, at, &mut self.ahead) {
+                self.ahead.clear();
+                return Err(raised);
+            }
+            self.ahead_at = at;
+        }
+        Ok(&self.ahead[(at - self.ahead_at) as usize..])
+    }
+
     /// Up to `count` bytes from the position on, which moves behind them.
     fn take(&mut self, gil: Gil<'_>, count: u64) -> Result<Owned> {
         let count = count.min(self.left());
         let start = self.position;
         let taken = match &self.content {
             Content::Memory(bytes) if start == 0 && count == self.len() => bytes.own(gil),
-            Content::Memory(bytes) => {
-                let all = bytes.as_bytes().unwrap_or_default();
-                text::bytes(
-                    gil,
-                    &all[start.min(all.len() as u64) as usize..][..count as usize],
-                )?
-            }
-            Content::File(spool) => {
-                let mut copy = Vec::new();
-                if copy.try_reserve_exact(count as usize).is_err() {
-                    return Err(Raised::no_memory(gil));
+            Content::File(spool) if count > STRIDE as u64 => whole(gil, spool, start, count)?,
+            _ if count == 0 => text::bytes(gil, b"")?,
+            _ => match self.peek(gil, start)?.get(..count as usize) {
+                Some(piece) => text::bytes(gil, piece)?,
+                // It goes on behind what was read ahead.
+                None => {
+                    self.ahead.clear();
+                    text::bytes(gil, &self.peek(gil, start)?[..count as usize])?
                 }
-                copy.resize(count as usize, 0);
-                read_spool(gil, spool, start, &mut copy)?;
-                text::bytes(gil, &copy)?
-            }
+            },
         };
         self.position += count;
         Ok(taken)
     }
 
     /// How many bytes the next line has, its line feed included, at most `limit`.
-    fn line(&self, gil: Gil<'_>, limit: u64) -> Result<u64> {
+    fn line(&mut self, gil: Gil<'_>, limit: u64) -> Result<u64> {
         let most = limit.min(self.left());
-        match &self.content {
-            Content::Memory(bytes) => {
-                let all = bytes.as_bytes().unwrap_or_default();
-                let start = self.position.min(all.len() as u64) as usize;
-                let line = &all[start..][..most as usize];
-                Ok(memchr::memchr(b'\n', line).map_or(most, |at| at as u64 + 1))
+        let mut looked = 0;
+        while looked < most {
+            let piece = self.peek(gil, self.position + looked)?;
+            let piece = &piece[..piece.len().min((most - looked) as usize)];
+            if let Some(at) = memchr::memchr(b'\n', piece) {
+                return Ok(looked + at as u64 + 1);
             }
-            Content::File(spool) => {
-                let mut buffer = vec![0; STRIDE];
-                let mut looked = 0;
-                while looked < most {
-                    let piece = &mut buffer[..(most - looked).min(STRIDE as u64) as usize];
-                    read_spool(gil, spool, self.position + looked, piece)?;
-                    if let Some(at) = memchr::memchr(b'\n', piece) {
-                        return Ok(looked + at as u64 + 1);
-                    }
-                    looked += piece.len() as u64;
-                }
-                Ok(most)
-            }
+            looked += piece.len() as u64;
         }
+        Ok(most)
     }
+}
+
+/// A long piece of the file, past what is read ahead.
+fn whole(gil: Gil<'_>, spool: &Spool, start: u64, count: u64) -> Result<Owned> {
+    let mut copy = Vec::new();
+    if copy.try_reserve_exact(count as usize).is_err() {
+        return Err(Raised::no_memory(gil));
+    }
+    copy.resize(count as usize, 0);
+    read_spool(gil, spool, start, &mut copy)?;
+    text::bytes(gil, &copy)
 }
 
 /// Fills `into` from `offset`: `OSError` when the file has less, or cannot be read.
@@ -222,6 +242,21 @@ fn yes(gil: Gil<'_>, _: &Instance<Input>, _: &Arguments<'_>) -> Result<Owned> {
     Ok(Owned::boolean(gil, true))
 }
 
+fn no(gil: Gil<'_>, _: &Instance<Input>, _: &Arguments<'_>) -> Result<Owned> {
+    Ok(Owned::boolean(gil, false))
+}
+
+/// `io.TextIOWrapper` asks for `closed`.
+fn get(gil: Gil<'_>, _: &Instance<Input>, name: &Object) -> Result<Owned> {
+    let wanted = text::latin1(gil, name);
+    if wanted.as_deref() == Some(b"closed") {
+        return Ok(Owned::boolean(gil, false));
+    }
+    let wanted = String::from_utf8_lossy(wanted.as_deref().unwrap_or_default()).into_owned();
+    let message = format!("wsgi.input has no attribute {wanted:?}");
+    Err(Raised::new(gil, Kind::AttributeError, &message))
+}
+
 impl Class for Input {
     const NAME: &'static std::ffi::CStr = c"fapws._evwsgi.Input";
     const DOC: &'static std::ffi::CStr = c"The body of one request (PEP 3333, wsgi.input).";
@@ -257,6 +292,21 @@ impl Class for Input {
             call: yes,
         },
         Method {
+            name: c"read1",
+            doc: c"read1(size=-1) -> bytes\n\nAs read.",
+            call: read,
+        },
+        Method {
+            name: c"writable",
+            doc: c"writable() -> False",
+            call: no,
+        },
+        Method {
+            name: c"flush",
+            doc: c"flush() -> None\n\nNothing: it is not written to.",
+            call: nothing,
+        },
+        Method {
             name: c"seekable",
             doc: c"seekable() -> True",
             call: yes,
@@ -278,4 +328,5 @@ impl Class for Input {
         },
     ];
     const NEXT: Option<Next<Self>> = Some(next);
+    const GET: Option<Get<Self>> = Some(get);
 }

@@ -2,18 +2,21 @@
 //!
 //! [`site`] is what all requests of a run share. [`environ`] and [`start_response`] make the two
 //! arguments of the application, [`request`] calls it, [`reply`] turns what it returned ([`body`]) into
-//! [`outgoing`] bytes, files and objects, [`failure`] answers for it when it raised. Where the two
+//! [`outgoing`] bytes, files and objects ([`line`]: while the application is called), [`failure`] answers for it when it raised. Where the two
 //! dialects differ, [`dialect`] says how.
 
 pub mod base;
 pub mod body;
+pub mod child;
 pub mod console;
 pub mod delimiter;
 pub mod dialect;
 pub mod environ;
+pub mod errors;
 pub mod failure;
 pub mod header_keys;
 pub mod input;
+pub mod line;
 pub mod memo;
 pub mod outgoing;
 pub mod protocol;

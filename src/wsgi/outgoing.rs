@@ -7,9 +7,10 @@
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use crate::py::{Gil, Owned};
+use crate::sys::file::duplicate;
 use crate::sys::spool::Spool;
 
 /// An item up to this size is copied: below it a copy costs less than one more buffer to write.
@@ -19,8 +20,8 @@ const COPIED: usize = 16 * 1024;
 pub struct FilePart {
     /// Keeps the descriptor open.
     pub keeper: Keeper,
-    /// The file's descriptor.
-    pub descriptor: RawFd,
+    /// The file's descriptor; `None` where it cannot be relied on.
+    pub descriptor: Option<RawFd>,
     /// Where the part begins, in bytes from the start of the file.
     pub offset: u64,
     /// How many bytes of it are left.
@@ -29,10 +30,29 @@ pub struct FilePart {
 
 /// Who owns a file's descriptor.
 pub enum Keeper {
-    /// A file object.
+    /// A file object, which the application may close at any time.
     Object(Owned),
+    /// The same, and a descriptor of our own.
+    Duplicate(Owned, OwnedFd),
     /// A temporary file of ours.
     Spool(Spool),
+}
+
+impl FilePart {
+    /// Takes a descriptor of our own, so that the application may close its file, and another may get
+    /// the number, while the client reads. Without one the file object is read, which can tell.
+    fn detach(&mut self) {
+        let (Keeper::Object(file), Some(descriptor)) = (&self.keeper, self.descriptor) else {
+            return;
+        };
+        match duplicate(descriptor) {
+            Ok(copy) => {
+                self.descriptor = Some(copy.as_raw_fd());
+                self.keeper = Keeper::Duplicate(file.own(file.gil()), copy);
+            }
+            Err(_) => self.descriptor = None,
+        }
+    }
 }
 
 /// One piece of the queue.
@@ -209,6 +229,15 @@ impl Outgoing {
             count -= left;
             self.written = 0;
             self.rest.pop_front();
+        }
+    }
+
+    /// The queue will outlive the callback that filled it: the application runs before it is written.
+    pub fn detach(&mut self) {
+        for piece in &mut self.rest {
+            if let Piece::File(part) = piece {
+                part.detach();
+            }
         }
     }
 

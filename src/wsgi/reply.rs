@@ -7,12 +7,12 @@
 
 use std::rc::Rc;
 
-use crate::http::framing::{self, ReplyFraming};
 use crate::py::{Exception, Gil, Kind, Object, Owned, Raised, Result};
 use crate::wsgi::base::BaseClass;
 use crate::wsgi::body::{Body, Source, Unsendable, plain_length};
 use crate::wsgi::delimiter::{Delimiter, Progress};
 use crate::wsgi::dialect::Dialect;
+use crate::wsgi::line::{Line, Streamed};
 use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply_head::ReplyHead;
 use crate::wsgi::request::Request;
@@ -30,6 +30,8 @@ pub struct Reply {
     pub lingers: bool,
     /// What is still to come, or must be closed when everything is written.
     pub rest: Option<Box<Rest>>,
+    /// The status, where the head went out by `write()` and is in the queue no more.
+    pub streamed: Option<u16>,
 }
 
 impl Reply {
@@ -39,6 +41,7 @@ impl Reply {
             keep_alive: false,
             lingers,
             rest: None,
+            streamed: None,
         }
     }
 
@@ -46,8 +49,16 @@ impl Reply {
     pub fn whole(keep_alive: bool) -> Reply {
         Reply {
             keep_alive,
-            lingers: false,
-            rest: None,
+            ..Reply::last(false)
+        }
+    }
+
+    /// An answer of which a part is queued.
+    fn begun(keep_alive: bool, rest: Rest) -> Reply {
+        Reply {
+            keep_alive,
+            rest: Some(Box::new(rest)),
+            ..Reply::last(false)
         }
     }
 }
@@ -84,6 +95,30 @@ impl Starter {
             Starter::Native(native) => native.object(),
             Starter::Protocol(object, _) => object,
         }
+    }
+
+    /// The application is about to be called: what it gives to `write` can be sent at once.
+    pub fn open(&self, site: &Site, request: &Request<'_>, out: &mut Outgoing) {
+        if let Starter::Native(native) = self {
+            native.exchange().open(Line {
+                out: std::mem::take(out),
+                terms: request.terms(),
+                stamp: site.stamp.clone(),
+                socket: request.descriptor,
+                flush: request.flush,
+                gone: false,
+            });
+        }
+    }
+
+    /// The application returned: `out` is as `write` left it.
+    pub fn close(&self, out: &mut Outgoing) -> Option<Streamed> {
+        let Starter::Native(native) = self else {
+            return None;
+        };
+        let streamed;
+        (*out, streamed) = native.exchange().close();
+        streamed
     }
 
     /// The head as the base module renders it.
@@ -186,17 +221,15 @@ fn legacy(
         cut: false,
     };
     match first {
-        Some(Some(item)) => rest.delimiter.push(gil, item, out),
+        Some(Some(item)) => {
+            rest.delimiter.push(gil, item, out);
+        }
         Some(None) => rest.drained = true,
         None => {
             rest.push_ready(gil, out);
         }
     }
-    Ok(Reply {
-        keep_alive: false,
-        lingers: false,
-        rest: Some(Box::new(rest)),
-    })
+    Ok(Reply::begun(false, rest))
 }
 
 /// HTTP/1.1, framed by what is known of the body.
@@ -209,7 +242,7 @@ fn standard(
     out: &mut Outgoing,
 ) -> Result<Reply> {
     let push = |head: &ReplyHead, known: Option<u64>, out: &mut Outgoing| {
-        let framing = reply_framing(request, head, known);
+        let framing = request.terms().framing(head, known);
         head.push(out.buffer(), &framing, &site.stamp.borrow());
         framing
     };
@@ -251,17 +284,54 @@ fn standard(
         drained: false,
         cut: false,
     };
-    first.send(gil, &mut rest.delimiter, out);
-    let progress = if ended || delimiter.drops_body() {
+    let sent = first.send(gil, &mut rest.delimiter, out);
+    let progress = if ended || sent == Progress::Whole || delimiter.drops_body() {
         rest.finish(gil, out)
     } else {
         rest.push_ready(gil, out)
     };
-    Ok(Reply {
-        keep_alive: framing.keep_alive && progress != Progress::Broken,
-        lingers: false,
-        rest: Some(Box::new(rest)),
-    })
+    let keep_alive = framing.keep_alive && progress != Progress::Broken;
+    Ok(Reply::begun(keep_alive, rest))
+}
+
+/// The rest of an answer whose head went out by `write()`: whatever is wrong with it from here on can
+/// only show as a body that is cut short.
+pub fn streamed(
+    gil: Gil<'_>,
+    site: &Site,
+    starter: Starter,
+    streamed: Streamed,
+    result: Result<Owned>,
+    out: &mut Outgoing,
+) -> Reply {
+    let body = result.and_then(|result| Body::new(gil, result, Unsendable::Refused));
+    let (body, failed) = match body {
+        Ok(body) => (body, false),
+        Err(raised) => {
+            failure::report(gil, site, &Exception::take(gil, raised));
+            (Body::nothing(), true)
+        }
+    };
+    let written = starter.take_written();
+    let mut rest = Rest {
+        body,
+        delimiter: streamed.delimiter,
+        starter,
+        drained: failed,
+        cut: failed,
+    };
+    let sent = written.send(gil, &mut rest.delimiter, out);
+    let progress = if failed {
+        Progress::Broken
+    } else if sent == Progress::Whole || rest.delimiter.drops_body() {
+        rest.finish(gil, out)
+    } else {
+        rest.push_ready(gil, out)
+    };
+    Reply {
+        streamed: Some(streamed.code),
+        ..Reply::begun(streamed.keep_alive && progress != Progress::Broken, rest)
+    }
 }
 
 /// Queues the ordinary answer: a list or tuple of bytes, all at once.
@@ -272,23 +342,12 @@ fn push_plain(
     out: &mut Outgoing,
 ) -> Progress {
     let mut index = 0;
-    while let Some(item) = items.sequence_item(gil, index) {
-        delimiter.push(gil, item, out);
+    while let Some(item) = items.sequence_item(gil, index)
+        && delimiter.push(gil, item, out) == Progress::More
+    {
         index += 1;
     }
     delimiter.finish(gil, out)
-}
-
-/// How the answer to `request` is framed.
-pub fn reply_framing(request: &Request<'_>, head: &ReplyHead, known: Option<u64>) -> ReplyFraming {
-    framing::reply(
-        request.head.version,
-        request.is_head(),
-        head.code(),
-        head.promised(),
-        known,
-        request.framing.keep_alive && request.may_keep_alive,
-    )
 }
 
 impl Rest {
@@ -298,14 +357,14 @@ impl Rest {
             return Progress::Whole;
         }
         let item = self.body.next(gil, site.dialect.unsendable());
-        self.starter
-            .take_written()
-            .send(gil, &mut self.delimiter, out);
+        let written = self.starter.take_written();
+        let full = written.send(gil, &mut self.delimiter, out) == Progress::Whole;
         match item {
-            Ok(Some(item)) => {
-                self.delimiter.push(gil, item, out);
-                Progress::More
-            }
+            Ok(_) if full => self.finish(gil, out),
+            Ok(Some(item)) => match self.delimiter.push(gil, item, out) {
+                Progress::More => Progress::More,
+                _ => self.finish(gil, out),
+            },
             Ok(None) => self.finish(gil, out),
             Err(raised) => {
                 failure::report(gil, site, &Exception::take(gil, raised));
@@ -331,7 +390,9 @@ impl Rest {
         match std::mem::replace(self.body.source(), Source::Nothing) {
             Source::Items(items) => {
                 for item in items {
-                    self.delimiter.push(gil, item, out);
+                    if self.delimiter.push(gil, item, out) != Progress::More {
+                        break;
+                    }
                 }
             }
             Source::File(part) => self.delimiter.push_file(part, out),

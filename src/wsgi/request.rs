@@ -16,12 +16,13 @@ use crate::py::{Exception, Gil, Kind, Object, Owned, Raised, Result, names, numb
 use crate::sys::spool::Spool;
 use crate::wsgi::base::BaseClass;
 use crate::wsgi::input::read_spool;
+use crate::wsgi::line::{Flush, Terms};
 use crate::wsgi::memo::Memos;
 use crate::wsgi::outgoing::Outgoing;
-use crate::wsgi::reply::{self, Reply, Starter, reply_framing};
+use crate::wsgi::reply::{self, Reply, Starter};
 use crate::wsgi::reply_head::ReplyHead;
 use crate::wsgi::site::{Client, Endpoint, Site};
-use crate::wsgi::{environ, failure};
+use crate::wsgi::{child, environ, failure};
 
 /// Bytes of a spooled body that a program's own object gets at a time.
 const SPOOL_PIECE: usize = 64 * 1024;
@@ -74,6 +75,8 @@ pub struct Request<'a> {
     pub descriptor: RawFd,
     /// Whether the connection may be kept; not when the server is about to end.
     pub may_keep_alive: bool,
+    /// How what is queued is written at once.
+    pub flush: Flush,
 }
 
 impl<'a> Request<'a> {
@@ -85,6 +88,15 @@ impl<'a> Request<'a> {
     /// The last field of this name.
     pub fn field(&self, name: &[u8]) -> Option<&'a [u8]> {
         environ::last_field(self.head, self.bytes, name)
+    }
+
+    /// What it decides about the framing of its answer.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            version: self.head.version,
+            head_only: self.is_head(),
+            keep_alive: self.framing.keep_alive && self.may_keep_alive,
+        }
     }
 
     /// Whether only the head of the answer is wanted.
@@ -117,9 +129,15 @@ fn respond(
         Prepared::Answered(reply) => return Ok(reply),
     };
     let starter = Starter::new(gil, site)?;
-    let result = callback.call(gil, &[&environ, starter.object()])?;
+    starter.open(site, request, out);
+    let result = callback.call(gil, &[&environ, starter.object()]);
+    let result = child::ends_here(gil, result);
+    let streamed = starter.close(out);
     drop((environ, callback));
-    reply::reply(gil, site, request, starter, result, out)
+    match streamed {
+        Some(streamed) => Ok(reply::streamed(gil, site, starter, streamed, result, out)),
+        None => reply::reply(gil, site, request, starter, result?, out),
+    }
 }
 
 enum Prepared {
@@ -299,7 +317,7 @@ fn server_options(
     if let Err(fault) = filled {
         return Err(Raised::new(gil, Kind::ValueError, fault.message()));
     }
-    let framing = reply_framing(request, &head, Some(0));
+    let framing = request.terms().framing(&head, Some(0));
     head.push(out.buffer(), &framing, &site.stamp.borrow());
     Ok(Reply::whole(framing.keep_alive))
 }

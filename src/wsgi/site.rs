@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
 
 use crate::config::Config;
 use crate::http::date::imf_fixdate;
@@ -15,6 +16,7 @@ use crate::sys::peer::Peer;
 use crate::wsgi::base::Base;
 use crate::wsgi::body::FileWrapper;
 use crate::wsgi::dialect::Dialect;
+use crate::wsgi::errors::Errors;
 use crate::wsgi::header_keys::HeaderKeys;
 use crate::wsgi::input::{Content, Input};
 use crate::wsgi::start_response::{Spare, StartResponse, Writer};
@@ -29,6 +31,8 @@ pub struct Natives {
     pub input: ClassObject<Input>,
     /// `wsgi.file_wrapper`.
     pub file_wrapper: ClassObject<FileWrapper>,
+    /// `wsgi.errors`.
+    pub errors: Owned,
     /// Environ keys of header fields.
     pub header_keys: HeaderKeys,
     /// `""`.
@@ -64,6 +68,7 @@ pub fn prepare(gil: Gil<'_>) -> Result<()> {
         writer: ClassObject::new(gil)?,
         input,
         file_wrapper: ClassObject::new(gil)?,
+        errors: ClassObject::new(gil)?.instantiate(gil, Errors)?,
         header_keys: HeaderKeys::new(gil)?,
         empty: text::native(gil, b"")?,
         no_bytes,
@@ -187,9 +192,9 @@ pub struct Site {
     /// The limits and timeouts.
     pub config: Config,
     /// The base module.
-    pub base: std::rc::Rc<Base>,
+    pub base: Rc<Base>,
     /// The `Date` and `Server` lines of this second.
-    pub stamp: RefCell<Stamp>,
+    pub stamp: Rc<RefCell<Stamp>>,
     /// An exception that ends `run` once its client has been answered.
     pub exit: RefCell<Option<Exception>>,
     /// Counts every exception of an application, for `stats()`.
@@ -198,12 +203,12 @@ pub struct Site {
 
 impl Site {
     /// A site for a `run` that begins now.
-    pub fn new(dialect: Dialect, config: Config, base: std::rc::Rc<Base>) -> Site {
+    pub fn new(dialect: Dialect, config: Config, base: Rc<Base>) -> Site {
         Site {
             dialect,
             config,
             base,
-            stamp: RefCell::default(),
+            stamp: Rc::default(),
             exit: RefCell::default(),
             failures: Cell::default(),
         }

@@ -18,6 +18,8 @@ use crate::http::reply::{FieldRole, field_role};
 use crate::py::types::{Call, Class, Get, Instance, Method, Set};
 use crate::py::{Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, names, text};
 use crate::wsgi::base::Base;
+use crate::wsgi::line::{Line, Streamed};
+use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply_head::{HeadFault, ReplyHead};
 use crate::wsgi::site::natives;
 use crate::wsgi::written::{self, Written};
@@ -39,10 +41,17 @@ struct State {
     started: bool,
     /// The head went out: it cannot be replaced any more.
     sent: bool,
-    /// `write` was given bytes. They are queued, but for the application they count as sent: a head
-    /// that replaced theirs would stand before a body of both (PEP 3333, "The write() callable").
-    wrote: bool,
+    /// The answer is over, or not begun: `write` has nobody to write to.
+    over: bool,
+    /// The way to the client, while the application is called.
+    line: Option<Line>,
+    /// What `write` sent on it.
+    streamed: Option<Streamed>,
+    /// What `write` was given and could not be sent yet. For the application it counts as sent: a
+    /// head that replaced the one before it would stand before a body of both (PEP 3333, "The
+    /// write() callable").
     written: Written,
+    wrote: bool,
     /// The arguments of the last call, for a shadow that is made after it.
     said: Option<(Owned, Owned)>,
     shadow: Option<Owned>,
@@ -58,6 +67,20 @@ impl Exchange {
         state.started = false;
         state.sent = false;
         state.wrote = false;
+        state.over = false;
+    }
+
+    /// The application is about to be called.
+    pub fn open(&self, line: Line) {
+        let replaced = self.state.borrow_mut().line.replace(line);
+        drop(replaced);
+    }
+
+    /// The application returned, or raised: gives the queue back, and what `write` did with it.
+    pub fn close(&self) -> (Outgoing, Option<Streamed>) {
+        let mut state = self.state.borrow_mut();
+        let out = state.line.take().map(|line| line.out);
+        (out.unwrap_or_default(), state.streamed.take())
     }
 
     /// Whether there is a head to send: `start_response` was called, or a program of the
@@ -85,6 +108,7 @@ impl Exchange {
     fn end(&self) {
         let mut state = self.state.borrow_mut();
         state.sent = true;
+        state.over = true;
         let released = (
             state.said.take(),
             state.shadow.take(),
@@ -168,17 +192,47 @@ impl Exchange {
     }
 
     fn write(&self, gil: Gil<'_>, data: &Object) -> Result<()> {
-        match text::body_item(gil, data)? {
-            Some(item) => {
-                let mut state = self.state.borrow_mut();
-                state.wrote |= item.as_bytes().is_some_and(|bytes| !bytes.is_empty());
-                state
-                    .written
-                    .push(item)
-                    .map_err(|error| written::failed(gil, &error))
-            }
-            None => Err(Raised::new(gil, Kind::TypeError, "write() takes bytes")),
+        if self.state.borrow().over {
+            let message = "write() was called after the end of the response";
+            return Err(Raised::new(gil, Kind::AssertionError, message));
         }
+        let Some(item) = text::body_item(gil, data)? else {
+            return Err(Raised::new(gil, Kind::TypeError, "write() takes bytes"));
+        };
+        if item.as_bytes().is_some_and(<[u8]>::is_empty) {
+            return Ok(());
+        }
+        // Taken, since the head and a complaint may run Python code.
+        let line = self.state.borrow_mut().line.take();
+        let Some(mut line) = line else {
+            return self.keep(gil, item);
+        };
+        let sent = self.send(gil, &mut line, item);
+        self.state.borrow_mut().line = Some(line);
+        sent
+    }
+
+    fn send(&self, gil: Gil<'_>, line: &mut Line, item: Owned) -> Result<()> {
+        let streamed = self.state.borrow().streamed;
+        let mut streamed = match streamed {
+            Some(streamed) => streamed,
+            None => self.send_head(gil, |head| line.begin(head))?,
+        };
+        let overflows = line.is_full() || !self.state.borrow().written.is_empty();
+        let sent = if overflows {
+            self.keep(gil, item)
+        } else {
+            line.send(gil, &mut streamed, item)
+        };
+        self.state.borrow_mut().streamed = Some(streamed);
+        sent
+    }
+
+    fn keep(&self, gil: Gil<'_>, item: Owned) -> Result<()> {
+        let mut state = self.state.borrow_mut();
+        state.wrote = true;
+        let kept = state.written.push(item);
+        kept.map_err(|error| written::failed(gil, &error))
     }
 
     fn shadow(&self, gil: Gil<'_>) -> Result<Owned> {

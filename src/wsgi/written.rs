@@ -12,7 +12,7 @@ use std::os::fd::AsRawFd;
 
 use crate::py::{Gil, Kind, Owned, Raised};
 use crate::sys::spool::Spool;
-use crate::wsgi::delimiter::Delimiter;
+use crate::wsgi::delimiter::{Delimiter, Progress};
 use crate::wsgi::outgoing::{FilePart, Keeper, Outgoing};
 
 /// Bytes that are held in memory.
@@ -94,19 +94,22 @@ impl Written {
         }
     }
 
-    /// Queues everything.
-    pub fn send(self, gil: Gil<'_>, delimiter: &mut Delimiter, out: &mut Outgoing) {
+    /// Queues everything, as far as the body takes it.
+    pub fn send(self, gil: Gil<'_>, delimiter: &mut Delimiter, out: &mut Outgoing) -> Progress {
         for item in self.items {
-            delimiter.push(gil, item, out);
+            if delimiter.push(gil, item, out) != Progress::More {
+                return Progress::Whole;
+            }
         }
         if let Some(spool) = self.spool {
             let part = FilePart {
-                descriptor: spool.as_raw_fd(),
+                descriptor: Some(spool.as_raw_fd()),
                 offset: 0,
                 remaining: spool.len(),
                 keeper: Keeper::Spool(spool),
             };
             delimiter.push_file(part, out);
         }
+        Progress::More
     }
 }

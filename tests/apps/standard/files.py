@@ -86,4 +86,22 @@ def send(environ, start_response):
     return wrapped
 
 
-ROUTES = {"/file": send}
+def lend(environ, start_response):
+    """`/lend?PATH`: a file that is kept open, for `/swap` to close."""
+    LENT.append(open(unquote(environ["QUERY_STRING"]), "rb"))
+    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    return environ["wsgi.file_wrapper"](LENT[-1])
+
+
+def swap(environ, start_response):
+    """`/swap?PATH`: closes what was lent and opens PATH; whether the descriptor is the same."""
+    before = LENT[-1].fileno()
+    LENT.pop().close()
+    LENT.append(open(unquote(environ["QUERY_STRING"]), "rb"))
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"same" if LENT[-1].fileno() == before else b"another"]
+
+
+LENT = []
+
+ROUTES = {"/file": send, "/lend": lend, "/swap": swap}

@@ -4,7 +4,9 @@ A route either answers with what the call did (the exception's name), or leaves 
 the server; `/call?PLAN` tries one `start_response` call with arguments from the test.
 """
 import json
+import os
 import sys
+import time
 
 try:
     from urllib.parse import unquote
@@ -166,6 +168,35 @@ def write_large(environ, start_response):
     return []
 
 
+def write_steps(environ, start_response):
+    """`/write-steps?PATH`: writes `one`, and `two` only after the file PATH exists (30 s)."""
+    write = start_response("200 OK", PLAIN)
+    write(b"")
+    write(b"one")
+    for _ in range(3000):
+        if os.path.exists(unquote(environ["QUERY_STRING"])):
+            break
+        time.sleep(0.01)
+    write(b"two")
+    return [b"three"]
+
+
+def write_past(environ, start_response):
+    """`write()` of more than was promised."""
+    write = start_response("200 OK", PLAIN + [("Content-Length", "3")])
+    try:
+        write(b"abcd")
+    except Exception as error:
+        record(environ["QUERY_STRING"], type(error).__name__)
+    return []
+
+
+def write_and_raise(environ, start_response):
+    """An exception after `write()` sent something."""
+    start_response("200 OK", PLAIN)(b"sent")
+    raise ValueError("planned failure")
+
+
 def write_wrong(environ, start_response):
     """`write()` of what is no byte string."""
     write = start_response("200 OK", PLAIN)
@@ -194,8 +225,8 @@ def use_kept(environ, start_response):
     start_response("200 OK", PLAIN)
     try:
         KEPT.pop()(b"smuggled")
-    except Exception:
-        pass
+    except Exception as error:
+        return [b"clean ", type(error).__name__.encode("ascii")]
     return [b"clean"]
 
 
@@ -242,6 +273,42 @@ def complain(environ, start_response):
     return [b"complained"]
 
 
+def odd_exc_info(environ, start_response):
+    """`/odd-exc-info?NAME`: what is no sys.exc_info(), when the head is out."""
+    start_response("200 OK", PLAIN)
+    yield b"sent"
+    for odd in (1, 2, 3), (ValueError, 1, 2), (1, None, None), (ValueError("x"), None, None), 5:
+        try:
+            start_response("200 OK", PLAIN, odd)
+        except Exception as error:
+            record(environ["QUERY_STRING"], type(error).__name__)
+
+
+def fork(environ, start_response):
+    """`/fork?HOW`: a child that comes back from here in that way, and the code it ends with."""
+    how = environ["QUERY_STRING"]
+    child = os.fork()
+    start_response("200 OK", PLAIN)
+    if child == 0:
+        sys.stdout.write("the child's word\n")
+        if how == "exit":
+            sys.exit(3)
+        if how == "raise":
+            raise ValueError("planned failure")
+        return [b"the child's answer"]
+    return [str(os.WEXITSTATUS(os.waitpid(child, 0)[1])).encode("ascii")]
+
+
+def fork_later(environ, start_response):
+    """The same in the middle of a body."""
+    start_response("200 OK", PLAIN)
+    yield b"began "
+    child = os.fork()
+    if child == 0:
+        yield b"the child's item"
+    yield str(os.WEXITSTATUS(os.waitpid(child, 0)[1])).encode("ascii")
+
+
 def text_items(environ, start_response):
     """Items that are text, not bytes, on Python 3 (unicode on 2.7)."""
     start_response("200 OK", PLAIN)
@@ -267,6 +334,9 @@ ROUTES = {
     "/write-many": write_many,
     "/write-exact": write_exact,
     "/write-large": write_large,
+    "/write-steps": write_steps,
+    "/write-past": write_past,
+    "/write-and-raise": write_and_raise,
     "/write-wrong": write_wrong,
     "/write-from-generator": write_from_generator,
     "/keep-write": keep_write,
@@ -276,6 +346,9 @@ ROUTES = {
     "/keep-input": keep_input,
     "/use-kept-input": use_kept_input,
     "/complain": complain,
+    "/odd-exc-info": odd_exc_info,
+    "/fork": fork,
+    "/fork-later": fork_later,
     "/text-items": text_items,
     "/buffers": buffers,
 }

@@ -3,6 +3,7 @@
 Each route answers with what it saw, so that the test compares it with what it sent.
 """
 import hashlib
+import io
 import json
 
 try:
@@ -72,6 +73,8 @@ def pieces_of(body, how):
         return body.readlines(int(argument))
     if method == "iterate":
         return list(body)
+    if method == "wrapped":
+        return [line.encode("latin-1") for line in io.TextIOWrapper(body, "latin-1", newline="\n")]
     if method == "mixed":
         return [body.readline(), body.read(3), body.readline(5), next(iter(body), b""), body.read()]
     raise ValueError(how)

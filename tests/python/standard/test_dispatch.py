@@ -19,6 +19,9 @@ from standard.refusal import assert_closing, assert_refused
         ("/second/a", "/second", "/second", "/a", ""),
         ("/quoted%20prefix/a%20b", "/quoted%20prefix", "/quoted%20prefix", "/a b", ""),
         ("http://other:80/first/a?b", "/first", "/first", "/a", "b"),
+        ("http://first/first/a", "/first", "/first", "/a", ""),
+        ("http://h/query?a=12?b", "/query?a=1", "/query?a=1", "2", "b"),
+        ("/query?a=12?b", "/query?a=1", "/query?a=1", "2", "b"),
     ],
 )
 @pytest.mark.parametrize("app", ["prefixes.py", "fallback.py"])
@@ -53,6 +56,29 @@ def test_not_found(serve_probe, method):
     answer = serve_probe("prefixes.py").request(request("/other", method))
     assert answer.status == 404
     assert_closing(answer)
+
+
+@pytest.mark.parametrize("target", ["http://first/p", "http://first", "http://second/deep?/first"])
+def test_the_authority_leads_nowhere(serve_probe, target):
+    """The client chooses it; a proxy that guards paths does not look at it."""
+    assert serve_probe("prefixes.py").request(request(target)).status == 404
+
+
+@pytest.mark.parametrize("target", ["*", "http://probe"])
+def test_options_of_the_server_with_a_body(serve_probe, target):
+    """However the body comes: no application is asked for."""
+    probe = serve_probe("prefixes.py")
+    head = request(target, "OPTIONS", [("Content-Length", "5")])
+    with probe.connect() as client:
+        client.send(head + b"hello")
+        assert client.response().status == 200
+        client.send(head)
+        probe.request(request("/first"))
+        client.send(b"hello")
+        assert client.response().status == 200
+        client.send(request(target, "OPTIONS", [("Transfer-Encoding", "chunked")]))
+        client.send(b"0\r\n\r\n")
+        assert client.response().status == 200
 
 
 def test_not_found_before_the_body(serve_probe):

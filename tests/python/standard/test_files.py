@@ -153,6 +153,26 @@ def test_a_slow_reader_gets_the_whole_file(probe, sizes):
         assert client.response().body == content
 
 
+def test_a_file_that_the_application_closes(probe, tmp_path):
+    """Its descriptor becomes another file's while the client reads: that one is not sent."""
+    lent, other = tmp_path / "lent", tmp_path / "other"
+    lent.write_bytes(b"x" * 30_000_000)
+    other.write_bytes(b"SECRET" * 5_000_000)
+    with probe.connect(receive_buffer=32768) as client:
+        client.send(request(f"/lend?{lent}"))
+        head = client.read_until(b"\r\n\r\n")
+        assert b"Content-Length: 30000000" in head
+        assert probe.request(request(f"/swap?{other}")).body == b"same"
+        assert client.read_exactly(30_000_000) == b"x" * 30_000_000
+
+
+def test_a_file_whose_size_is_not_told(probe):
+    """Files under /proc say 0, and have content."""
+    for wrap in {}, {"wrap": 4096}:
+        answer = send(probe, path="/proc/self/status", **wrap)
+        assert b"\nVmRSS:" in answer.body
+
+
 def test_a_file_that_shrinks_closes(probe, tmp_path):
     """The length was announced from its size; then it is truncated while it is being sent."""
     path = tmp_path / "shrinking"

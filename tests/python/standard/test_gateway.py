@@ -205,15 +205,51 @@ def test_write_inside_a_generator(probe):
         assert body == b"abc"
 
 
-def test_write_then_failure(probe):
-    """A 500, if what was written had not left yet; else an answer without its end."""
+def test_write_sends_at_once(probe, tmp_path):
+    """The application blocks the server between two writes until the first was seen."""
+    flag = tmp_path / "seen"
     with probe.connect() as client:
-        client.send(request(respond(write=["sent"], fail="call")))
-        try:
-            answer = client.response()
-        except ProtocolError:
-            return
-        assert answer.status == 500 and b"sent" not in answer.body
+        client.send(request("/") + request(f"/write-steps?{flag}") + request("/"))
+        assert client.response().body == b"hello"
+        head = client.read_until(b"\r\n\r\n")
+        assert b"Transfer-Encoding: chunked" in head
+        assert client.read_until(b"one") == b"3\r\none"
+        flag.touch()
+        assert client.read_until(b"0\r\n\r\n") == b"\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n"
+        assert client.response().body == b"hello"
+
+
+def test_write_past_the_promised_length(probe, name):
+    with probe.connect() as client:
+        client.send(request(f"/write-past?{name}") + request("/"))
+        assert client.response().body == b"abc"
+        assert client.response().body == b"hello"
+    assert probe.journal(name) == ["AssertionError"]
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_write_then_failure(probe, version):
+    """What was written has left: the answer visibly lacks its end."""
+    with probe.connect() as client:
+        client.send(request("/write-and-raise", version=version) + request("/"))
+        assert client.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 OK")
+        with pytest.raises((ConnectionResetError, ProtocolError)):
+            client._read_chunks()
+            client.read_exactly(1)
+    assert probe.request(request("/")).body == b"hello"
+
+
+def test_write_for_head(probe):
+    with probe.connect() as client:
+        client.send(request("/write-many", "HEAD") + request("/"))
+        assert client.response("HEAD").body == b""
+        assert client.response().body == b"hello"
+
+
+def test_what_is_no_exc_info(probe, name):
+    """The interpreter would take such a tuple as it is, and crash later."""
+    assert probe.request(request(f"/odd-exc-info?{name}")).body == b"sent"
+    assert probe.journal(name) == ["TypeError"] * 5
 
 
 def test_leftover_callables_reach_no_other_request(probe):
@@ -222,7 +258,8 @@ def test_leftover_callables_reach_no_other_request(probe):
             client.send(request(keep) + request(use) + request("/"))
             assert client.response().body == b"kept"
             answer = client.response()
-            assert (answer.status, answer.body) == (200, b"clean")
+            assert answer.status == 200
+            assert answer.body == (b"clean AssertionError" if use == "/use-kept" else b"clean")
             assert client.response().body == b"hello"
 
 

@@ -18,7 +18,7 @@ from standard.message import chunks, post, post_chunked, request
 
 WAYS = [
     "read", "read:1000", "read:65536", "read:100000000", "readline", "readline:100", "readlines",
-    "readlines:5000", "iterate", "mixed",
+    "readlines:5000", "iterate", "mixed", "wrapped",
 ]  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def expected_pieces(body, way):
     if method == "mixed":
         pieces = [source.readline(), source.read(3), source.readline(5), next(source, b"")]
         return [*pieces, source.read()]
-    if method == "iterate":
+    if method in ("iterate", "wrapped"):
         return list(source)
     arguments = [int(argument)] if argument else []
     if method == "readlines":

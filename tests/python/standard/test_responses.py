@@ -225,6 +225,20 @@ def test_two_lengths_from_the_application(probe):
     assert len(answer.every_header("Content-Length")) == 1
 
 
+@pytest.mark.parametrize("shape", ["generator", "closing"])
+def test_more_than_promised_is_not_asked_for(probe, name, shape):
+    """PEP 3333: enough is enough. Each item too many would cost time, and a line on stderr."""
+    headers = [["Content-Length", "4"]]
+    with probe.connect() as client:
+        target = respond(shape=shape, items=["abc"], times=10_000, headers=headers, name=name)
+        client.send(request(target) + request("/"))
+        assert client.response().body == b"abca"
+        assert client.response().body == b"hello"
+    events = probe.journal(name)
+    assert [event for event in events if event.startswith("item")] == ["item 0", "item 1"]
+    assert events.count("close") == (shape == "closing")
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_large_bodies_arrive_whole(probe, shape):
     items = [[letter, 3_000_000] for letter in "abcd"]

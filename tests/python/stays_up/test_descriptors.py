@@ -1,10 +1,11 @@
 """More clients than descriptors: no spin, no crash, and the rest is served when some leave."""
 
 import socket
+import threading
 import time
 
 import pytest
-from standard.message import request
+from standard.message import post, request
 from standard.probe import Peer
 
 CLIENTS = 400
@@ -64,8 +65,36 @@ def test_descriptors_run_out(serve_bounded, dialect, most):
     assert probe.request(request("/")).body == b"hello"
 
 
+def test_many_long_bodies(serve_bounded):
+    """More bodies on their way than descriptors for their files: they wait, none is refused."""
+    probe = serve_bounded("probe.py", shell=f"ulimit -n {DESCRIPTORS}")
+    body = b"x" * 300_000
+    clients = [Peer(probe.address) for _ in range(DESCRIPTORS)]
+    head = request("/digest", "POST", [("Content-Length", str(len(body)))])
+    for client in clients:
+        client.send(head + body[:100_000])
+    for client in clients:
+        sender = threading.Thread(target=client.send, args=(body[100_000:],), daemon=True)
+        sender.start()
+    for client in clients:
+        assert client.response().body.startswith(b"300000 ")
+        client.close()
+
+
+def test_no_place_for_a_body(serve_bounded, tmp_path):
+    """The folder is missing: others do. The file may not grow: a 503, and the reason told."""
+    body = b"x" * 100_000
+    probe = serve_bounded("probe.py", env={"TMPDIR": str(tmp_path / "missing")})
+    assert probe.request(post("/digest", body)).body.startswith(b"100000 ")
+    # Blocks of 512 bytes; the signal would end the process.
+    probe = serve_bounded("probe.py", shell="trap '' XFSZ; ulimit -f 64")
+    assert probe.request(post("/digest", body)).status == 503
+    assert probe.request(request("/")).body == b"hello"
+    assert "cannot be kept in a temporary file" in probe.stop().check().stderr
+
+
 def test_no_descriptor_for_a_body(serve_bounded):
-    """A body that cannot be spooled is that request's 500, not the server's end."""
+    """A body that cannot be spooled costs no more than its request, not the server's end."""
     probe = serve_bounded(
         "probe.py", shell=f"ulimit -n {DESCRIPTORS}", config={"max_connections": 10_000}
     )

@@ -1,5 +1,6 @@
 """The end at SIGTERM and SIGINT: nothing in flight is cut, nothing idle is waited for."""
 
+import functools
 import os
 import signal
 import socket
@@ -41,6 +42,47 @@ def test_idle_connections_are_closed(serve_probe, number):
     probe.send_signal(number)
     for client in clients:
         assert client.read_to_end() == b""
+    probe.wait().check()
+
+
+def test_a_lively_connection_is_not_cut(serve_probe):
+    """A client that was answered a moment ago may have its next request on the way: it is served,
+    as the last one. The moment is short, so a machine that stands still gets more tries."""
+    for _ in range(5):
+        probe = serve_probe("probe.py")
+        with probe.connect() as client, probe.connect() as waiting:
+            client.send(request("/"))
+            assert client.response().body == b"hello"
+            waiting.send(request("/")[:-2])
+            probe.send_signal(signal.SIGTERM)
+            wait_until(functools.partial(refuses, probe), "the server to stop accepting")
+            client.send(request("/"))
+            served = client.is_answered()
+            if served:
+                answer = client.response()
+                assert (answer.body, answer.header("Connection")) == (b"hello", "close")
+                assert client.read_to_end() == b""
+            waiting.send(b"\r\n")
+            assert waiting.response().body == b"hello"
+        probe.wait().check()
+        if served:
+            return
+    pytest.fail("no request after the signal was served")
+
+
+def test_everyone_in_the_queue_is_served(serve_probe):
+    """They had connected, and sent their requests, before the signal came."""
+    probe = serve_probe("probe.py")
+    with probe.connect() as busy:
+        busy.send(request("/sleep?2"))
+        clients = [probe.connect() for _ in range(300)]
+        for client in clients:
+            client.send(request("/"))
+        probe.send_signal(signal.SIGTERM)
+        assert busy.response().body == b"slept"
+        for client in clients:
+            assert client.response().body == b"hello"
+            client.close()
     probe.wait().check()
 
 

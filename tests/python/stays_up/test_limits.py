@@ -179,3 +179,12 @@ def test_a_limit_that_is_none(serve_probe, start_process, interpreter, value):
     outcome = server.wait()
     assert outcome.returncode == 1
     assert "max_body_size" in outcome.stderr or "Error" in outcome.stderr
+
+
+def test_many_small_messages_at_once(serve_bounded):
+    """A thread's stack is not the measure of what a client may pipeline."""
+    probe = serve_bounded("probe.py", shell="ulimit -s 512")
+    with probe.connect() as client:
+        client.send(post_chunked("/ignore", chunks(b"", 1)) * 2000)
+        for _ in range(2000):
+            assert client.response().body == b"ignored"

@@ -104,7 +104,7 @@ def test_chunked_body_that_stops(serve_newest):
     """In every state of the decoder."""
     probe = serve_newest("probe.py", config={"body_timeout": SHORT})
     waiting = []
-    for sent in b"", b"5", b"5\r\nhel", b"5\r\nhello\r\n", b"0\r\n", b"0\r\nTrailer: x":
+    for sent in b"", b"5", b"5\r\nhel", b"5\r\nhello\r\n", b"0\r\n", b"0\r\nTrail: x":
         client = probe.connect()
         waiting.append((client, time.monotonic()))
         client.send(request("/echo", "POST", [("Transfer-Encoding", "chunked")], sent))
@@ -124,6 +124,25 @@ def test_idle_connection(serve_newest):
             time.sleep(0.1)
         assert client.read_to_end() == b""
         assert time.monotonic() - last >= LONG - 0.1
+
+
+def test_a_line_end_is_no_head(serve_newest):
+    """Old clients send one behind a body (RFC 9112 section 2.2): nothing is answered to it."""
+    config = {"header_timeout": SHORT, "keep_alive_timeout": LONG, "tcp_defer_accept": 0}
+    probe = serve_newest("probe.py", config=config)
+    with probe.connect() as client, probe.connect() as fresh:
+        fresh.send(b"\r\n")
+        client.send(request("/") + b"\r\n")
+        assert client.response().body == b"hello"
+        last = time.monotonic()
+        assert fresh.read_to_end() == b""
+        assert client.read_to_end() == b""
+        assert time.monotonic() - last >= LONG - 0.1
+    with probe.connect() as client:
+        client.send(request("/") + b"\r\n")
+        assert client.response().body == b"hello"
+        client.send(request("/"))
+        assert client.response().body == b"hello"
 
 
 def test_second_head_that_stops(serve_newest):

@@ -18,11 +18,26 @@ def register(evwsgi, base):
     def head(start_response, *headers):
         start_response("200 OK", [("Content-Type", "text/plain")] + list(headers))
 
+    def reaches_stderr(errors):
+        class Stream(object):
+            written = []
+            write = written.append
+
+            def flush(self):
+                pass
+
+        real, sys.stderr = sys.stderr, Stream()
+        try:
+            errors.write("a word")
+        finally:
+            sys.stderr = real
+        return Stream.written == ["a word"]
+
     def environ(environ, start_response):
         head(start_response)
         kinds = (str, int, bool, dict)
         shown = {k: v for k, v in environ.items() if isinstance(v, kinds)}
-        shown["errors is stderr"] = environ["wsgi.errors"] is sys.stderr
+        shown["errors is stderr"] = reaches_stderr(environ["wsgi.errors"])
         shown["input"] = environ["wsgi.input"].read().decode("latin-1")
         return [json.dumps(shown).encode("ascii")]
 

@@ -1,0 +1,59 @@
+//! Whether this process is a child that was forked in the middle of a run.
+//!
+//! A counter is raised in every child of a fork, by the C library itself, so that asking costs one
+//! load and no system call.
+
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+static FORKS: AtomicU32 = AtomicU32::new(0);
+static MARK: AtomicU32 = AtomicU32::new(0);
+
+extern "C" fn in_child() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// From now on, [`is_child`] tells this process from its children.
+pub fn mark() {
+    static WATCHED: Once = Once::new();
+    WATCHED.call_once(|| {
+        // SAFETY: the handler only changes an atomic, which is safe in a child at any moment. If it
+        // cannot be registered (no memory), no child is told apart.
+        let _ = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    });
+    MARK.store(FORKS.load(Ordering::Relaxed), Ordering::Relaxed);
+}
+
+/// Whether this process was forked since [`mark`].
+pub fn is_child() -> bool {
+    FORKS.load(Ordering::Relaxed) != MARK.load(Ordering::Relaxed)
+}
+
+/// Ends the process at once, without what the parent registered for its own end.
+pub fn leave(code: i32) -> ! {
+    // SAFETY: it never returns, and runs no code of this process.
+    unsafe { libc::_exit(code) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_child_is_one() {
+        mark();
+        assert!(!is_child());
+        // SAFETY: the child calls only what may be called after a fork: it looks and leaves.
+        let child = unsafe { libc::fork() };
+        assert!(child >= 0);
+        if child == 0 {
+            leave(if is_child() { 7 } else { 1 });
+        }
+        let mut status = 0;
+        // SAFETY: the kernel fills `status` in.
+        let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+        assert_eq!(waited, child);
+        assert_eq!(libc::WEXITSTATUS(status), 7);
+        assert!(!is_child());
+    }
+}

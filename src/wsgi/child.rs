@@ -1,0 +1,35 @@
+//! A process that the application forked in the middle of a request, and let come back to us.
+//!
+//! Its parent goes on serving: the sockets, and what epoll knows of them, are the parent's. Were the
+//! child to go on, there would be two answers to one request, and two servers on one queue of
+//! events; so it ends where the application left it, as a child that calls `sys.exit` expects.
+
+#![forbid(unsafe_code)]
+
+use crate::py::out::{self, Stream};
+use crate::py::{Exception, Gil, Kind, Result};
+use crate::sys::fork;
+use crate::wsgi::console;
+
+/// Gives back what a call of the program's code gave; in a forked child it does not return.
+pub fn ends_here<T>(gil: Gil<'_>, result: Result<T>) -> Result<T> {
+    if !fork::is_child() {
+        return result;
+    }
+    let code = match result {
+        Ok(_) => 0,
+        Err(raised) => {
+            let exception = Exception::take(gil, raised);
+            if exception.is(gil, Kind::SystemExit) {
+                exception.exit_code(gil)
+            } else {
+                console::complain_of_exception(gil, &exception);
+                1
+            }
+        }
+    };
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        out::flush(gil, stream);
+    }
+    fork::leave(code)
+}

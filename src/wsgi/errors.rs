@@ -1,0 +1,92 @@
+//! `wsgi.errors` of the standard dialect: the program's stderr, for lines that may be lost.
+//!
+//! An application that writes to `sys.stderr` itself waits for whoever reads it, and gets an
+//! exception when nobody does; one that writes here does neither (`standard.md`: nothing the terminal
+//! does stops the server). Whatever `sys.stderr` is at the moment of a write gets it.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::CStr;
+
+use crate::py::out::{self, Stream};
+use crate::py::types::{Class, Get, Instance, Method};
+use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, text};
+use crate::wsgi::console;
+
+/// The value of the one instance.
+pub struct Errors;
+
+fn write(gil: Gil<'_>, _: &Instance<Errors>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let [line] = arguments.exactly(gil, "write")?;
+    put(gil, line)?;
+    Ok(Owned::none(gil))
+}
+
+fn put(gil: Gil<'_>, line: &Object) -> Result<()> {
+    if !line.is_text() && !line.is_native() {
+        let message = "wsgi.errors takes native strings (PEP 3333)";
+        return Err(Raised::new(gil, Kind::TypeError, message));
+    }
+    let encoded = match text::body_item(gil, line) {
+        Ok(encoded) => encoded,
+        // What cannot be encoded is shown as far as it can be.
+        Err(raised) => {
+            raised.clear(gil);
+            None
+        }
+    };
+    match encoded.as_ref().and_then(|encoded| encoded.as_bytes()) {
+        Some(bytes) => console::write(gil, Stream::Stderr, bytes),
+        None => console::write(gil, Stream::Stderr, &text::display(gil, line)?),
+    }
+    Ok(())
+}
+
+fn writelines(gil: Gil<'_>, _: &Instance<Errors>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let [lines] = arguments.exactly(gil, "writelines")?;
+    let lines = lines.iterate(gil)?;
+    while let Some(line) = lines.next(gil)? {
+        put(gil, &line)?;
+    }
+    Ok(Owned::none(gil))
+}
+
+fn flush(gil: Gil<'_>, _: &Instance<Errors>, _: &Arguments<'_>) -> Result<Owned> {
+    // Every write is flushed.
+    Ok(Owned::none(gil))
+}
+
+/// `encoding`, `isatty`, `fileno`, ...: what stderr says of itself.
+fn get(gil: Gil<'_>, _: &Instance<Errors>, name: &Object) -> Result<Owned> {
+    match out::object(gil, Stream::Stderr) {
+        Some(stream) => stream.attr(gil, name),
+        None => {
+            let name = String::from_utf8_lossy(&text::display(gil, name)?).into_owned();
+            let message = format!("there is no stderr whose {name} could be told");
+            Err(Raised::new(gil, Kind::AttributeError, &message))
+        }
+    }
+}
+
+impl Class for Errors {
+    const NAME: &'static CStr = c"fapws._evwsgi.Errors";
+    const DOC: &'static CStr = c"The program's stderr (PEP 3333, wsgi.errors); never blocks.";
+    const METHODS: &'static [Method<Errors>] = &[
+        Method {
+            name: c"write",
+            doc: c"write(text)\n\nWrites a native string; what stderr cannot take is lost.",
+            call: write,
+        },
+        Method {
+            name: c"writelines",
+            doc: c"writelines(lines)\n\nWrites one string after the other.",
+            call: writelines,
+        },
+        Method {
+            name: c"flush",
+            doc: c"flush()\n\nNothing: every write is flushed.",
+            call: flush,
+        },
+    ];
+    const GET: Option<Get<Self>> = Some(get);
+}

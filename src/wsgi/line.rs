@@ -1,0 +1,109 @@
+//! The line to the client while the application is called: what `write()` needs to send at once.
+//!
+//! PEP 3333 has `write` send its data before it returns, or have it sent while the application goes
+//! on. The loop does not turn meanwhile, so what the kernel takes is sent from within the call; what
+//! it does not take waits in the queue, and beyond a bound in a file ([`super::written`]).
+
+#![forbid(unsafe_code)]
+
+use std::cell::RefCell;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+
+use crate::http::framing::{self, ReplyFraming};
+use crate::http::head::Version;
+use crate::py::{Gil, Kind, Owned, Raised, Result};
+use crate::wsgi::delimiter::{Delimiter, Progress};
+use crate::wsgi::outgoing::Outgoing;
+use crate::wsgi::reply_head::ReplyHead;
+use crate::wsgi::site::Stamp;
+
+/// Writes what is queued, as far as a socket takes it; whether there is still a client.
+pub type Flush = fn(Gil<'_>, RawFd, &mut Outgoing) -> bool;
+
+/// What the request decides about the framing of its answer.
+#[derive(Clone, Copy)]
+pub struct Terms {
+    /// The client's version.
+    pub version: Version,
+    /// Only the head is wanted.
+    pub head_only: bool,
+    /// Both sides wish to go on.
+    pub keep_alive: bool,
+}
+
+impl Terms {
+    /// How an answer with this head is framed; `known` is the length of a body that is there.
+    pub fn framing(self, head: &ReplyHead, known: Option<u64>) -> ReplyFraming {
+        framing::reply(
+            self.version,
+            self.head_only,
+            head.code(),
+            head.promised(),
+            known,
+            self.keep_alive,
+        )
+    }
+}
+
+/// The line: the connection's queue, for as long as the application is called.
+pub struct Line {
+    /// The queue, with the answers to earlier requests that are not written yet.
+    pub out: Outgoing,
+    /// The request's part of the framing.
+    pub terms: Terms,
+    /// `Date` and `Server`.
+    pub stamp: Rc<RefCell<Stamp>>,
+    /// The client's socket.
+    pub socket: RawFd,
+    /// How the queue is written.
+    pub flush: Flush,
+    /// The client left: what is written is dropped.
+    pub gone: bool,
+}
+
+/// An answer whose head went out by `write()`.
+#[derive(Clone, Copy)]
+pub struct Streamed {
+    /// How its body goes on.
+    pub delimiter: Delimiter,
+    /// Whether the connection can be used again.
+    pub keep_alive: bool,
+    /// Its status.
+    pub code: u16,
+}
+
+/// Bytes that wait in the queue at most before `write` takes no more into it.
+const WAITING: usize = 256 << 10;
+
+impl Line {
+    /// Queues the head.
+    pub fn begin(&mut self, head: &ReplyHead) -> Streamed {
+        let framing = self.terms.framing(head, None);
+        head.push(self.out.buffer(), &framing, &self.stamp.borrow());
+        Streamed {
+            delimiter: Delimiter::of(&framing),
+            keep_alive: framing.keep_alive,
+            code: head.code(),
+        }
+    }
+
+    /// Whether the client is so slow that the next data has to be kept elsewhere.
+    pub fn is_full(&self) -> bool {
+        self.out.waiting() >= WAITING
+    }
+
+    /// Sends data: an `AssertionError` for what is past the promised length.
+    pub fn send(&mut self, gil: Gil<'_>, streamed: &mut Streamed, data: Owned) -> Result<()> {
+        if self.gone {
+            return Ok(());
+        }
+        let progress = streamed.delimiter.push(gil, data, &mut self.out);
+        self.gone = !(self.flush)(gil, self.socket, &mut self.out);
+        if progress == Progress::More {
+            return Ok(());
+        }
+        let message = "write() was given more than the Content-Length (PEP 3333)";
+        Err(Raised::new(gil, Kind::AssertionError, message))
+    }
+}

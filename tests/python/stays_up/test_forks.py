@@ -1,0 +1,24 @@
+"""A child that the application forked and let come back: it ends there, and serves nobody."""
+
+import pytest
+from standard.message import request
+
+
+@pytest.mark.parametrize("how, code", [("return", 0), ("exit", 3), ("raise", 1)])
+def test_a_child_that_comes_back(serve_probe, dialect, how, code):
+    probe = serve_probe("probe.py", dialect=dialect)
+    for _ in range(3):
+        answer = probe.request(request(f"/fork?{how}", headers=[("Connection", "close")]))
+        assert answer.body == b"%d" % code
+    outcome = probe.stop().check()
+    assert outcome.stdout.count("the child's word") == 3
+    assert outcome.stderr.count("ValueError: planned failure") == (3 if how == "raise" else 0)
+    assert outcome.stdout.count("run() returned") == 1
+
+
+def test_a_child_in_the_middle_of_a_body(serve_probe, dialect):
+    """Its item is one of the child's, so it goes nowhere."""
+    probe = serve_probe("probe.py", dialect=dialect)
+    headers = [("Connection", "close")]
+    assert probe.request(request("/fork-later", headers=headers)).body == b"began 0"
+    assert probe.request(request("/", headers=headers)).body == b"hello"
