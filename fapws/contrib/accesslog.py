@@ -3,7 +3,8 @@
 Owns the line and the file it goes to. Wraps the application, so it tells of requests that reached
 one: a message that the core refused is in `_evwsgi.stats()`, not here. Invariants: a request's
 line is one line, written at once, so that several processes can share a file; and a log that cannot
-be written, or is read too slowly, costs lines, never an answer.
+be written, or is read too slowly, costs lines, never an answer. A pipe, a terminal or a socket gets
+no line longer than a pipe takes at once (4096 bytes on Linux): what is beyond that is cut off.
 
 Atoms, each written `%(atom)s`:
 
@@ -18,12 +19,13 @@ Atoms, each written `%(atom)s`:
 
 import base64
 import calendar
+import errno
 import os
 import re
-import select
-import stat
 import sys
 import time
+
+from fapws import console
 
 if sys.version_info[0] == 2:
     from urllib import quote as _quote
@@ -56,7 +58,7 @@ class AccessLog(object):
     """The application with a log before it.
 
     path: a file, which is appended to, or "-" for stdout. pattern: the format.
-    Raises ValueError for a wrong format, IOError for a file that cannot be opened.
+    Raises ValueError for a wrong format, OSError for a file that cannot be opened.
     """
 
     def __init__(self, application, path="-", pattern=None):
@@ -64,21 +66,15 @@ class AccessLog(object):
         self._application = application
         self._pattern = pattern or COMBINED
         self._path = path
-        self._descriptor = None
+        self._outlet = None
         self.reopen()
 
     def reopen(self):
         """Open the file anew, after it was moved away (logrotate)."""
-        if self._path == "-":
-            self._descriptor = sys.stdout.fileno()
-            # Of a pipe, only what fits can be written without waiting for its reader.
-            self._may_block = not stat.S_ISREG(os.fstat(self._descriptor).st_mode)
-            return
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        replaced, self._descriptor = self._descriptor, descriptor
-        self._may_block = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
-        if replaced is not None:
-            os.close(replaced)
+        outlet = _stdout() if self._path == "-" else console.Outlet(_open(self._path), owned=True)
+        replaced, self._outlet = self._outlet, outlet
+        if replaced:
+            replaced.close()
 
     def __call__(self, environ, start_response):
         entry = _Entry(environ, start_response)
@@ -100,14 +96,31 @@ class AccessLog(object):
 
     def write(self, entry):
         """Write an entry's line, or lose it."""
-        line = _ATOM.sub(entry.finish().atom, self._pattern) + "\n"
-        try:
-            if self._may_block and not select.select([], [self._descriptor], [], 0)[1]:
-                return
-            os.write(self._descriptor, line.encode("ascii", "replace"))
-        except (OSError, select.error, ValueError):
-            # A full disk or a closed stream.
-            pass
+        line = _ATOM.sub(entry.finish().atom, self._pattern).encode("ascii", "replace")
+        if self._outlet:
+            if self._outlet.may_block:
+                line = line[: console.PIECE - 1]
+            self._outlet.write(line + b"\n")
+
+
+def _stdout():
+    """The Outlet of stdout, or None where that is closed."""
+    try:
+        return console.Outlet(sys.stdout.fileno())
+    except (AttributeError, EnvironmentError, ValueError):
+        return None
+
+
+def _open(path):
+    """A descriptor for a file that is appended to; a pipe is not waited for."""
+    flags = os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
+    try:
+        return os.open(path, os.O_WRONLY | flags, 0o644)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+    # A pipe without a reader yet can be opened for both.
+    return os.open(path, os.O_RDWR | flags, 0o644)
 
 
 def _get(key):

@@ -1,11 +1,14 @@
 """The access log: its formats, and what becomes of it when the file is moved away."""
 
+import contextlib
 import os
 import re
 import signal
+import socket
 
 import pytest
-from command import write
+from command import Command, write
+from redirected import Redirected, fill, pipe, stalled_terminal
 from rig.process import wait_until
 
 LOGGED = """
@@ -108,3 +111,98 @@ def test_a_file_that_was_moved_away(run_command, home):
         return "/later" in (home / "a.log").read_text()
 
     wait_until(arrives, "a line in it")
+
+
+#: More than a pipe takes at once, and within what the server takes as a request line.
+LONG = 7000
+
+
+def ask(command, length):
+    """Send more requests than any pipe, terminal or socket has room for the lines of."""
+    for _ in range(600000 // length):
+        assert command.get("/?" + "x" * length).status == 200
+
+
+@pytest.mark.parametrize("length", [LONG, 2500])
+@pytest.mark.parametrize("name", ["-", "pipe"])
+def test_a_pipe_that_nobody_reads_costs_no_answer(
+    start_process, interpreter, home, name, length
+):
+    with pipe(home) as end:
+        command = start_process(
+            Redirected, interpreter, "> pipe", "hello:app", "--workers", "2",
+            "--access-log", name, home=home,
+        )
+        ask(command, length)
+        # A page is free, and less than a line fits into it.
+        fill(end)
+        os.read(end, 4096)
+        ask(command, length)
+        command.stop().check()
+
+
+def test_a_terminal_that_nobody_reads_costs_no_answer(start_process, interpreter, home):
+    with stalled_terminal(home) as redirections:
+        command = start_process(
+            Redirected, interpreter, redirections, "hello:app", "--access-log", "-", home=home
+        )
+        ask(command, LONG)
+        command.stop().check()
+
+
+#: Becomes the command, with its stdout connected to a unix socket.
+CONNECT = """
+    import os, socket, sys
+    log = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    log.connect(sys.argv[1])
+    os.dup2(log.fileno(), 1)
+    os.execv(sys.executable, [sys.executable] + sys.argv[2:])
+"""
+
+
+def test_a_socket_that_nobody_reads_costs_no_answer(start_process, interpreter, home):
+    class Connected(Command):
+        def __init__(self, environment, *arguments, **options):
+            super().__init__(environment, *arguments, **options)
+            self.command[1:1] = ["connect.py", "log"]
+
+    write(home, connect=CONNECT)
+    with socket.socket(socket.AF_UNIX) as journal:
+        journal.bind(str(home / "log"))
+        journal.listen()
+        command = start_process(
+            Connected, interpreter, "hello:app", "--access-log", "-", home=home
+        )
+        ask(command, LONG)
+        command.stop().check()
+
+
+def test_a_line_is_cut_where_a_pipe_would_tear_it(start_process, interpreter, home):
+    with pipe(home) as end:
+        command = start_process(
+            Redirected, interpreter, "", "hello:app", "--access-log", "pipe", home=home
+        )
+        with contextlib.suppress(BlockingIOError):
+            os.read(end, 65536)
+        command.get("/?" + "x" * LONG)
+        command.get("/short")
+        first, second = os.read(end, 65536).splitlines(keepends=True)
+    assert len(first) == 4096
+    assert re.fullmatch(rb'127.0.0.1 - - \[.*\] "GET /\?x+\n', first)
+    assert b'"GET /short HTTP/1.1" 200' in second
+
+
+def test_a_file_gets_the_whole_line(log_of):
+    target = "/?" + "x" * LONG
+    assert log_of("%(r)s", target) == [f"GET {target} HTTP/1.1"]
+
+
+def test_a_pipe_that_nobody_has_opened_yet(run_command, home):
+    os.mkfifo(home / "a.log")
+    command = run_command("hello:app", "--access-log", "a.log")
+    end = os.open(home / "a.log", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        command.get("/here")
+        assert b"GET /here HTTP/1.1" in os.read(end, 65536)
+    finally:
+        os.close(end)
