@@ -9,8 +9,9 @@ from __future__ import print_function
 import errno
 import os
 import sys
+import traceback
 
-from fapws import config, listening, loading, options
+from fapws import config, console, listening, loading, options
 from fapws.master import Master
 from fapws.worker import Site
 
@@ -23,6 +24,7 @@ class _Misuse(Exception):
 
 def main(arguments=None):
     """Run the command; the exit code."""
+    console.open_standard()
     program = "fapws" if os.path.basename(sys.argv[0]) == "fapws" else "python -m fapws"
     chosen = options.parse(arguments, program)
     if chosen.version:
@@ -39,7 +41,7 @@ def main(arguments=None):
     except (
         _Misuse, loading.LoadError, listening.AddressError, options.SettingsError
     ) as error:
-        print("fapws: %s" % error, file=sys.stderr)
+        console.complain("fapws: %s\n" % error)
         return 2
     except KeyboardInterrupt:
         return 130  # as a shell has it: ended by SIGINT, before there was a master to obey it
@@ -49,7 +51,8 @@ def _settings(chosen):
     """The settings of the file that --config names, under the command's own default."""
     settings = {"dialect": "standard"}
     if chosen.config:
-        settings.update(options.read_settings(chosen.config))
+        with console.careful():
+            settings.update(options.read_settings(chosen.config))
     if chosen.access_log:
         from fapws.contrib import accesslog
 
@@ -95,12 +98,22 @@ def _serve(chosen, settings):
     prepare()
     outcome = Master(chosen.workers, patience, prepare, _log, notify).supervise()
     if not isinstance(outcome, int):
-        return site.serve(outcome)
+        return _work(site, outcome)
     for listener in listeners:
         listener.close()
     if record:
         record.remove()
     return outcome
+
+
+def _work(site, link):
+    """Be a worker; the exit code."""
+    try:
+        return site.serve(link)
+    except Exception:
+        # Python's own way to tell it would wait for whoever reads stderr.
+        console.complain(traceback.format_exc())
+        return 1
 
 
 def _notifier():
@@ -163,21 +176,19 @@ def _lives(pid):
 
 def _log(line):
     """What the master has to say goes to stderr: stdout may be the access log."""
-    sys.stderr.write("fapws[%d]: %s\n" % (os.getpid(), line))
-    sys.stderr.flush()
+    console.complain("fapws[%d]: %s\n" % (os.getpid(), line))
 
 
 def _greet(chosen, listeners):
     """A banner for people: only at a terminal."""
-    if not sys.stderr.isatty():
+    if not console.at_terminal():
         return
     bold, green, plain = (_BOLD, _GREEN, _PLAIN) if "NO_COLOR" not in os.environ else ("", "", "")
     workers = "%d workers" % chosen.workers if chosen.workers > 1 else "one worker"
-    sys.stderr.write("%s%s%s\n" % (bold, options.version(), plain))
-    for listener in listeners:
-        sys.stderr.write("  %s%s%s\n" % (green, listener.shown, plain))
-    sys.stderr.write("  %s, %s; Ctrl-C ends it\n" % (chosen.application, workers))
-    sys.stderr.flush()
+    lines = ["%s%s%s" % (bold, options.version(), plain)]
+    lines += ["  %s%s%s" % (green, listener.shown, plain) for listener in listeners]
+    lines += ["  %s, %s; Ctrl-C ends it" % (chosen.application, workers), ""]
+    console.complain("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ import select
 import signal
 import sys
 
+from fapws import console
+
 #: A worker that dies younger than this, in seconds, makes its successor wait.
 YOUNG = 2.0
 
@@ -321,8 +323,7 @@ class Master(object):
     def _fork(self, now):
         reads, writes = _pipe()
         # What is buffered would be written by both.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        console.flush()
         known = len(self._signals)
         pid = os.fork()
         if pid:

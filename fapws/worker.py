@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from fapws import _evwsgi, base, loading
+from fapws import _evwsgi, base, console, loading
 from fapws.master import CANNOT_LOAD, CHANGED, SERVING
 
 
@@ -50,8 +50,7 @@ class Site(object):
         try:
             application = loading.load(self.words)
         except loading.LoadError as error:
-            sys.stderr.write("fapws: %s\n" % error)
-            sys.stderr.flush()
+            console.complain("fapws: %s\n" % error)
             if not self.reload:
                 return CANNOT_LOAD
             self._watch(link, began, error.files)
@@ -95,7 +94,7 @@ class _UntilBackend(object):
 
     def write(self, text):
         setattr(sys, _SAID_ON, self._stream)
-        if not text.endswith(" as event backend\n"):
+        if self._stream is not None and not text.endswith(" as event backend\n"):
             self._stream.write(text)
 
     def flush(self):
