@@ -111,7 +111,7 @@ class Master(object):
         self._generation = 0
         self._previous = None  # the generation to go back to while a reload is under way
         self._signals = []
-        self._early_deaths = 0
+        self._failures = 0  # early deaths, and forks that failed
         self._not_before = 0.0
         self._ending = False
         self._code = 0
@@ -252,13 +252,18 @@ class Master(object):
         how = "exit code %d" % code if code is not None else "signal %d" % os.WTERMSIG(status)
         pause = 0.0
         if not worker.serving or _clock() - worker.started < YOUNG:
-            pause = min(FIRST_PAUSE * 2 ** min(self._early_deaths, 20), LONGEST_PAUSE)
-            self._early_deaths += 1
+            pause = self._longer_pause()
         else:
-            self._early_deaths = 0
+            self._failures = 0
         self._not_before = _clock() + pause
         later = ", in %.2g s" % pause if pause else ""
         self._log("worker %d ended (%s) and is replaced%s" % (worker.pid, how, later))
+
+    def _longer_pause(self):
+        """How long to wait after one more failure to have a worker that serves."""
+        pause = min(FIRST_PAUSE * 2 ** min(self._failures, 20), LONGEST_PAUSE)
+        self._failures += 1
+        return pause
 
     def _turn_back(self):
         """Give a reload up."""
@@ -321,11 +326,21 @@ class Master(object):
         worker.sentences = [(now + patience + 1, signal.SIGTERM)]
 
     def _fork(self, now):
-        reads, writes = _pipe()
         # What is buffered would be written by both.
         console.flush()
+        ends = ()
         known = len(self._signals)
-        pid = os.fork()
+        try:
+            reads, writes = ends = _pipe()
+            pid = os.fork()
+        except OSError as error:
+            # No process, memory or descriptor is left. The workers that there are go on.
+            for descriptor in ends:
+                os.close(descriptor)
+            pause = self._longer_pause()
+            self._not_before = now + pause
+            self._log("no new worker: %s; tried again in %.2g s" % (error.strerror, pause))
+            return None
         if pid:
             os.close(writes)
             self._workers[pid] = Worker(pid, self._generation, reads, now)

@@ -36,7 +36,10 @@ class Notifier(object):
 
     def send(self, state):
         """Send lines of the form NAME=VALUE."""
-        messenger = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            messenger = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        except (OSError, socket.error):
+            return  # no descriptor is left
         try:
             messenger.setblocking(False)
             messenger.sendto(state.encode("utf-8"), self._address)

@@ -2,7 +2,9 @@
 
 import concurrent.futures
 import os
+import resource
 import signal
+import textwrap
 import threading
 import time
 
@@ -42,6 +44,46 @@ def test_workers_that_die_at_once_are_replaced_more_and_more_slowly(run_command,
         command.wait_for_output(f"is replaced, in {pause} s", "stderr")
     (home / "die").unlink()
     wait_until(command._answers, "an answer")
+
+
+def test_a_worker_that_cannot_be_forked_is_tried_again(run_command, home):
+    (home / "settings.py").write_text(textwrap.dedent("""
+        import errno, os as _os
+        _fork = _os.fork
+
+        def _fails():
+            if _os.path.exists("no-fork"):
+                raise OSError(errno.EAGAIN, _os.strerror(errno.EAGAIN))
+            return _fork()
+
+        _os.fork = _fails
+    """))
+    command = run_command("hello:app", "--workers", 2, "--config", "settings.py")
+    before = command.wait_for_workers(2)
+    (home / "no-fork").touch()
+    os.kill(min(before), signal.SIGKILL)
+    wait_until(lambda: command.stderr.count("no new worker: Resource temp") >= 2, "two attempts")
+    assert "; tried again in 0.5 s" in command.stderr
+    assert served_by(command.get("/"))[0] == max(before)
+    (home / "no-fork").unlink()
+    command.wait_for_workers(2)
+
+
+def test_a_master_without_descriptors_tries_again(run_command, home):
+    # A message to systemd takes one too.
+    env = {"NOTIFY_SOCKET": str(home / "nobody")}
+    command = run_command("hello:app", "--workers", 2, env=env)
+    before = command.wait_for_workers(2)
+    limit, most = resource.prlimit(command.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(command.pid, resource.RLIMIT_NOFILE, (3, most))
+    os.kill(min(before), signal.SIGKILL)
+    wait_until(lambda: command.stderr.count("no new worker: Too many open") >= 2, "two attempts")
+    command.send_signal(signal.SIGHUP)
+    wait_until(lambda: command.stderr.count("no new worker: Too many open") >= 4, "two more")
+    assert served_by(command.get("/"))[0] == max(before)
+    resource.prlimit(command.pid, resource.RLIMIT_NOFILE, (limit, most))
+    command.wait_for_output("reloaded: 2 new workers serve", "stderr")
+    wait_until(lambda: not before & command.workers, "the old worker to end")
 
 
 def test_workers_are_added_and_dropped(run_command):
