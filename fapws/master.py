@@ -24,6 +24,7 @@ import os
 import select
 import signal
 import sys
+import traceback
 
 from fapws import console
 
@@ -95,8 +96,8 @@ class Master(object):
     """Keeps `wanted` workers at work until a signal ends it.
 
     patience: a function that gives `graceful_timeout`, in seconds, called when it is needed.
-    prepare: a function called before each generation of workers, the first one included; raises
-        ValueError to have none of it.
+    prepare: a function called before the workers of a reload; raises ValueError, whose text is
+        told, to have none of it. Anything else that it raises comes to the same.
     log: a function that takes one line.
     notify: a `fapws.contrib.systemd.Notifier`, or None.
     """
@@ -198,8 +199,9 @@ class Master(object):
             return
         try:
             self._prepare()
-        except ValueError as error:
-            self._log("no reload: %s" % error)
+        except BaseException as error:
+            # It runs a file of the user's, which may end in anything, sys.exit() included.
+            self._log("no reload: %s" % _reason(error))
             return
         self._log("reload (%s)" % reason)
         if self._notify:
@@ -392,6 +394,13 @@ class Master(object):
     def _tell(self, state):
         if self._notify:
             self._notify.send(state)
+
+
+def _reason(error):
+    """Why there is no reload, in words: an exception that is not meant for people is named."""
+    if isinstance(error, ValueError):
+        return str(error)
+    return traceback.format_exception_only(type(error), error)[-1].strip()
 
 
 def _clock():

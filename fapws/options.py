@@ -109,7 +109,10 @@ def read_settings(path):
         raise SettingsError("%s: %s" % (path, error.strerror))
     except SyntaxError as error:
         raise SettingsError("%s, line %s: %s" % (path, error.lineno, error.msg))
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        # sys.exit() included: silence would not tell why there is no server.
         line = _line_in(path)
         raise SettingsError("%s, line %s: %s: %s" % (path, line, type(error).__name__, error))
     settings = {}

@@ -157,14 +157,27 @@ def test_a_reload_that_fails_leaves_the_old_workers(run_command, home, fault):
     wait_for_version(command, "three")
 
 
-def test_wrong_settings_are_no_reason_to_reload(run_command, home):
+@pytest.mark.parametrize(
+    "source, said",
+    [
+        ("nonsense = 1", "settings.py: there is no setting nonsense"),
+        ("header_timeout = 'long'", "settings.py: header_timeout is a number not below 0"),
+        ("\nraise SystemExit(3)", "settings.py, line 2: SystemExit: 3"),
+        ("raise GeneratorExit", "settings.py, line 1: GeneratorExit"),
+        ("raise KeyboardInterrupt('a')", "KeyboardInterrupt: a"),
+    ],
+)
+def test_wrong_settings_are_no_reason_to_reload(run_command, home, source, said):
     (home / "settings.py").write_text("")
     command = run_command("hello:app", "--config", "settings.py")
     before = command.wait_for_workers(1)
-    (home / "settings.py").write_text("nonsense = 1")
+    (home / "settings.py").write_text(source)
     command.send_signal(signal.SIGHUP)
-    command.wait_for_output("no reload: settings.py: there is no setting nonsense", "stderr")
+    command.wait_for_output("no reload: " + said, "stderr")
     assert command.workers == before
+    (home / "settings.py").write_text("")
+    command.send_signal(signal.SIGHUP)
+    command.wait_for_output("reloaded: 1 new workers serve", "stderr")
 
 
 def test_a_changed_source_file_is_noticed(run_command, home):
