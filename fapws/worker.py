@@ -63,8 +63,7 @@ class Site(object):
             listener.register()
         if self.reload:
             self._watch(link, began)
-        setattr(sys, _SAID_ON, _UntilBackend(getattr(sys, _SAID_ON)))
-        link.say(SERVING)
+        setattr(sys, _SAID_ON, _UntilBackend(getattr(sys, _SAID_ON), lambda: link.say(SERVING)))
         _evwsgi.run()
         return 0
 
@@ -86,19 +85,27 @@ class _UntilBackend(object):
     """Stands in for the stream that `run` writes to until `run` has named libev's backend there.
 
     That line is for programs that call `run` themselves; here stdout is the application's, and the
-    access log's. It is the first thing that `run` writes, and the only one that is lost.
+    access log's. It is the first thing that `run` writes, the only one that is lost, and the sign
+    that its settings are good and its loop is made: `begun` is called then. Told any earlier, the
+    master would end the old workers for new ones that cannot serve.
+
+    It has no `fileno`, lest the core ask a pipe that nobody reads whether the line may be written.
     """
 
-    def __init__(self, stream):
+    def __init__(self, stream, begun):
         self._stream = stream
+        self._begun = begun
 
     def write(self, text):
-        setattr(sys, _SAID_ON, self._stream)
-        if self._stream is not None and not text.endswith(" as event backend\n"):
+        if text.endswith(" as event backend\n"):
+            setattr(sys, _SAID_ON, self._stream)
+            self._begun()
+        elif self._stream is not None:
             self._stream.write(text)
 
     def flush(self):
-        self._stream.flush()
+        if self._stream is not None and getattr(sys, _SAID_ON) is self:
+            self._stream.flush()
 
 
 def _pass(number, frame):

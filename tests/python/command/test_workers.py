@@ -180,6 +180,37 @@ def test_wrong_settings_are_no_reason_to_reload(run_command, home, source, said)
     command.wait_for_output("reloaded: 1 new workers serve", "stderr")
 
 
+def test_settings_that_only_run_refuses_leave_the_old_workers(run_command, home):
+    command = run_command("hello:app", "--workers", 2)
+    before = command.wait_for_workers(2)
+    write(home, hello="import fapws.config\nfapws.config.header_timeout = 'long'\n" + (
+        textwrap.dedent(HELLO)))
+    command.send_signal(signal.SIGHUP)
+    command.wait_for_output("is replaced, in 1 s", "stderr")
+    assert before <= command.workers
+    assert served_by(command.get("/"))[1] == "one"
+    write(home, hello=HELLO.replace('"one"', '"two"'))
+    command.send_signal(signal.SIGHUP)
+    wait_for_version(command, "two")
+
+
+def test_the_old_workers_go_on_until_the_new_ones_serve(run_command, home):
+    command = run_command("hello:app")
+    (before,) = command.wait_for_workers(1)
+    write(home, hello="import os, time\nopen('begun', 'w').close()\n" + (
+        "while not os.path.exists('go'):\n    time.sleep(0.01)\n") + (
+        textwrap.dedent(HELLO).replace('"one"', '"two"')))
+    with command.connect() as kept:
+        command.send_signal(signal.SIGHUP)
+        wait_until((home / "begun").exists, "the new worker to load")
+        for _ in range(20):
+            kept.send(REQUEST)
+            assert served_by(kept.response()) == (before, "one")
+        (home / "go").touch()
+        wait_for_version(command, "two")
+        assert kept.at_end()
+
+
 def test_a_changed_source_file_is_noticed(run_command, home):
     command = run_command("hello:app", "--reload")
     write(home, hello="def (")
