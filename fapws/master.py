@@ -40,6 +40,9 @@ QUICK = 3.0
 #: What a worker that is told to end for the last time gets before it is killed, in seconds.
 LAST_WORD = 2.0
 
+#: How long, in seconds, the master waits for one thing to happen before it looks again.
+LONGEST_WAIT = 3600.0
+
 #: The exit code of a worker whose application cannot be loaded (EX_CONFIG of sysexits.h).
 CANNOT_LOAD = 78
 
@@ -363,7 +366,8 @@ class Master(object):
         due = [worker.sentences[0][0] for worker in self._workers.values() if worker.leaving]
         if len(self._of(self._generation)) < self.wanted and not self._ending:
             due.append(self._not_before)
-        timeout = max(0.0, min(due) - _clock()) if due else None
+        # graceful_timeout may be infinite, which select cannot wait for.
+        timeout = min(max(0.0, min(due) - _clock()), LONGEST_WAIT) if due else None
         if self._notify and self._notify.watchdog:
             if self._ready or self._ending:
                 self._notify.alive()

@@ -211,6 +211,17 @@ def test_the_old_workers_go_on_until_the_new_ones_serve(run_command, home):
         assert kept.at_end()
 
 
+def test_an_endless_grace_is_one(run_command, home):
+    (home / "settings.py").write_text("graceful_timeout = float('inf')")
+    command = run_command("hello:app", "--config", "settings.py")
+    with command.connect() as client:
+        client.send(b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\n")
+        time.sleep(0.3)  # for the request to be read; too short a time tests less, and passes
+        outcome = command.stop().check()
+        assert client.response().status == 200
+    assert outcome.stderr == ""
+
+
 def test_a_changed_source_file_is_noticed(run_command, home):
     command = run_command("hello:app", "--reload")
     write(home, hello="def (")
