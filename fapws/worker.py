@@ -5,6 +5,7 @@ there are. Invariant: it ends when the master is gone, however that went, so tha
 to hold the port with an application that nobody can reload.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -48,7 +49,7 @@ class Site(object):
             setattr(base.config, name, value)
         _evwsgi.set_base_module(base)
         try:
-            application = loading.load(self.words)
+            application = self._logged(loading.load(self.words))
         except loading.LoadError as error:
             console.complain("fapws: %s\n" % error)
             if not self.reload:
@@ -56,8 +57,6 @@ class Site(object):
             self._watch(link, began, error.files)
             while True:
                 signal.pause()
-        if self.access_log:
-            application = self._logged(application)
         _evwsgi.wsgi_gen_cb(application)
         for listener in self.listeners:
             listener.register()
@@ -68,10 +67,24 @@ class Site(object):
         return 0
 
     def _logged(self, application):
+        if not self.access_log:
+            return application
         from fapws.contrib.accesslog import AccessLog
 
-        log = AccessLog(application, *self.access_log)
-        signal.signal(signal.SIGUSR1, lambda number, frame: log.reopen())
+        try:
+            log = AccessLog(application, *self.access_log)
+        except EnvironmentError as error:
+            raise loading.LoadError("--access-log %s: %s" % (self.access_log[0], error.strerror))
+
+        def reopen(number, frame):
+            try:
+                log.reopen()
+            except EnvironmentError as error:
+                # Raised in a handler it would end `run`. The file that is open stays in use.
+                console.complain("fapws: --access-log %s: %s\n" % (
+                    self.access_log[0], error.strerror))
+
+        signal.signal(signal.SIGUSR1, reopen)
         return log
 
     def _watch(self, link, began, more=()):
@@ -123,5 +136,12 @@ def _end_with(lifeline):
 
     `run` drains then, as if the master had said so.
     """
-    os.read(lifeline, 1)
+    while True:
+        try:
+            os.read(lifeline, 1)
+            break
+        except OSError as error:
+            # Python 2: two signals at once, and the second may come to this thread.
+            if error.errno != errno.EINTR:
+                raise
     os.kill(os.getpid(), signal.SIGTERM)

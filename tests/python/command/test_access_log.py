@@ -99,6 +99,23 @@ def test_on_stdout_and_nothing_else(run_command):
     assert all(line.startswith("127.0.0.1 - - [") for line in outcome.stdout.splitlines())
 
 
+def test_a_folder_that_was_moved_away(run_command, home):
+    (home / "logs").mkdir()
+    command = run_command("hello:app", "--access-log", "logs/a.log")
+    workers = command.wait_for_workers(1)
+    os.rename(home / "logs", home / "old")
+    command.send_signal(signal.SIGUSR1)
+    command.wait_for_output("--access-log logs/a.log: No such file or directory", "stderr")
+    command.get("/later")
+    assert command.workers == workers
+    assert "/later" in (home / "old" / "a.log").read_text()
+
+
+def test_a_file_that_cannot_be(call):
+    outcome = call("hello:app", "--bind", "127.0.0.1:0", "--access-log", "nowhere/a.log")
+    assert "fapws: --access-log nowhere/a.log: No such file" in outcome.check(1).stderr
+
+
 def test_a_file_that_was_moved_away(run_command, home):
     command = run_command("hello:app", "--workers", 2, "--access-log", "a.log")
     command.wait_for_workers(2)
