@@ -6,6 +6,7 @@ a test holds the two together.
 
 import argparse
 import difflib
+import numbers
 import os
 import sys
 import types
@@ -98,7 +99,8 @@ def known_settings():
 def read_settings(path):
     """What a Python file says, as a dict of `fapws.config`'s names; SettingsError.
 
-    Modules, functions and classes in it, and names that begin with an underscore, are its own.
+    Modules, functions and classes in it, and names that begin with an underscore, are its own; but
+    a function by the name of a setting is a mistake.
     """
     names = {"__file__": os.path.abspath(path), "__name__": "fapws_settings"}
     try:
@@ -116,10 +118,12 @@ def read_settings(path):
         line = _line_in(path)
         raise SettingsError("%s, line %s: %s: %s" % (path, line, type(error).__name__, error))
     settings = {}
+    known = known_settings()
     for name, value in names.items():
-        if name.startswith("_") or callable(value) or isinstance(value, types.ModuleType):
+        if name.startswith("_") or isinstance(value, types.ModuleType):
             continue
-        settings[name] = value
+        if name in known or not callable(value):
+            settings[name] = value
     check_settings(path, settings)
     return settings
 
@@ -161,7 +165,8 @@ def _check(path, name, value):
         right, wanted = isinstance(value, (bool, int)), "True or False"
     else:
         # None is the dialect's own default.
-        right = value is None or (isinstance(value, (int, float)) and value >= 0)
+        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        right = value is None or (is_number and value >= 0)
         wanted = "a number not below 0"
     if not right:
         raise SettingsError("%s: %s is %s, not %r" % (path, name, wanted, value))
