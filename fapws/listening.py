@@ -20,6 +20,9 @@ BACKLOG = 1024
 #: The first descriptor of socket activation: behind stdin, stdout and stderr (sd_listen_fds(3)).
 FIRST_INHERITED = 3
 
+#: More than any descriptor, and less than a C int.
+_MOST = 10 ** 9
+
 _NOTATIONS = "HOST:PORT, [IPV6]:PORT, unix:PATH, fd://NUMBER"
 
 
@@ -86,9 +89,9 @@ def inherited(environ):
 
 def adopt(number):
     """The Listener of a socket that somebody else opened."""
-    if not number.isdigit():
+    descriptor = _number(number, _MOST)
+    if descriptor is None:
         raise AddressError("fd://%s: a descriptor is a number, as in fd://3" % number)
-    descriptor = int(number)
     try:
         # The family is not known yet, and does not matter to the question.
         wrapper = socket.fromfd(descriptor, socket.AF_UNIX, socket.SOCK_STREAM)
@@ -114,10 +117,18 @@ def _host_and_port(address):
         raise AddressError("%r is no address: write one of %s%s" % (
             address, _NOTATIONS, _correction(address)))
     host = matched.group(2) if matched.group(1) is None else matched.group(1)
-    port = matched.group(3)
-    if not port.isdigit() or int(port) > 65535:
+    port = _number(matched.group(3), 65535)
+    if port is None:
         raise AddressError("%r: a port is a number from 0 to 65535" % address)
-    return host, int(port)
+    return host, port
+
+
+def _number(text, most):
+    """A number in digits, at most this one, or None."""
+    # Not isdigit(), which knows digits that int() does not.
+    if not re.match("[0-9]{1,10}$", text) or int(text) > most:
+        return None
+    return int(text)
 
 
 def _correction(address):
@@ -142,16 +153,15 @@ def _listen_tcp(host, port):
         )
     except socket.gaierror as error:
         raise AddressError("cannot listen on %s: %s" % (shown, error.args[1]))
+    except UnicodeError:
+        raise AddressError("cannot listen on %s: there is no such name" % shown)
     reason = None
     for family, kind, protocol, _, address in found:
         try:
-            listener = _bound(family, kind, protocol, address)
+            descriptor, port = _bound(family, kind, protocol, address)
         except (OSError, socket.error) as error:
             reason = error
         else:
-            port = listener.getsockname()[1]
-            descriptor = os.dup(listener.fileno())
-            listener.close()
             _close_on_exec(descriptor)
             return Listener(_shown(host or "*", port), descriptor, host or "0.0.0.0", str(port))
     raise AddressError("cannot listen on %s: %s%s" % (
@@ -159,15 +169,15 @@ def _listen_tcp(host, port):
 
 
 def _bound(family, kind, protocol, address):
+    """The descriptor of a socket that listens, and its port."""
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(BACKLOG)
-    except Exception:
+        return os.dup(listener.fileno()), listener.getsockname()[1]
+    finally:
         listener.close()
-        raise
-    return listener
 
 
 def _remedy(code, port):
