@@ -52,20 +52,22 @@ pub fn start(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
             _ => return Err(malformed()),
         }
     };
-    let listener = origin.listen().map_err(|error| refused(gil, error))?;
-    server.listen(gil, listener, origin, &host, &port)?;
-    let shown = match host.split_first() {
+    let address = match host.split_first() {
         Some((0, name)) if unix => {
             let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
-            format!("listen on @{}:unix", String::from_utf8_lossy(name))
+            format!("@{}:unix", String::from_utf8_lossy(name))
         }
         _ => format!(
-            "listen on {}:{}",
+            "{}:{}",
             String::from_utf8_lossy(&host),
             String::from_utf8_lossy(&port)
         ),
     };
-    console::say(gil, &shown);
+    let listener = origin
+        .listen()
+        .map_err(|error| refused(gil, &error, &address))?;
+    server.listen(gil, listener, origin, &host, &port)?;
+    console::say(gil, &format!("listen on {address}"));
     Ok(Owned::none(gil))
 }
 
@@ -80,15 +82,19 @@ fn port_text(gil: Gil<'_>, port: &Object) -> Result<Option<Vec<u8>>> {
     Ok(port.and_then(|port| text::latin1(gil, &port).map(|port| port.to_vec())))
 }
 
-fn refused(gil: Gil<'_>, error: ListenError) -> Raised {
-    let server = server(gil);
-    match error {
-        ListenError::Resolve(_) => server.error(gil, &error.to_string()),
-        ListenError::Bind(reason) => {
-            server.error(gil, &format!("server: failed to bind: {reason}"))
-        }
-        other => server.error(gil, &format!("server: failed to bind: {other}")),
-    }
+/// Programs look for the words that a message begins with; the reason and the address come behind.
+fn refused(gil: Gil<'_>, error: &ListenError, address: &str) -> Raised {
+    let reason = match error {
+        ListenError::Bind(reason) => reason.to_string(),
+        other => other.to_string(),
+    };
+    // The number says nothing more to a reader than the words before it.
+    let reason = reason.split(" (os error").next().unwrap_or_default();
+    let message = match error {
+        ListenError::Resolve(_) => format!("{reason} ({address})"),
+        _ => format!("server: failed to bind: {reason} ({address})"),
+    };
+    server(gil).error(gil, &message)
 }
 
 /// `start_fd(fd, name="", port="")`.

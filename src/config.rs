@@ -107,7 +107,15 @@ fn number(gil: Gil<'_>, config: &Object, name: &str) -> Result<Option<f64>> {
     if value.is_none() {
         return Ok(None);
     }
-    let number = value.to_float(gil)?;
+    let number = match value.to_float(gil) {
+        Ok(number) => number,
+        Err(raised) => {
+            raised.unless(gil, Kind::TypeError)?;
+            let class = value.class_name(gil)?;
+            let message = format!("config.{name} must be a number, not {class}");
+            return Err(Raised::new(gil, Kind::TypeError, &message));
+        }
+    };
     if number.is_nan() || number < 0.0 {
         let message = format!("config.{name} must be a number not below 0");
         return Err(Raised::new(gil, Kind::ValueError, &message));

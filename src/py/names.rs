@@ -56,6 +56,7 @@ names! {
     http_content_type = c"HTTP_CONTENT_TYPE",
     http_cookie = c"HTTP_COOKIE",
     http_host = c"HTTP_HOST",
+    name = c"__name__",
     path_info = c"PATH_INFO",
     query_string = c"QUERY_STRING",
     read = c"read",

@@ -233,6 +233,13 @@ impl Object {
         }
     }
 
+    /// The type's name, for messages.
+    pub fn class_name(&self, gil: Gil<'_>) -> Result<String> {
+        let name = self.class().attr(gil, &super::names(gil).name)?;
+        let name = display(gil, &name)?;
+        Ok(String::from_utf8_lossy(&name).into_owned())
+    }
+
     /// Whether it is text: `unicode` on Python 2, `str` on Python 3.
     pub fn is_text(&self) -> bool {
         // SAFETY: `self` is alive; the check only looks at the type.
@@ -251,10 +258,17 @@ impl Object {
 
 /// A native string's bytes, or a `TypeError` that says `what` must be one.
 pub fn expect_latin1<'a>(gil: Gil<'_>, object: &'a Object, what: &str) -> Result<Latin1<'a>> {
-    latin1(gil, object).ok_or_else(|| {
-        let message = format!("{what} must be a native string (latin-1 text on Python 3)");
-        Raised::new(gil, Kind::TypeError, &message)
-    })
+    latin1(gil, object).ok_or_else(|| no_native(gil, object, what))
+}
+
+/// A `TypeError` that says what `what` is in the place of a native string.
+pub fn no_native(gil: Gil<'_>, object: &Object, what: &str) -> Raised {
+    let message = match object.class_name(gil) {
+        Ok(_) if object.is_native() => format!("{what} has characters outside of latin-1"),
+        Ok(class) => format!("{what} must be str, not {class} (PEP 3333: native strings)"),
+        Err(raised) => return raised,
+    };
+    Raised::new(gil, Kind::TypeError, &message)
 }
 
 /// Text for a stream: what is no UTF-8 shows as replacement characters.

@@ -63,7 +63,11 @@ mod tests {
         let spool = super::super::spool::Spool::new().unwrap();
         let mut file = File::from(duplicate(spool.as_raw_fd()).unwrap());
         let span = |offset, remaining| Some(FileSpan { offset, remaining });
-        assert_eq!(FileSpan::of(file.as_raw_fd()).unwrap(), None, "size not told");
+        assert_eq!(
+            FileSpan::of(file.as_raw_fd()).unwrap(),
+            None,
+            "size not told"
+        );
         file.write_all(b"0123456789").unwrap();
         assert_eq!(FileSpan::of(file.as_raw_fd()).unwrap(), span(10, 0));
         file.seek(SeekFrom::Start(3)).unwrap();

@@ -317,17 +317,34 @@ impl Rendered {
 }
 
 fn fault(gil: Gil<'_>, fault: HeadFault) -> Raised {
-    let kind = if fault.is_assertion() {
+    Raised::new(gil, fault_kind(fault), fault.message())
+}
+
+fn fault_kind(fault: HeadFault) -> Kind {
+    if fault.is_assertion() {
         Kind::AssertionError
     } else {
         Kind::ValueError
-    };
-    Raised::new(gil, kind, fault.message())
+    }
+}
+
+/// What is wrong with the header of this name.
+fn header_fault(gil: Gil<'_>, fault: HeadFault, name: &[u8]) -> Raised {
+    let message = format!("{}: {}", shown(name), fault.message());
+    Raised::new(gil, fault_kind(fault), &message)
+}
+
+/// A header's name in a message, however odd or long it is.
+fn shown(name: &[u8]) -> String {
+    const LONGEST: usize = 60;
+    let text = name.iter().map(|&byte| char::from(byte));
+    let more = if name.len() > LONGEST { "..." } else { "" };
+    format!("header {:?}{more}", text.take(LONGEST).collect::<String>())
 }
 
 /// Checks and renders the arguments of a call.
 fn render(gil: Gil<'_>, head: &mut ReplyHead, status: &Object, headers: &Object) -> Result<()> {
-    let line = text::expect_latin1(gil, status, "status")?;
+    let line = text::expect_latin1(gil, status, "the status")?;
     head.set_status(&line).map_err(|found| fault(gil, found))?;
     if headers.is_list() {
         let mut index = 0;
@@ -356,9 +373,17 @@ fn add_pair(gil: Gil<'_>, head: &mut ReplyHead, pair: &Object) -> Result<()> {
             "a header is a (name, value) tuple",
         ));
     };
-    let name = text::expect_latin1(gil, &name, "a header name")?;
-    let value = text::expect_latin1(gil, &value, "a header value")?;
-    head.add(&name, &value).map_err(|found| fault(gil, found))
+    add_header(gil, head, &name, &value)
+}
+
+fn add_header(gil: Gil<'_>, head: &mut ReplyHead, name: &Object, value: &Object) -> Result<()> {
+    let name = text::expect_latin1(gil, name, "a header's name")?;
+    let Some(value) = text::latin1(gil, value) else {
+        let what = format!("the value of {}", shown(&name));
+        return Err(text::no_native(gil, value, &what));
+    };
+    head.add(&name, &value)
+        .map_err(|found| header_fault(gil, found, &name))
 }
 
 /// Merges what a `base.Start_response` says into `head`. Headers given to the call stay as they are,
@@ -384,7 +409,8 @@ fn merge(gil: Gil<'_>, head: &mut ReplyHead, shadow: &Object) -> Result<()> {
         if field_role(&name) == FieldRole::ContentLength || head.value(&name).is_some() {
             head.remove(&name);
         }
-        head.add(&name, &value).map_err(|found| fault(gil, found))?;
+        head.add(&name, &value)
+            .map_err(|found| header_fault(gil, found, &name))?;
     }
     let cookies = shadow.attr(gil, &names.cookies)?;
     if !cookies.is_none() {

@@ -77,7 +77,7 @@ def try_call(environ, start_response):
             start_response(status, headers)
     except Exception as error:
         start_response("200 OK", PLAIN, sys.exc_info())
-        return [type(error).__name__.encode("ascii")]
+        return [(str(error) if plan.get("message") else type(error).__name__).encode("ascii")]
     return [b"accepted"]
 
 

@@ -62,7 +62,7 @@ def test_a_setting_that_is_none_or_infinite_is_one(serve):
 def test_a_value_that_is_none_is_refused(serve, value, error):
     outcome = serve("hello.py", config={"body_timeout": value}).wait()
     assert outcome.returncode == 1
-    assert error in outcome.stderr
+    assert error in outcome.stderr and "body_timeout" in outcome.stderr
 
 
 def test_the_reserve_of_descriptors_is_the_one_told():

@@ -96,6 +96,24 @@ def test_arguments_of_wrong_type(probe, odd):
     assert outcome in ("TypeError", "ValueError", "AssertionError")
 
 
+@pytest.mark.parametrize(
+    "choices, words",
+    [
+        ({"odd": "value-number"}, ['the value of header "A"', "must be str, not int"]),
+        ({"odd": "value-wide"}, ['the value of header "A"']),
+        ({"odd": "name-number"}, ["a header's name must be str, not int"]),
+        ({"odd": "status-number"}, ["the status must be str, not int"]),
+        ({"headers": [["X-Long", "a\nb"]]}, ['header "X-Long"', "CR, LF"]),
+        ({"headers": [["X\n" * 99, "a"]]}, ['header "X\\nX\\n', "token"]),
+        ({"headers": [["Connection", "close"]]}, ['header "Connection"', "hop-by-hop"]),
+        ({"headers": [["Content-Length", "x"]]}, ['header "Content-Length"', "one number"]),
+    ],
+)
+def test_the_exception_says_what_is_wrong(probe, choices, words):
+    _, message = call(probe, message=True, **choices)
+    assert all(word in message for word in words) and len(message) < 300, message
+
+
 def test_a_value_outside_latin_1(probe):
     _, outcome = call(probe, odd="value-wide")
     assert outcome in ("ValueError", "UnicodeEncodeError", "TypeError", "AssertionError")
