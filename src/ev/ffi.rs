@@ -66,11 +66,6 @@ pub struct EvIdle {
 }
 
 #[repr(C)]
-pub struct EvPrepare {
-    pub base: Base<EvPrepare>,
-}
-
-#[repr(C)]
 pub struct EvCheck {
     pub base: Base<EvCheck>,
 }
@@ -103,14 +98,11 @@ unsafe extern "C" {
     pub fn ev_io_start(lp: *mut EvLoop, io: *mut EvIo);
     pub fn ev_io_stop(lp: *mut EvLoop, io: *mut EvIo);
     pub fn ev_timer_start(lp: *mut EvLoop, timer: *mut EvTimer);
-    pub fn ev_timer_again(lp: *mut EvLoop, timer: *mut EvTimer);
     pub fn ev_timer_stop(lp: *mut EvLoop, timer: *mut EvTimer);
     pub fn ev_signal_start(lp: *mut EvLoop, signal: *mut EvSignal);
     pub fn ev_signal_stop(lp: *mut EvLoop, signal: *mut EvSignal);
     pub fn ev_idle_start(lp: *mut EvLoop, idle: *mut EvIdle);
     pub fn ev_idle_stop(lp: *mut EvLoop, idle: *mut EvIdle);
-    pub fn ev_prepare_start(lp: *mut EvLoop, prepare: *mut EvPrepare);
-    pub fn ev_prepare_stop(lp: *mut EvLoop, prepare: *mut EvPrepare);
     pub fn ev_check_start(lp: *mut EvLoop, check: *mut EvCheck);
     pub fn ev_check_stop(lp: *mut EvLoop, check: *mut EvCheck);
 

@@ -1,7 +1,7 @@
-//! Watchers for the phases of the loop's turn: before the poll, after it, and when it found nothing.
+//! Watchers for the phases of the loop's turn: after the poll, and when it found nothing.
 
 use super::Loop;
-use super::ffi::{self, EvCheck, EvIdle, EvLoop, EvPrepare};
+use super::ffi::{self, EvCheck, EvIdle, EvLoop};
 use super::watcher::{Boxed, Kind, stoppable};
 
 macro_rules! phase_watcher {
@@ -29,11 +29,6 @@ macro_rules! phase_watcher {
 
         stoppable!($name);
     };
-}
-
-phase_watcher! {
-    /// Calls a closure each time the loop is about to poll.
-    Prepare, EvPrepare, ev_prepare_start, ev_prepare_stop
 }
 
 phase_watcher! {
@@ -81,11 +76,10 @@ mod tests {
     }
 
     #[test]
-    fn prepare_comes_before_the_poll_and_check_after_it_and_before_the_events() {
+    fn check_comes_after_the_poll_and_before_the_events() {
         let (_turn, lp) = alone();
         thread_local!(static STORY: RefCell<Vec<&'static str>> = RefCell::default());
         let tell = |word| STORY.with_borrow_mut(|story| story.push(word));
-        let prepare = Prepare::new(move || tell("prepare"));
         let check = Check::new(move || tell("check"));
         let stream = Stream::new(|stream| {
             STORY.with_borrow_mut(|story| story.push("event"));
@@ -97,25 +91,17 @@ mod tests {
         );
         let stopper = Idle::new(move || lp.stop());
         for _ in 0..2 {
-            prepare.start(lp); // twice is as once
-            check.start(lp);
+            check.start(lp); // twice is as once
         }
         stream.watch(lp, Interest::WRITE);
         stopper.start(lp);
         lp.run();
         lp.on_wait(|| (), || ());
         let turn = STORY.take();
-        assert_eq!(
-            turn[..5],
-            ["prepare", "release", "acquire", "check", "event"]
-        );
-        let (before, after) = (prepare.is_active(), check.is_active());
-        prepare.stop();
+        assert_eq!(turn[..4], ["release", "acquire", "check", "event"]);
+        assert!(check.is_active());
         check.stop();
-        assert_eq!(
-            (before, after, prepare.is_active(), check.is_active()),
-            (true, true, false, false)
-        );
+        assert!(!check.is_active());
     }
 
     #[test]

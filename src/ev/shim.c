@@ -59,7 +59,6 @@ struct mirror_signal
   SAME_FIELD (mirror, base.cb, original, cb)
 
 SAME_WHOLE (mirror_watcher, ev_idle);
-SAME_WHOLE (mirror_watcher, ev_prepare);
 SAME_WHOLE (mirror_watcher, ev_check);
 SAME_WHOLE (mirror_io, ev_io);
 SAME_BASE (mirror_io, ev_io);

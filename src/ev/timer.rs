@@ -44,22 +44,6 @@ impl Timer {
             });
         }
     }
-
-    /// Fires `repeat` seconds from now and so on; cheaper than `start`, for a deadline that is pushed
-    /// back often. A `repeat` of 0 stops the timer.
-    ///
-    /// # Panics
-    /// If `repeat` is not a number or negative.
-    pub fn again(&self, lp: Loop, repeat: f64) {
-        assert!(repeat >= 0.0, "a timer of every {repeat} s");
-        // SAFETY: sets and restarts; `repeat` is what libev allows to change at any time.
-        unsafe {
-            self.0.alter(lp, |lp, timer| {
-                (*timer).repeat = repeat;
-                ffi::ev_timer_again(lp, timer);
-            });
-        }
-    }
 }
 
 stoppable!(Timer);
@@ -158,42 +142,6 @@ mod tests {
         drop(timer);
         settle(lp);
         assert_eq!((count.get(), Rc::strong_count(&count)), (0, 1));
-    }
-
-    #[test]
-    fn again_starts_pushes_back_and_with_zero_stops() {
-        let (_turn, lp) = alone();
-        let (count, mine) = counter();
-        let timer = Rc::new(Timer::new(move || {
-            increment(&mine);
-            lp.stop();
-        }));
-        timer.again(lp, 0.1);
-        assert!(timer.is_active());
-        let (later, pushed) = (Rc::clone(&timer), Rc::new(Cell::new((0, 0.0))));
-        let pushes = Rc::clone(&pushed);
-        let pusher = Timer::new(move || {
-            let (times, _) = pushes.get();
-            if times < 10 {
-                later.again(lp, 0.1);
-                pushes.set((times + 1, lp.now()));
-            }
-        });
-        pusher.start(lp, 0.01, 0.01);
-        lp.run();
-        pusher.stop();
-        let (times, last) = pushed.get();
-        assert!(
-            times > 0 && lp.now() - last > 0.099,
-            "{times} times, then {}",
-            lp.now() - last
-        );
-        assert_eq!(count.get(), 1);
-
-        timer.again(lp, 0.0);
-        assert!(!timer.is_active());
-        lp.run(); // nothing is left that could keep it
-        assert_eq!(count.get(), 1);
     }
 
     #[test]

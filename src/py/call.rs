@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 
+#[cfg(any(feature = "python2", feature = "abi3"))]
 use super::container::tuple;
 use super::error::{Kind, Raised, Result};
 use super::object::{Gil, Object, Owned};
@@ -47,24 +48,6 @@ impl Object {
     /// `self.name(*args)`.
     pub fn call_method(&self, gil: Gil<'_>, name: &Object, args: &[&Object]) -> Result<Owned> {
         self.attr(gil, name)?.call(gil, args)
-    }
-
-    /// `self(*args, **keywords)`, for the rare call that needs it.
-    pub fn call_with_keywords(
-        &self,
-        gil: Gil<'_>,
-        args: &[&Object],
-        keywords: &Object,
-    ) -> Result<Owned> {
-        let args = tuple(gil, args)?;
-        // SAFETY: all are alive, `keywords` is a dict by contract, the lock is held.
-        unsafe {
-            Owned::new_reference(ffi::PyObject_Call(
-                self.as_ptr(),
-                args.as_ptr(),
-                keywords.as_ptr(),
-            ))
-        }
     }
 }
 

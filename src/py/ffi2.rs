@@ -132,7 +132,6 @@ unsafe extern "C" {
     pub fn PyObject_GetIter(object: *mut PyObject) -> *mut PyObject;
     pub fn PyIter_Next(object: *mut PyObject) -> *mut PyObject;
     pub fn PyObject_RichCompareBool(a: *mut PyObject, b: *mut PyObject, op: c_int) -> c_int;
-    pub fn PyObject_IsInstance(object: *mut PyObject, class: *mut PyObject) -> c_int;
     pub fn PyCallable_Check(object: *mut PyObject) -> c_int;
     pub fn PyObject_AsReadBuffer(
         object: *mut PyObject,

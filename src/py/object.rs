@@ -104,12 +104,6 @@ impl Object {
         unsafe { Object::borrowed(ffi::Py_TYPE(self.as_ptr()).cast()) }
     }
 
-    /// `isinstance(self, class)`.
-    pub fn is_instance(&self, _: Gil<'_>, class: &Object) -> Result<bool> {
-        // SAFETY: both are alive and the lock is held.
-        truth(unsafe { ffi::PyObject_IsInstance(self.as_ptr(), class.as_ptr()) })
-    }
-
     /// `callable(self)`.
     pub fn is_callable(&self) -> bool {
         // SAFETY: `self` is alive; the check only looks at the type.

@@ -68,7 +68,7 @@ fn write_memory(socket: RawFd, out: &mut Outgoing) -> std::io::Result<Flow> {
         stream::write(socket, slots[0])?
     } else {
         let slices = slots.map(IoSlice::new);
-        stream::send_vectored(socket, &slices[..filled], out.file_follows())?
+        stream::write_vectored(socket, &slices[..filled], out.file_follows())?
     };
     if let Flow::Done(count) = flow {
         out.advance(count);

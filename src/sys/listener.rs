@@ -14,8 +14,8 @@ use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 use std::ptr;
 
 use libc::c_int;
@@ -26,8 +26,6 @@ const BACKLOG: c_int = 1024;
 /// A non-blocking listening socket, closed on exec, inherited over fork.
 #[derive(Debug)]
 pub struct Listener {
-    // Dropped in this order: while the socket is open, no other file can have its inode.
-    file: Option<SocketFile>,
     fd: OwnedFd,
 }
 
@@ -79,7 +77,7 @@ impl Listener {
             match bound_tcp(address) {
                 Ok(fd) => {
                     listen(&fd)?;
-                    return Ok(Listener { file: None, fd });
+                    return Ok(Listener { fd });
                 }
                 Err(error) => failure = error,
             }
@@ -89,7 +87,7 @@ impl Listener {
 
     /// Listens on a unix socket's path. A first byte of NUL makes it a name of Linux's abstract name
     /// space, in which further NULs are characters like others. A socket file that no server answers
-    /// on is replaced.
+    /// on is replaced. It is not removed afterwards: it may be a successor's by then.
     ///
     /// # Errors
     /// `Live`, `NotASocket`, `PathTooLong`, `Socket`, `Bind`, `Listen`.
@@ -100,7 +98,7 @@ impl Listener {
             }
             let fd = bound_unix(&UnixAddress::new(path)?)?;
             listen(&fd)?;
-            return Ok(Listener { file: None, fd });
+            return Ok(Listener { fd });
         }
         let address = UnixAddress::new(path)?;
         let path = Path::new(OsStr::from_bytes(path));
@@ -110,11 +108,7 @@ impl Listener {
             Ok(_) if address.answers()? => return Err(ListenError::Live),
             Ok(_) => replace(path, &address)?,
         };
-        let file = SocketFile::bound_now(path).map_err(ListenError::Bind)?;
-        Ok(Listener {
-            fd,
-            file: Some(file),
-        })
+        Ok(Listener { fd })
     }
 
     /// Takes over a listening socket that another program opened (systemd's activation, an `fd://`
@@ -138,7 +132,7 @@ impl Listener {
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         // Refused by unix sockets, which have no such delay.
         let _ = option::set(fd.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, 1);
-        Ok(Listener { file: None, fd })
+        Ok(Listener { fd })
     }
 
     /// Whether a connection is announced only once its first bytes are there (Linux; elsewhere
@@ -158,14 +152,6 @@ impl Listener {
         #[cfg(not(target_os = "linux"))]
         let _ = on;
         Ok(())
-    }
-
-    /// Whether dropping this removes its unix socket file; it stays by default, as the original left
-    /// it. Nothing for other sockets.
-    pub fn unlink_on_drop(&mut self, unlink: bool) {
-        if let Some(file) = &mut self.file {
-            file.unlink_on_drop = unlink;
-        }
     }
 }
 
@@ -340,48 +326,8 @@ fn replace(path: &Path, address: &UnixAddress) -> Result<OwnedFd, ListenError> {
     Ok(fd)
 }
 
-/// The file that a unix socket is found by, and who may remove it.
-#[derive(Debug)]
-struct SocketFile {
-    path: PathBuf,
-    identity: (u64, u64),
-    bound_by: u32,
-    unlink_on_drop: bool,
-}
-
-impl SocketFile {
-    fn bound_now(path: &Path) -> io::Result<SocketFile> {
-        Ok(SocketFile {
-            // The program may change its directory before it ends.
-            path: std::path::absolute(path)?,
-            identity: identity(path)?,
-            bound_by: std::process::id(),
-            unlink_on_drop: false,
-        })
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if self.unlink_on_drop
-            && self.bound_by == std::process::id()
-            && identity(&self.path).is_ok_and(|now| now == self.identity)
-        {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Device and inode. A file system may give a removed file's inode to the next one, but not while
-/// the socket is open, which keeps its own.
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let about = fs::symlink_metadata(path)?;
-    Ok((about.dev(), about.ino()))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::trial::holds_in_child;
     use super::*;
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -406,7 +352,7 @@ mod tests {
     }
 
     /// A folder of its own for each test, removed at its end.
-    struct Folder(PathBuf);
+    struct Folder(std::path::PathBuf);
 
     impl Folder {
         fn new(name: &str) -> Folder {
@@ -415,7 +361,7 @@ mod tests {
             Folder(path)
         }
 
-        fn socket(&self) -> PathBuf {
+        fn socket(&self) -> std::path::PathBuf {
             self.0.join("socket")
         }
     }
@@ -629,35 +575,10 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_removed_only_when_asked_for_and_still_ours() {
-        let folder = Folder::new("unlink");
-        let path = folder.socket();
-        drop(unix(&path).unwrap());
-        assert!(path.exists(), "it stays by default");
-
-        let mut listener = unix(&path).unwrap();
-        listener.unlink_on_drop(true);
-        drop(listener);
-        assert!(!path.exists());
-
-        let mut old = unix(&path).unwrap();
-        old.unlink_on_drop(true);
-        fs::remove_file(&path).unwrap();
-        let _new = unix(&path).unwrap();
-        drop(old);
-        assert!(path.exists(), "it is the new server's");
-    }
-
-    #[test]
-    fn a_forked_child_that_ends_leaves_the_file_to_its_parent() {
-        let folder = Folder::new("fork");
-        let mut listener = unix(&folder.socket()).unwrap();
-        listener.unlink_on_drop(true);
-        let mut inherited = Some(listener);
-        assert!(holds_in_child(|| inherited.take().is_some()));
+    fn the_file_stays_for_the_next_server() {
+        let folder = Folder::new("stays");
+        drop(unix(&folder.socket()).unwrap());
         assert!(folder.socket().exists());
-        drop(inherited);
-        assert!(!folder.socket().exists());
     }
 
     #[test]

@@ -33,7 +33,6 @@ mod option;
 pub mod peer;
 pub mod poll;
 pub mod signal;
-pub mod spare;
 pub mod spool;
 pub mod stream;
 #[cfg(test)]

@@ -51,12 +51,6 @@ pub fn read(fd: RawFd, buffer: &mut Vec<u8>, max: usize) -> io::Result<Flow> {
     Ok(flow)
 }
 
-/// Reads into `buffer`; errors as with [`read`].
-pub fn read_into(fd: RawFd, buffer: &mut [u8]) -> io::Result<Flow> {
-    // SAFETY: the slice is memory of ours, of that length.
-    unsafe { receive(fd, buffer.as_mut_ptr(), buffer.len()) }
-}
-
 /// # Safety
 /// `room_size` bytes at `room` may be written.
 unsafe fn receive(fd: RawFd, room: *mut u8, room_size: usize) -> io::Result<Flow> {
@@ -75,34 +69,21 @@ unsafe fn receive(fd: RawFd, room: *mut u8, room_size: usize) -> io::Result<Flow
 /// # Errors
 /// Those of send(2) that are no verdict on the peer: `EBADF`, `ENOTSOCK`, `ENOMEM`, ...
 pub fn write(fd: RawFd, bytes: &[u8]) -> io::Result<Flow> {
-    send(fd, bytes, false)
-}
-
-/// Writes some of `slices`, one after the other; errors as with [`write`].
-pub fn write_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<Flow> {
-    send_vectored(fd, slices, false)
-}
-
-/// Like [`write`]. With `more`, the kernel keeps a last partial segment back, for at most 200 ms, as
-/// another write follows at once.
-pub fn send(fd: RawFd, bytes: &[u8], more: bool) -> io::Result<Flow> {
     // SAFETY: the kernel reads the slice, no more.
-    flow(unsafe { syscall!(send(fd, bytes.as_ptr().cast(), bytes.len(), flags(more))) })
+    flow(unsafe { syscall!(send(fd, bytes.as_ptr().cast(), bytes.len(), QUIET)) })
 }
 
-/// Like [`write_vectored`], with `more` as in [`send`].
-pub fn send_vectored(fd: RawFd, slices: &[IoSlice<'_>], more: bool) -> io::Result<Flow> {
+/// Writes some of `slices`, one after the other; errors as with [`write`]. With `more`, the kernel
+/// keeps a last partial segment back, for at most 200 ms, as another write follows at once.
+pub fn write_vectored(fd: RawFd, slices: &[IoSlice<'_>], more: bool) -> io::Result<Flow> {
     // SAFETY: all zeros is a valid, empty message; the type has private padding on some systems.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = slices.as_ptr().cast_mut().cast();
     message.msg_iovlen = slices.len().min(MOST_SLICES) as _;
+    let flags = if more { QUIET | MORE } else { QUIET };
     // SAFETY: `IoSlice` is an `iovec` in memory. The kernel reads that many of them, and what they
     // point to, which is borrowed through the call.
-    flow(unsafe { syscall!(sendmsg(fd, &raw const message, flags(more))) })
-}
-
-fn flags(more: bool) -> libc::c_int {
-    if more { QUIET | MORE } else { QUIET }
+    flow(unsafe { syscall!(sendmsg(fd, &raw const message, flags)) })
 }
 
 /// Writes up to `count` bytes of the file `file`, from `offset`, and moves `offset` on. The file's
@@ -308,18 +289,18 @@ mod tests {
             "no room"
         );
 
-        let mut slice = [0; 8];
+        buffer.clear();
         assert_eq!(
-            read_into(near.as_raw_fd(), &mut slice).unwrap(),
+            read(near.as_raw_fd(), &mut buffer, 100).unwrap(),
             Flow::Done(4)
         );
-        assert_eq!(&slice[..4], b"6789");
+        assert_eq!(buffer, b"6789");
         drop(far);
+        buffer.clear();
         assert_eq!(
-            read_into(near.as_raw_fd(), &mut slice).unwrap(),
+            read(near.as_raw_fd(), &mut buffer, 100).unwrap(),
             Flow::Closed
         );
-        assert_eq!(read_into(near.as_raw_fd(), &mut []).unwrap(), Flow::Done(0));
     }
 
     #[test]
@@ -342,14 +323,14 @@ mod tests {
         let (near, mut far) = pair();
         let slices = [b"head ".as_slice(), b"", b"body"].map(IoSlice::new);
         assert_eq!(
-            write_vectored(near.as_raw_fd(), &slices).unwrap(),
+            write_vectored(near.as_raw_fd(), &slices, false).unwrap(),
             Flow::Done(9)
         );
         let mut got = [0; 9];
         far.read_exact(&mut got).unwrap();
         assert_eq!(&got, b"head body");
         let many = [IoSlice::new(b"x"); MOST_SLICES + 1];
-        let flow = write_vectored(near.as_raw_fd(), &many).unwrap();
+        let flow = write_vectored(near.as_raw_fd(), &many, false).unwrap();
         assert_eq!(flow, Flow::Done(MOST_SLICES));
     }
 
@@ -362,13 +343,16 @@ mod tests {
         let fd = near.as_raw_fd();
         // The kernel holds back for 200 ms only, which this process may sleep through: try again.
         let was_held_back = || {
-            assert_eq!(send(fd, b"head ", true).unwrap(), Flow::Done(5));
-            assert_eq!(
-                send_vectored(fd, &[IoSlice::new(b"and ")], true).unwrap(),
-                Flow::Done(4)
-            );
-            let held_back = !super::super::poll::readable_now(far.as_raw_fd());
-            assert_eq!(send(fd, b"body", false).unwrap(), Flow::Done(4));
+            let send = |text: &'static [u8], more| {
+                let flow = write_vectored(fd, &[IoSlice::new(text)], more).unwrap();
+                assert_eq!(flow, Flow::Done(text.len()));
+            };
+            send(b"head ", true);
+            send(b"and ", true);
+            far.set_nonblocking(true).unwrap();
+            let held_back = far.peek(&mut [0]).is_err();
+            far.set_nonblocking(false).unwrap();
+            send(b"body", false);
             let mut got = [0; 13];
             (&far).read_exact(&mut got).unwrap();
             assert_eq!(&got, b"head and body");
@@ -384,7 +368,7 @@ mod tests {
         let fd = near.as_raw_fd();
         assert_eq!(write(fd, b"x").unwrap(), Flow::Closed);
         assert_eq!(
-            write_vectored(fd, &[IoSlice::new(b"x")]).unwrap(),
+            write_vectored(fd, &[IoSlice::new(b"x")], false).unwrap(),
             Flow::Closed
         );
         let mut spool = super::super::spool::Spool::new().unwrap();
@@ -406,7 +390,7 @@ mod tests {
             let fd = near.as_raw_fd();
             let flows = [
                 write(fd, b"x").ok(),
-                write_vectored(fd, &[IoSlice::new(b"x")]).ok(),
+                write_vectored(fd, &[IoSlice::new(b"x")], false).ok(),
             ];
             flows == [Some(Flow::Closed); 2]
         }));
@@ -418,11 +402,11 @@ mod tests {
         let near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (far, _) = listener.accept().unwrap();
         (&near).write_all(b"unread").unwrap();
-        while !super::super::poll::readable_now(far.as_raw_fd()) {}
+        far.peek(&mut [0]).unwrap(); // it is there
         drop(far); // with input unread: the kernel resets
-        let mut buffer = [0; 8];
+        let mut buffer = Vec::with_capacity(8);
         assert_eq!(
-            read_into(near.as_raw_fd(), &mut buffer).unwrap(),
+            read(near.as_raw_fd(), &mut buffer, 8).unwrap(),
             Flow::Closed
         );
     }
@@ -434,7 +418,7 @@ mod tests {
         assert_eq!(far.read(&mut [0]).unwrap(), 0);
         far.write_all(b"x").unwrap();
         assert_eq!(
-            read_into(near.as_raw_fd(), &mut [0; 8]).unwrap(),
+            read(near.as_raw_fd(), &mut Vec::with_capacity(8), 8).unwrap(),
             Flow::Done(1)
         );
     }
@@ -456,7 +440,7 @@ mod tests {
         let errors = [
             read(file.as_raw_fd(), &mut Vec::with_capacity(1), 1).unwrap_err(),
             write(file.as_raw_fd(), b"x").unwrap_err(),
-            write_vectored(file.as_raw_fd(), &[IoSlice::new(b"x")]).unwrap_err(),
+            write_vectored(file.as_raw_fd(), &[IoSlice::new(b"x")], false).unwrap_err(),
             shutdown_write(file.as_raw_fd()).unwrap_err(),
         ];
         assert!(

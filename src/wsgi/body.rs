@@ -76,11 +76,6 @@ impl Body {
         }
     }
 
-    /// Whether the result has to be told of the end.
-    pub fn has_close(&self) -> bool {
-        self.close.is_some()
-    }
-
     /// Where the chunks come from.
     pub fn source(&mut self) -> &mut Source {
         &mut self.source

@@ -11,10 +11,7 @@ use std::os::fd::AsRawFd;
 
 use crate::py::out::{self, Stream};
 use crate::py::{Exception, Gil, Raised};
-use crate::sys::poll::writable_now;
-
-/// POSIX's `PIPE_BUF` on Linux; elsewhere it is smaller, but there no pipe is.
-const PIECE: usize = 4096;
+use crate::sys::poll::{PIPE_BUF, writable_now};
 
 /// Writes `text` as it is.
 pub fn write(gil: Gil<'_>, stream: Stream, text: &[u8]) {
@@ -30,15 +27,15 @@ pub fn write(gil: Gil<'_>, stream: Stream, text: &[u8]) {
     }
 }
 
-/// The text in pieces of at most [`PIECE`] bytes, none of which begins within a character of UTF-8.
+/// The text in pieces of at most [`PIPE_BUF`] bytes, none of which begins within a character of UTF-8.
 fn pieces(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         if text.is_empty() {
             return None;
         }
-        let mut end = text.len().min(PIECE);
+        let mut end = text.len().min(PIPE_BUF);
         let is_within = |&byte: &u8| byte & 0xc0 == 0x80;
-        while end > PIECE - 4 && text.get(end).is_some_and(is_within) {
+        while end > PIPE_BUF - 4 && text.get(end).is_some_and(is_within) {
             end -= 1;
         }
         let (piece, rest) = text.split_at(end);
@@ -60,7 +57,7 @@ pub fn complain(gil: Gil<'_>, line: &str) {
 /// Writes a panic's story on the process's own stderr: Python may be in any state.
 pub fn tell_panic(story: &str) {
     let mut stderr = std::io::stderr();
-    for piece in story.as_bytes().chunks(PIECE) {
+    for piece in story.as_bytes().chunks(PIPE_BUF) {
         if !writable_now(stderr.as_raw_fd()) || stderr.write_all(piece).is_err() {
             return;
         }
