@@ -16,7 +16,8 @@ use crate::py::{Gil, Kind, Owned, Raised, Result};
 use crate::wsgi::delimiter::{Delimiter, Progress};
 use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply_head::ReplyHead;
-use crate::wsgi::site::Stamp;
+use crate::wsgi::request::Request;
+use crate::wsgi::site::{Site, Stamp};
 
 /// Writes what is queued, as far as a socket takes it; whether there is still a client.
 pub type Flush = fn(Gil<'_>, RawFd, &mut Outgoing) -> bool;
@@ -50,16 +51,12 @@ impl Terms {
 pub struct Line {
     /// The queue, with the answers to earlier requests that are not written yet.
     pub out: Outgoing,
-    /// The request's part of the framing.
-    pub terms: Terms,
-    /// `Date` and `Server`.
-    pub stamp: Rc<RefCell<Stamp>>,
-    /// The client's socket.
-    pub socket: RawFd,
-    /// How the queue is written.
-    pub flush: Flush,
+    terms: Terms,
+    stamp: Rc<RefCell<Stamp>>,
+    socket: RawFd,
+    flush: Flush,
     /// The client left: what is written is dropped.
-    pub gone: bool,
+    gone: bool,
 }
 
 /// An answer whose head went out by `write()`.
@@ -77,6 +74,34 @@ pub struct Streamed {
 const WAITING: usize = 256 << 10;
 
 impl Line {
+    /// A line to nobody.
+    pub fn closed(site: &Site) -> Line {
+        Line {
+            out: Outgoing::default(),
+            terms: Terms {
+                version: Version::Http10,
+                head_only: false,
+                keep_alive: false,
+            },
+            stamp: site.stamp.clone(),
+            socket: -1,
+            flush: |_, _, _| false,
+            gone: true,
+        }
+    }
+
+    /// Leads it to the client of a request; `out` is in it until it is taken out again.
+    pub fn open(&mut self, site: &Site, request: &Request<'_>, out: &mut Outgoing) {
+        std::mem::swap(&mut self.out, out);
+        self.terms = request.terms();
+        if !Rc::ptr_eq(&self.stamp, &site.stamp) {
+            self.stamp = site.stamp.clone();
+        }
+        self.socket = request.descriptor;
+        self.flush = request.flush;
+        self.gone = false;
+    }
+
     /// Queues the head.
     pub fn begin(&mut self, head: &ReplyHead) -> Streamed {
         let framing = self.terms.framing(head, None);

@@ -12,7 +12,7 @@ use crate::wsgi::base::BaseClass;
 use crate::wsgi::body::{Body, Source, Unsendable, plain_length};
 use crate::wsgi::delimiter::{Delimiter, Progress};
 use crate::wsgi::dialect::Dialect;
-use crate::wsgi::line::{Line, Streamed};
+use crate::wsgi::line::Streamed;
 use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply_head::ReplyHead;
 use crate::wsgi::request::Request;
@@ -76,7 +76,7 @@ impl Starter {
     pub fn new(gil: Gil<'_>, site: &Site) -> Result<Starter> {
         let BaseClass { class, stock } = site.base.start_response(gil)?;
         if stock.is_some() && site.dialect.has_native_start_response() {
-            return Native::new(gil, &site.base).map(Starter::Native);
+            return Native::new(gil, site).map(Starter::Native);
         }
         let native = stock
             .as_ref()
@@ -100,25 +100,16 @@ impl Starter {
     /// The application is about to be called: what it gives to `write` can be sent at once.
     pub fn open(&self, site: &Site, request: &Request<'_>, out: &mut Outgoing) {
         if let Starter::Native(native) = self {
-            native.exchange().open(Line {
-                out: std::mem::take(out),
-                terms: request.terms(),
-                stamp: site.stamp.clone(),
-                socket: request.descriptor,
-                flush: request.flush,
-                gone: false,
-            });
+            native.exchange().open(site, request, out);
         }
     }
 
     /// The application returned: `out` is as `write` left it.
     pub fn close(&self, out: &mut Outgoing) -> Option<Streamed> {
-        let Starter::Native(native) = self else {
-            return None;
-        };
-        let streamed;
-        (*out, streamed) = native.exchange().close();
-        streamed
+        match self {
+            Starter::Native(native) => native.exchange().close(out),
+            Starter::Protocol(..) => None,
+        }
     }
 
     /// The head as the base module renders it.

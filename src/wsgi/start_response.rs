@@ -10,7 +10,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::rc::Rc;
 
@@ -21,12 +21,17 @@ use crate::wsgi::base::Base;
 use crate::wsgi::line::{Line, Streamed};
 use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply_head::{HeadFault, ReplyHead};
-use crate::wsgi::site::natives;
+use crate::wsgi::request::Request;
+use crate::wsgi::site::{Site, natives};
 use crate::wsgi::written::{self, Written};
 
 /// What an application has said about its answer so far.
 pub struct Exchange {
     base: RefCell<Rc<Base>>,
+    /// The way to the client.
+    line: RefCell<Line>,
+    /// Whether it can be used: while the application is called, and `write` does not use it already.
+    is_open: Cell<bool>,
     /// The `write` callable, made at the first call and kept for the next exchange.
     writer: RefCell<Option<Owned>>,
     state: RefCell<State>,
@@ -43,8 +48,6 @@ struct State {
     sent: bool,
     /// The answer is over, or not begun: `write` has nobody to write to.
     over: bool,
-    /// The way to the client, while the application is called.
-    line: Option<Line>,
     /// What `write` sent on it.
     streamed: Option<Streamed>,
     /// What `write` was given and could not be sent yet. For the application it counts as sent: a
@@ -58,9 +61,9 @@ struct State {
 }
 
 impl Exchange {
-    fn begin(&self, base: &Rc<Base>) {
-        if !Rc::ptr_eq(&self.base.borrow(), base) {
-            let replaced = self.base.replace(base.clone());
+    fn begin(&self, site: &Site) {
+        if !Rc::ptr_eq(&self.base.borrow(), &site.base) {
+            let replaced = self.base.replace(site.base.clone());
             drop(replaced);
         }
         let mut state = self.state.borrow_mut();
@@ -70,17 +73,17 @@ impl Exchange {
         state.over = false;
     }
 
-    /// The application is about to be called.
-    pub fn open(&self, line: Line) {
-        let replaced = self.state.borrow_mut().line.replace(line);
-        drop(replaced);
+    /// The application is about to be called: what it gives to `write` goes into `out`, and out.
+    pub fn open(&self, site: &Site, request: &Request<'_>, out: &mut Outgoing) {
+        self.line.borrow_mut().open(site, request, out);
+        self.is_open.set(true);
     }
 
-    /// The application returned, or raised: gives the queue back, and what `write` did with it.
-    pub fn close(&self) -> (Outgoing, Option<Streamed>) {
-        let mut state = self.state.borrow_mut();
-        let out = state.line.take().map(|line| line.out);
-        (out.unwrap_or_default(), state.streamed.take())
+    /// The application returned, or raised: gives the queue back, and tells what `write` did with it.
+    pub fn close(&self, out: &mut Outgoing) -> Option<Streamed> {
+        self.is_open.set(false);
+        std::mem::swap(&mut self.line.borrow_mut().out, out);
+        self.state.borrow_mut().streamed.take()
     }
 
     /// Whether there is a head to send: `start_response` was called, or a program of the
@@ -202,13 +205,12 @@ impl Exchange {
         if item.as_bytes().is_some_and(<[u8]>::is_empty) {
             return Ok(());
         }
-        // Taken, since the head and a complaint may run Python code.
-        let line = self.state.borrow_mut().line.take();
-        let Some(mut line) = line else {
+        // The head and a complaint may run Python code, which finds the line closed.
+        if !self.is_open.replace(false) {
             return self.keep(gil, item);
-        };
-        let sent = self.send(gil, &mut line, item);
-        self.state.borrow_mut().line = Some(line);
+        }
+        let sent = self.send(gil, &mut self.line.borrow_mut(), item);
+        self.is_open.set(true);
         sent
     }
 
@@ -445,14 +447,16 @@ pub struct Native(Option<Spare>);
 
 impl Native {
     /// One in which nothing was said.
-    pub fn new(gil: Gil<'_>, base: &Rc<Base>) -> Result<Native> {
+    pub fn new(gil: Gil<'_>, site: &Site) -> Result<Native> {
         let spare = natives(gil).spare_starter.borrow_mut().take();
         if let Some(spare) = spare {
-            spare.exchange.begin(base);
+            spare.exchange.begin(site);
             return Ok(Native(Some(spare)));
         }
         let exchange = Rc::new(Exchange {
-            base: RefCell::new(base.clone()),
+            base: RefCell::new(site.base.clone()),
+            line: RefCell::new(Line::closed(site)),
+            is_open: Cell::new(false),
             writer: RefCell::default(),
             state: RefCell::default(),
         });
