@@ -49,9 +49,18 @@ impl Delimiter {
         matches!(self, Delimiter::NoBody)
     }
 
-    /// Queues one item, cut to what was promised. Once there is something to cut, the body is whole:
-    /// PEP 3333 has a server ask for no more then.
+    /// Queues one item, cut to what was promised. Once there is something to cut, which stderr is
+    /// told of, the body is whole: PEP 3333 has a server ask for no more then.
     pub fn push(&mut self, gil: Gil<'_>, item: Owned, out: &mut Outgoing) -> Progress {
+        let progress = self.push_quietly(item, out);
+        if progress == Progress::Whole {
+            console::complain(gil, "the response is longer than its Content-Length: cut");
+        }
+        progress
+    }
+
+    /// The same for who tells the application itself.
+    pub fn push_quietly(&mut self, item: Owned, out: &mut Outgoing) -> Progress {
         let length = item.as_bytes().map_or(0, <[u8]>::len);
         if length == 0 {
             return Progress::More;
@@ -71,7 +80,6 @@ impl Delimiter {
                     out.push(item, sent as usize);
                 }
                 if sent < length as u64 {
-                    console::complain(gil, "the response is longer than its Content-Length: cut");
                     return Progress::Whole;
                 }
             }

@@ -123,7 +123,7 @@ impl Line {
         if self.gone {
             return Ok(());
         }
-        let progress = streamed.delimiter.push(gil, data, &mut self.out);
+        let progress = streamed.delimiter.push_quietly(data, &mut self.out);
         self.gone = !(self.flush)(gil, self.socket, &mut self.out);
         if progress == Progress::More {
             return Ok(());

@@ -87,10 +87,14 @@ impl Memos {
             return Ok(None);
         }
         slot.misses = 0;
+        let (length, framing) = (line + memo.fields.len(), memo.framing);
+        let remembered = memo.environ.own(gil);
+        // Making a dict may run the garbage collector, and that anything.
+        drop(slots);
         Ok(Some(Known {
-            length: line + memo.fields.len(),
-            framing: memo.framing,
-            environ: memo.environ.dict_copy(gil)?,
+            length,
+            framing,
+            environ: remembered.dict_copy(gil)?,
         }))
     }
 
@@ -104,28 +108,32 @@ impl Memos {
         framing: &Framing,
         environ: &Object,
     ) -> Result<()> {
-        let mut forgotten = None;
+        let line = ordinary_line(bytes).filter(|line| length - line <= LONGEST);
         let mut slots = self.slots.borrow_mut();
         let slot = &mut slots[owner as usize % SLOTS];
         if slot.owner != owner {
+            let forgotten = std::mem::take(slot);
             slot.owner = owner;
-            slot.misses = 0;
-            forgotten = slot.memo.take();
-        } else if slot.misses < PATIENCE
-            && matches!(framing.body, BodyLength::None)
-            && let Some(line) = ordinary_line(bytes)
-            && length - line <= LONGEST
-        {
-            slot.misses += 1;
-            let fields = bytes[line..length].to_vec();
-            let environ = environ.dict_copy(gil)?;
-            forgotten = slot.memo.replace(Box::new(Memo {
-                fields,
-                framing: *framing,
-                environ,
-            }));
+            // Dropping an environ may run anything, and so may making one.
+            drop(slots);
+            drop(forgotten);
+            return Ok(());
         }
-        // Dropping an environ may run anything.
+        let Some(line) = line.filter(|_| slot.misses < PATIENCE) else {
+            return Ok(());
+        };
+        if !matches!(framing.body, BodyLength::None) {
+            return Ok(());
+        }
+        slot.misses += 1;
+        drop(slots);
+        let memo = Box::new(Memo {
+            fields: bytes[line..length].to_vec(),
+            framing: *framing,
+            environ: environ.dict_copy(gil)?,
+        });
+        let mut slots = self.slots.borrow_mut();
+        let forgotten = slots[owner as usize % SLOTS].memo.replace(memo);
         drop(slots);
         drop(forgotten);
         Ok(())

@@ -23,6 +23,7 @@ pub mod protocol;
 pub mod reply;
 pub mod reply_head;
 pub mod request;
+pub mod said;
 pub mod site;
 pub mod start_response;
 pub mod stock;

@@ -9,8 +9,8 @@
 use crate::http::reply::is_folded_value;
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
 use crate::wsgi::reply_head::ReplyHead;
+use crate::wsgi::said::add_line;
 use crate::wsgi::site::Site;
-use crate::wsgi::start_response::add_line;
 
 /// `base.Start_response()`, with `Date` and `Server` in its headers.
 pub fn start_response(gil: Gil<'_>, site: &Site, class: &Object) -> Result<Owned> {

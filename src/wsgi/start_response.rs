@@ -14,14 +14,14 @@ use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::rc::Rc;
 
-use crate::http::reply::{FieldRole, field_role};
 use crate::py::types::{Call, Class, Get, Instance, Method, Set};
-use crate::py::{Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, names, text};
+use crate::py::{Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, text};
 use crate::wsgi::base::Base;
 use crate::wsgi::line::{Line, Streamed};
 use crate::wsgi::outgoing::Outgoing;
-use crate::wsgi::reply_head::{HeadFault, ReplyHead};
+use crate::wsgi::reply_head::ReplyHead;
 use crate::wsgi::request::Request;
+use crate::wsgi::said::{Rendered, merge, render};
 use crate::wsgi::site::{Site, natives};
 use crate::wsgi::written::{self, Written};
 
@@ -205,26 +205,26 @@ impl Exchange {
         if item.as_bytes().is_some_and(<[u8]>::is_empty) {
             return Ok(());
         }
-        // The head and a complaint may run Python code, which finds the line closed.
+        // The head may run Python code of the program's, which finds the line closed.
         if !self.is_open.replace(false) {
             return self.keep(gil, item);
         }
-        let sent = self.send(gil, &mut self.line.borrow_mut(), item);
+        let sent = self.send(gil, item);
         self.is_open.set(true);
         sent
     }
 
-    fn send(&self, gil: Gil<'_>, line: &mut Line, item: Owned) -> Result<()> {
+    fn send(&self, gil: Gil<'_>, item: Owned) -> Result<()> {
         let streamed = self.state.borrow().streamed;
         let mut streamed = match streamed {
             Some(streamed) => streamed,
-            None => self.send_head(gil, |head| line.begin(head))?,
+            None => self.send_head(gil, |head| self.line.borrow_mut().begin(head))?,
         };
-        let overflows = line.is_full() || !self.state.borrow().written.is_empty();
+        let overflows = self.line.borrow().is_full() || !self.state.borrow().written.is_empty();
         let sent = if overflows {
             self.keep(gil, item)
         } else {
-            line.send(gil, &mut streamed, item)
+            self.line.borrow_mut().send(gil, &mut streamed, item)
         };
         self.state.borrow_mut().streamed = Some(streamed);
         sent
@@ -278,161 +278,6 @@ impl Exchange {
         drop(rendered);
         merged
     }
-}
-
-/// The strings of a head. Programs call `start_response` with literals, so that request after request
-/// brings the very same objects; strings never change, so neither does what was rendered from them.
-struct Rendered {
-    status: Owned,
-    fields: Vec<(Owned, Owned)>,
-}
-
-impl Rendered {
-    /// `None` where the headers are no list of tuples.
-    fn new(gil: Gil<'_>, status: &Object, headers: &Object) -> Option<Rendered> {
-        let pair = |index| {
-            let pair = headers.list_item(index)?;
-            Some((pair.tuple_item(0)?.own(gil), pair.tuple_item(1)?.own(gil)))
-        };
-        let fields = (0..headers.list_len())
-            .map(pair)
-            .collect::<Option<Vec<_>>>()?;
-        headers.is_list().then(|| Rendered {
-            status: status.own(gil),
-            fields,
-        })
-    }
-
-    fn is_of(&self, status: &Object, headers: &Object) -> bool {
-        let same = |(index, (name, value)): (usize, &(Owned, Owned))| {
-            headers.list_item(index).is_some_and(|pair| {
-                pair.tuple_len() == 2
-                    && pair.tuple_item(0).is_some_and(|item| item.is(name))
-                    && pair.tuple_item(1).is_some_and(|item| item.is(value))
-            })
-        };
-        self.status.is(status)
-            && headers.list_len() == self.fields.len()
-            && self.fields.iter().enumerate().all(same)
-            && headers.is_list()
-    }
-}
-
-fn fault(gil: Gil<'_>, fault: HeadFault) -> Raised {
-    Raised::new(gil, fault_kind(fault), fault.message())
-}
-
-fn fault_kind(fault: HeadFault) -> Kind {
-    if fault.is_assertion() {
-        Kind::AssertionError
-    } else {
-        Kind::ValueError
-    }
-}
-
-/// What is wrong with the header of this name.
-fn header_fault(gil: Gil<'_>, fault: HeadFault, name: &[u8]) -> Raised {
-    let message = format!("{}: {}", shown(name), fault.message());
-    Raised::new(gil, fault_kind(fault), &message)
-}
-
-/// A header's name in a message, however odd or long it is.
-fn shown(name: &[u8]) -> String {
-    const LONGEST: usize = 60;
-    let text = name.iter().map(|&byte| char::from(byte));
-    let more = if name.len() > LONGEST { "..." } else { "" };
-    format!("header {:?}{more}", text.take(LONGEST).collect::<String>())
-}
-
-/// Checks and renders the arguments of a call.
-fn render(gil: Gil<'_>, head: &mut ReplyHead, status: &Object, headers: &Object) -> Result<()> {
-    let line = text::expect_latin1(gil, status, "the status")?;
-    head.set_status(&line).map_err(|found| fault(gil, found))?;
-    if headers.is_list() {
-        let mut index = 0;
-        while let Some(pair) = headers.sequence_item(gil, index) {
-            add_pair(gil, head, &pair)?;
-            index += 1;
-        }
-        return Ok(());
-    }
-    let pairs = headers.iterate(gil)?;
-    while let Some(pair) = pairs.next(gil)? {
-        add_pair(gil, head, &pair)?;
-    }
-    Ok(())
-}
-
-fn add_pair(gil: Gil<'_>, head: &mut ReplyHead, pair: &Object) -> Result<()> {
-    let (Some(name), Some(value), 2) = (
-        pair.sequence_item(gil, 0),
-        pair.sequence_item(gil, 1),
-        pair.sequence_len(),
-    ) else {
-        return Err(Raised::new(
-            gil,
-            Kind::TypeError,
-            "a header is a (name, value) tuple",
-        ));
-    };
-    add_header(gil, head, &name, &value)
-}
-
-fn add_header(gil: Gil<'_>, head: &mut ReplyHead, name: &Object, value: &Object) -> Result<()> {
-    let name = text::expect_latin1(gil, name, "a header's name")?;
-    let Some(value) = text::latin1(gil, value) else {
-        let what = format!("the value of {}", shown(&name));
-        return Err(text::no_native(gil, value, &what));
-    };
-    head.add(&name, &value)
-        .map_err(|found| header_fault(gil, found, &name))
-}
-
-/// Merges what a `base.Start_response` says into `head`. Headers given to the call stay as they are,
-/// repeated ones too, unless the program changed them in the shadow's dict afterwards.
-fn merge(gil: Gil<'_>, head: &mut ReplyHead, shadow: &Object) -> Result<()> {
-    let names = names(gil);
-    let part = |name: &Object| -> Result<Vec<u8>> {
-        let value = shadow.attr(gil, name)?.str(gil)?;
-        text::expect_latin1(gil, &value, "the status").map(|part| part.to_vec())
-    };
-    let mut status = part(&names.status_code)?;
-    status.push(b' ');
-    status.extend_from_slice(&part(&names.status_reasons)?);
-    head.set_status(&status)
-        .map_err(|found| fault(gil, found))?;
-    for (name, value) in shadow.attr(gil, &names.response_headers)?.dict_items(gil) {
-        let (name, value) = (name.str(gil)?, value.str(gil)?);
-        let name = text::expect_latin1(gil, &name, "a header name")?;
-        let value = text::expect_latin1(gil, &value, "a header value")?;
-        if head.value(&name) == Some(&value) {
-            continue;
-        }
-        if field_role(&name) == FieldRole::ContentLength || head.value(&name).is_some() {
-            head.remove(&name);
-        }
-        head.add(&name, &value)
-            .map_err(|found| header_fault(gil, found, &name))?;
-    }
-    let cookies = shadow.attr(gil, &names.cookies)?;
-    if !cookies.is_none() {
-        let lines = cookies.str(gil)?;
-        let lines = text::expect_latin1(gil, &lines, "a cookie")?;
-        for line in lines.split(|&byte| byte == b'\n') {
-            add_line(head, line).map_err(|found| fault(gil, found))?;
-        }
-    }
-    Ok(())
-}
-
-/// Adds a rendered line, `Name: value`, with or without its CR.
-pub fn add_line(head: &mut ReplyHead, line: &[u8]) -> std::result::Result<(), HeadFault> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.is_empty() {
-        return Ok(());
-    }
-    let colon = memchr::memchr(b':', line).ok_or(HeadFault::Name)?;
-    head.add(&line[..colon], line[colon + 1..].trim_ascii())
 }
 
 /// A callable and its exchange, waiting for a request.
