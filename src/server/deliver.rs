@@ -5,6 +5,7 @@
 
 use std::os::fd::RawFd;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use crate::ev::Interest;
 use crate::py::Gil;
@@ -26,6 +27,9 @@ const GATHERED: usize = 64 << 10;
 
 /// A scratch buffer that grew beyond this is given back.
 pub(super) const SCRATCH: usize = 256 << 10;
+
+/// How long one application may produce its items before other connections have their turn.
+const TURN: Duration = Duration::from_millis(5);
 
 /// A client that takes fewer bytes in `write_timeout` stands still, whatever it acknowledges.
 const LEAST_TAKEN: usize = 16 << 10;
@@ -210,6 +214,7 @@ pub(super) fn drive(
 ) -> Driven {
     let site = &connection.run.site;
     let mut turn = site.dialect.items_a_turn();
+    let mut began = None;
     loop {
         match write(gil, connection, out) {
             Flushed::All => {}
@@ -228,7 +233,8 @@ pub(super) fn drive(
             drop(done);
             return Driven::Written;
         };
-        if turn == 0 {
+        let began = began.get_or_insert_with(Instant::now);
+        if turn == 0 || began.elapsed() > TURN {
             return Driven::Blocked;
         }
         turn -= 1;

@@ -8,7 +8,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::py::{Gil, Object, Owned, Result, names, text};
+use crate::http::reply::is_field_value;
+use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
 use crate::wsgi::stock::{self, Stock};
 
 /// A registered base module.
@@ -49,6 +50,10 @@ impl Base {
         let ident = config.attr(gil, &names.server_ident)?;
         config.attr(gil, &names.date_format)?;
         let ident = text::display(gil, &ident)?;
+        if !is_field_value(&ident) {
+            let message = "config.SERVER_IDENT is sent as a header: it must be one line";
+            return Err(Raised::new(gil, Kind::ValueError, message));
+        }
         let ident_text = text::native(gil, &ident)?;
         let namespace = module
             .optional_attr(gil, &names.dict)?

@@ -319,7 +319,7 @@ def buffers(environ, start_response):
     """Items that are buffers other than bytes."""
     start_response("200 OK", PLAIN)
     view = memoryview if str is not bytes else buffer  # noqa: F821 (Python 2.7)
-    return [bytearray(b"one "), view(b"two ")]
+    return [bytearray(b"one "), view(b"two "), view(b"three")]
 
 
 KEPT = []

@@ -157,6 +157,16 @@ def stepwise(environ, start_response):
     yield b"two"
 
 
+def patient(environ, start_response):
+    """`/patient?PATH`: an item a tenth of a second, 300 at most, until the file PATH exists."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    for _ in range(300):
+        yield b"item"
+        time.sleep(0.1)
+        if os.path.exists(unquote(environ["QUERY_STRING"])):
+            break
+
+
 def sleep(environ, start_response):
     """`/sleep?SECONDS`: answers after that time, blocking the server."""
     time.sleep(float(environ["QUERY_STRING"]))
@@ -164,4 +174,4 @@ def sleep(environ, start_response):
     return [b"slept"]
 
 
-ROUTES = {"/respond": respond, "/stepwise": stepwise, "/sleep": sleep}
+ROUTES = {"/respond": respond, "/stepwise": stepwise, "/patient": patient, "/sleep": sleep}

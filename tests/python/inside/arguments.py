@@ -150,6 +150,16 @@ class BaseModule(Case):
             evwsgi.wsgi_cb(("/", application))
         self.assertEqual("Base module not set", str(caught.exception))
 
+    def test_an_ident_that_would_split_the_head(self):
+        class Config:
+            SERVER_IDENT = "x\r\nSet-Cookie: y"
+            date_format = ""
+
+        class Other:
+            config = Config
+
+        self.assertRaises(ValueError, evwsgi.set_base_module, Other)
+
     def test_wsgi_cb_wants_a_string_and_a_callable(self):
         evwsgi.set_base_module(base)
         self.assertIsNone(evwsgi.wsgi_cb(("/", application)))

@@ -19,6 +19,18 @@ def test_each_item_is_sent_before_the_next_is_asked_for(probe, tmp_path):
         client.read_until(b"two")
 
 
+def test_a_slow_generator_lets_others_in(probe, tmp_path):
+    """However many items it may send in one turn: it blocks the server in each until it is told
+    that another client was served meanwhile."""
+    flag = tmp_path / "served"
+    with probe.connect() as client:
+        client.send(request(f"/patient?{flag}"))
+        client.read_until(b"item")
+        assert probe.request(request("/")).body == b"hello"
+        flag.touch()
+        assert client.read_until(b"0\r\n\r\n").count(b"item") < 300
+
+
 def test_a_generator_waits_for_its_reader(probe, name):
     """100 MiB offered, nothing read: what is drawn fits the kernel's two buffers."""
     target = respond(items=[MEGABYTE], times=100, name=name)
