@@ -43,9 +43,12 @@ class Listener(object):
         self._port = port
 
     def register(self):
-        """Have the core of this process accept here; called once, in the process that serves."""
-        # The core owns, and closes, what it is given; this one stays for the next worker.
-        _evwsgi.start_fd(os.dup(self._descriptor), self._name, self._port)
+        """Have the core of this process accept here; called once, in the process that serves.
+
+        The descriptor is the core's from then on, which closes it when it drains: a worker that
+        outlives its master must not keep the address from the next one.
+        """
+        _evwsgi.start_fd(self._descriptor, self._name, self._port)
 
     def close(self):
         """Stop listening, as far as this process is concerned."""

@@ -84,7 +84,7 @@ pub enum Origin {
     Tcp(String, String),
     /// `start(path, "unix")`.
     Unix(Vec<u8>),
-    /// `start_fd`.
+    /// `start_fd`: only whoever opened it could do that again.
     Adopted,
 }
 
@@ -129,13 +129,15 @@ impl Acceptor {
         self.listener.borrow().as_ref().map(AsRawFd::as_raw_fd)
     }
 
-    /// Gives the address free for a successor. A socket that was handed to us stays open: whoever
-    /// opened it decides.
+    /// Gives the address free for a successor, as far as this process is concerned.
     fn close(&self) {
         self.io.stop();
-        if !matches!(self.origin, Origin::Adopted) {
-            self.listener.take();
-        }
+        self.listener.take();
+    }
+
+    /// Whether it has a socket, or can have one again.
+    fn is_of_use(&self) -> bool {
+        !matches!(self.origin, Origin::Adopted) || self.listener.borrow().is_some()
     }
 
     /// Listens again after [`close`](Self::close).
@@ -275,6 +277,9 @@ impl Server {
         if self.run.borrow().is_some() {
             return Err(self.error(gil, "run() is serving already"));
         }
+        self.acceptors
+            .borrow_mut()
+            .retain(|acceptor| acceptor.is_of_use());
         if self.acceptors.borrow().is_empty() {
             return Err(self.error(gil, "start() must be called before run()"));
         }

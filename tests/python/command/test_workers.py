@@ -4,6 +4,7 @@ import concurrent.futures
 import os
 import resource
 import signal
+import socket
 import textwrap
 import threading
 import time
@@ -105,6 +106,27 @@ def test_the_workers_end_with_their_master(run_command):
     workers = command.wait_for_workers(2)
     command.kill()
     wait_until(lambda: not any(map(alive, workers)), "the workers to end")
+
+
+def test_workers_that_outlive_their_master_keep_no_address(run_command):
+    """They finish what is in flight; the next master listens meanwhile."""
+    command = run_command("hello:app", "--workers", 1)
+    (worker,) = command.wait_for_workers(1)
+    with command.connect() as client:
+        # A request whose body is late is in flight for as long as this test wants.
+        client.send(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\n")
+        command.get("/")
+        command.kill()
+
+        def listens():
+            with socket.socket() as probe:
+                return probe.connect_ex(command.address) == 0
+
+        wait_until(lambda: not listens(), "the address to be free")
+        assert alive(worker)
+        client.send(b"x")
+        assert served_by(client.response())[0] == worker
+    wait_until(lambda: not alive(worker), "the worker to end")
 
 
 def alive(pid):
