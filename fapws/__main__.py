@@ -18,7 +18,7 @@ from fapws.worker import Site
 _GREEN, _BOLD, _PLAIN = "\033[32m", "\033[1m", "\033[0m"
 
 
-class _Misuse(Exception):
+class _Misuse(ValueError):
     """What the command cannot work with."""
 
 
@@ -35,6 +35,7 @@ def main(arguments=None):
             # What is written here wins over what the environment says elsewhere.
             os.environ["FAPWS_DIALECT"] = chosen.dialect
         settings = _settings(chosen)
+        _check_access_log(chosen)
         if chosen.check:
             return _check(chosen, settings)
         return _serve(chosen, settings)
@@ -53,14 +54,26 @@ def _settings(chosen):
     if chosen.config:
         with console.careful():
             settings.update(options.read_settings(chosen.config))
-    if chosen.access_log:
-        from fapws.contrib import accesslog
-
-        try:
-            accesslog.check(chosen.access_log_format)
-        except ValueError as error:
-            raise _Misuse("--access-log-format: %s" % error)
+    dialect = os.environ.get("FAPWS_DIALECT")
+    if dialect and dialect not in options.DIALECTS:
+        raise _Misuse('FAPWS_DIALECT is "%s"; it can be "legacy" or "standard"' % dialect)
     return settings
+
+
+def _check_access_log(chosen):
+    """Raise _Misuse for an access log that no worker could write."""
+    if not chosen.access_log:
+        return
+    from fapws.contrib import accesslog
+
+    try:
+        accesslog.check(chosen.access_log_format)
+    except ValueError as error:
+        raise _Misuse("--access-log-format: %s" % error)
+    try:
+        accesslog.check_file(chosen.access_log)
+    except EnvironmentError as error:
+        raise _Misuse("--access-log %s: %s" % (chosen.access_log, error.strerror))
 
 
 def _check(chosen, settings):

@@ -13,6 +13,9 @@ import types
 
 from fapws import _evwsgi, config
 
+#: What it can speak; the core's own words.
+DIALECTS = ("standard", "legacy")
+
 #: Where it listens unless told otherwise: this machine alone can reach it there.
 DEFAULT_ADDRESS = "127.0.0.1:8000"
 
@@ -51,7 +54,7 @@ def parse(arguments, program):
     add("-w", "--workers", metavar="N", type=_positive, default=1,
         help="processes that serve (default 1)")
     add("--reload", action="store_true", help="start anew when a source file changes")
-    add("--dialect", choices=["standard", "legacy"],
+    add("--dialect", choices=DIALECTS,
         help="standard: HTTP/1.1 and PEP 3333 (default); legacy: as Fapws3 0.11")
     add("--access-log", metavar="FILE", nargs="?", const="-",
         help="write a line for each request; - or nothing is stdout")
@@ -60,7 +63,8 @@ def parse(arguments, program):
     add("--pid", metavar="FILE", help="keep the process id of the master there")
     add("--threads", action=_Refused, nargs="?", help=argparse.SUPPRESS)
     add("--config", metavar="FILE", help="a Python file that sets names of fapws.config")
-    add("--check", action="store_true", help="load the application and the settings, then end")
+    add("--check", action="store_true",
+        help="load the application and the settings, open the access log, then end")
     add("--version", action="store_true", help="print the versions, then end")
     chosen = parser.parse_args(arguments)
     if chosen.application is None and chosen.access_log not in (None, "-"):
@@ -154,7 +158,7 @@ def _check(path, name, value):
         hint = "did you mean %s?" % close[0] if close else "there are " + ", ".join(known)
         raise SettingsError("%s: there is no setting %s; %s" % (path, name, hint))
     if name == "dialect":
-        if value not in ("standard", "legacy"):
+        if value not in DIALECTS:
             raise SettingsError('%s: dialect is "standard" or "legacy", not %r' % (path, value))
         return
     default = getattr(config, name)

@@ -22,6 +22,7 @@ import calendar
 import errno
 import os
 import re
+import stat
 import sys
 import time
 
@@ -52,6 +53,15 @@ def check(pattern):
             raise ValueError("a %% at %d begins no %%(atom)s" % match.start())
         if atom is not None and atom not in _Entry.KNOWN and not re.match(r"\{[^}]+\}[ioe]$", atom):
             raise ValueError("there is no atom %%(%s)s" % atom)
+
+
+def check_file(path):
+    """Raise OSError for a file, or "-", that cannot be appended to; one that is not there is made.
+
+    A pipe is not opened: its reader would take the end of the question for the end of the log.
+    """
+    if path != "-" and not _is_pipe(path):
+        os.close(_open(path))
 
 
 class AccessLog(object):
@@ -113,7 +123,7 @@ def _stdout():
 
 def _open(path):
     """A descriptor for a file that is appended to; a pipe is not waited for."""
-    flags = os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
+    flags = os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY
     try:
         return os.open(path, os.O_WRONLY | flags, 0o644)
     except OSError as error:
@@ -121,6 +131,10 @@ def _open(path):
             raise
     # A pipe without a reader yet can be opened for both.
     return os.open(path, os.O_RDWR | flags, 0o644)
+
+
+def _is_pipe(path):
+    return os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode)
 
 
 def _get(key):

@@ -4,6 +4,7 @@ from typing import Any
 COMBINED: str
 
 def check(pattern: str | None) -> None: ...
+def check_file(path: str) -> None: ...
 
 class AccessLog:
     def __init__(

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import select
 import signal
 import socket
 
@@ -111,9 +112,25 @@ def test_a_folder_that_was_moved_away(run_command, home):
     assert "/later" in (home / "old" / "a.log").read_text()
 
 
-def test_a_file_that_cannot_be(call):
-    outcome = call("hello:app", "--bind", "127.0.0.1:0", "--access-log", "nowhere/a.log")
-    assert "fapws: --access-log nowhere/a.log: No such file" in outcome.check(1).stderr
+@pytest.mark.parametrize("more", [["--bind", "127.0.0.1:0"], ["--check"]])
+@pytest.mark.parametrize(
+    "name, reason", [("nowhere/a.log", "No such file or directory"), (".", "Is a directory")]
+)
+def test_a_file_that_cannot_be(call, more, name, reason):
+    outcome = call("hello:app", *more, "--access-log", name)
+    assert outcome.check(2).stderr == f"fapws: --access-log {name}: {reason}\n"
+
+
+def test_the_check_of_a_pipe_does_not_end_its_reader(call, home):
+    os.mkfifo(home / "a.log")
+    reader = os.open(home / "a.log", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        call("--check", "hello:app", "--access-log", "a.log").check()
+        asked = select.poll()
+        asked.register(reader)
+        assert asked.poll(0) == []
+    finally:
+        os.close(reader)
 
 
 def test_a_file_that_was_moved_away(run_command, home):

@@ -179,6 +179,16 @@ def test_the_option_wins_over_the_environment(run_command):
     assert command.get("/").version == "HTTP/1.1"
 
 
+@pytest.mark.parametrize("more", [["--bind", "127.0.0.1:0"], ["--check"]])
+def test_another_word_for_a_dialect(call, more):
+    said = complaint(call("hello:app", *more, env={"FAPWS_DIALECT": "modern"}))
+    assert said == 'fapws: FAPWS_DIALECT is "modern"; it can be "legacy" or "standard"\n'
+
+
+def test_no_word_for_a_dialect(call):
+    call("--check", "hello:app", env={"FAPWS_DIALECT": ""}).check()
+
+
 def test_the_file_with_the_process_id(run_command, call, home):
     command = run_command("hello:app", "--pid", "a.pid")
     assert (home / "a.pid").read_text() == f"{command.pid}\n"
