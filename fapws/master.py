@@ -34,6 +34,10 @@ YOUNG = 2.0
 #: How long, in seconds: for the first early death, doubled with each further one, at most this.
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 15.0
 
+#: How often all workers of the first generation may end, none of which ever served, before the
+#: master gives up.
+ATTEMPTS = 3
+
 #: How long SIGINT leaves to requests in flight, in seconds.
 QUICK = 3.0
 
@@ -117,6 +121,7 @@ class Master(object):
         self._signals = []
         self._failures = 0  # early deaths, and forks that failed
         self._not_before = 0.0
+        self._attempts = 0  # how often nobody was left, before any worker served
         self._ending = False
         self._code = 0
         self._served = False  # whether any worker ever did
@@ -245,24 +250,36 @@ class Master(object):
                 self._turn_back()
                 return
             if not self._served:
-                # What never worked will not work at the next attempt.
-                self._code = 1
-                self._ending = True
-                for other in self._workers.values():
-                    self._dismiss(other, 0)
+                self._give_up()
                 return
         if worker.generation != self._generation:
             self._log("worker %d ended before its time" % worker.pid)
             return
         how = "exit code %d" % code if code is not None else "signal %d" % os.WTERMSIG(status)
-        pause = 0.0
-        if not worker.serving or _clock() - worker.started < YOUNG:
-            pause = self._longer_pause()
-        else:
+        if not (self._served or self._generation or self._workers):
+            self._attempts += 1
+            if self._attempts == ATTEMPTS:
+                self._log("worker %d ended (%s)" % (worker.pid, how))
+                self._log("given up: in %d attempts no worker came to serve" % ATTEMPTS)
+                self._give_up()
+                return
+        now = _clock()
+        if worker.serving and now - worker.started >= YOUNG:
             self._failures = 0
-        self._not_before = _clock() + pause
+            self._not_before = now
+        elif self._not_before <= now:
+            self._not_before = now + self._longer_pause()
+        # else it began before the failure that is waited for: those that fail together are one.
+        pause = self._not_before - now
         later = ", in %.2g s" % pause if pause else ""
         self._log("worker %d ended (%s) and is replaced%s" % (worker.pid, how, later))
+
+    def _give_up(self):
+        """End: what never worked will not work at the next attempt."""
+        self._code = 1
+        self._ending = True
+        for worker in self._workers.values():
+            self._dismiss(worker, 0)
 
     def _longer_pause(self):
         """How long to wait after one more failure to have a worker that serves."""

@@ -47,6 +47,35 @@ def test_workers_that_die_at_once_are_replaced_more_and_more_slowly(run_command,
     wait_until(command._answers, "an answer")
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nos._exit(3)\n",
+        # What only run refuses.
+        "from fapws import config\nconfig.header_timeout = 'long'\n" + textwrap.dedent(HELLO),
+    ],
+)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_server_that_never_served_is_given_up(call, home, workers, source):
+    write(home, hopeless=source)
+    outcome = call("hopeless:app", "--bind", "127.0.0.1:0", "--workers", workers).check(1)
+    said = [line for line in outcome.stderr.splitlines() if line.startswith("fapws[")]
+    assert len(said) == 3 * workers + 1
+    assert said[-1].endswith("]: given up: in 3 attempts no worker came to serve")
+    assert said[0].endswith("is replaced, in 0.25 s")
+
+
+def test_a_server_that_serves_at_another_attempt_goes_on(run_command, home):
+    write(home, late="import os\nwith open('tries', 'a') as tries:\n    tries.write('x')\n"
+        "if os.path.getsize('tries') < 3:\n    os._exit(3)\n" + textwrap.dedent(HELLO))
+    command = run_command("late:app")
+    # It has served: from now on it is never given up.
+    (home / "tries").unlink()
+    os.kill(min(command.workers), signal.SIGKILL)
+    wait_until(lambda: command.stderr.count("is replaced") == 5, "two more attempts that fail")
+    wait_until(command._answers, "an answer")
+
+
 def test_a_worker_that_cannot_be_forked_is_tried_again(run_command, home):
     (home / "settings.py").write_text(textwrap.dedent("""
         import errno, os as _os
