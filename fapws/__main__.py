@@ -106,10 +106,16 @@ def _serve(chosen, settings):
     def patience():
         return float(site.settings.get("graceful_timeout") or config.graceful_timeout or 30)
 
+    def tell():
+        """Say at what address it serves, where there was no banner that did."""
+        if not console.at_terminal():
+            addresses = ", ".join(listener.shown for listener in listeners)
+            _log("serving %s on %s" % (chosen.application, addresses))
+
     record = _PidFile(chosen.pid) if chosen.pid else None
     _greet(chosen, listeners)
     prepare()
-    outcome = Master(chosen.workers, patience, prepare, _log, notify).supervise()
+    outcome = Master(chosen.workers, patience, prepare, _log, tell, notify).supervise()
     if not isinstance(outcome, int):
         return _work(site, outcome)
     for listener in listeners:

@@ -50,8 +50,9 @@ LONGEST_WAIT = 3600.0
 #: The exit code of a worker whose application cannot be loaded (EX_CONFIG of sysexits.h).
 CANNOT_LOAD = 78
 
-#: What a worker says over its link: that it serves, and that its sources have changed.
-SERVING, CHANGED = b"s", b"c"
+#: What a worker says over its link: that it serves, that it cannot load the application and waits
+#: for a change, and that its sources have changed.
+SERVING, WAITING, CHANGED = b"s", b"w", b"c"
 
 _FORWARDED = (signal.SIGUSR1,)
 _HANDLED = (
@@ -62,7 +63,7 @@ _HANDLED = (
 class Link(object):
     """A worker's end of what joins it to the master.
 
-    say: tells the master SERVING or CHANGED. lifeline: a descriptor that is at its end when the
+    say: tells the master one of the words above. lifeline: a descriptor that is at its end when the
     master is no more.
     """
 
@@ -88,6 +89,8 @@ class Worker(object):
         self.descriptor = descriptor
         self.started = now
         self.serving = False
+        #: Whether it waits for a change of its sources.
+        self.waiting = False
         #: Whether it still has its end of the link.
         self.talks = True
         #: What it is to be sent, and when: (time, signal), the next one first.
@@ -106,14 +109,16 @@ class Master(object):
     prepare: a function called before the workers of a reload; raises ValueError, whose text is
         told, to have none of it. Anything else that it raises comes to the same.
     log: a function that takes one line.
+    begun: a function called once, when all workers serve for the first time.
     notify: a `fapws.contrib.systemd.Notifier`, or None.
     """
 
-    def __init__(self, wanted, patience, prepare, log, notify=None):
+    def __init__(self, wanted, patience, prepare, log, begun, notify=None):
         self.wanted = wanted
         self._patience = patience
         self._prepare = prepare
         self._log = log
+        self._begun = begun
         self._notify = notify
         self._workers = {}
         self._generation = 0
@@ -125,7 +130,7 @@ class Master(object):
         self._ending = False
         self._code = 0
         self._served = False  # whether any worker ever did
-        self._ready = False  # whether systemd was told so
+        self._ready = False  # whether all workers ever did, and that was told
 
     def supervise(self):
         """Do it all. Returns a Link in a worker, which is to serve, and an exit code in the master.
@@ -172,10 +177,10 @@ class Master(object):
                 self._reload("SIGHUP")
             elif number == signal.SIGTTIN:
                 self.wanted += 1
-                self._log("%d workers from now on" % self.wanted)
+                self._log("%s from now on" % _workers(self.wanted))
             elif number == signal.SIGTTOU and self.wanted > 1:
                 self.wanted -= 1
-                self._log("%d workers from now on" % self.wanted)
+                self._log("%s from now on" % _workers(self.wanted))
             elif number in _FORWARDED:
                 for worker in self._workers.values():
                     # One that is starting has no handler for it yet, and its logs are new.
@@ -325,12 +330,15 @@ class Master(object):
             if not worker.leaving:
                 self._dismiss(worker, self._patience())
         if self._previous is not None:
-            self._log("reloaded: %d new workers serve" % self.wanted)
+            verb = "serves" if self.wanted == 1 else "serve"
+            self._log("reloaded: %s %s" % (_workers(self.wanted, "new "), verb))
             self._previous = None
             self._tell("READY=1")
         elif not self._ready:
             self._tell("READY=1\nMAINPID=%d" % os.getpid())
-        self._ready = True
+        if not self._ready:
+            self._ready = True
+            self._begun()
 
     def _of(self, generation):
         """The workers of a generation that are to stay."""
@@ -409,12 +417,29 @@ class Master(object):
             worker.talks = False
         if SERVING in words:
             worker.serving = self._served = True
+        if WAITING in words and worker.generation == self._generation:
+            self._announce_waiting(worker)
         if CHANGED in words and worker.generation == self._generation:
             self._reload("a source file has changed")
+
+    def _announce_waiting(self, worker):
+        """Tell what becomes of a start that failed, once for all workers of a generation."""
+        known = any(other.waiting for other in self._of(self._generation))
+        worker.waiting = True
+        if known or self._ending:
+            return
+        served = self._previous is not None and any(w.serving for w in self._of(self._previous))
+        others = "; the old workers go on" if served else ""
+        self._log("waiting for the next change of a source file" + others)
 
     def _tell(self, state):
         if self._notify:
             self._notify.send(state)
+
+
+def _workers(number, kind=""):
+    """How many workers, in words."""
+    return "%d %sworker%s" % (number, kind, "" if number == 1 else "s")
 
 
 def _reason(error):

@@ -13,7 +13,7 @@ import threading
 import time
 
 from fapws import _evwsgi, base, console, loading
-from fapws.master import CANNOT_LOAD, CHANGED, SERVING
+from fapws.master import CANNOT_LOAD, CHANGED, SERVING, WAITING
 
 
 #: The name in `sys` under which the core finds stdout.
@@ -55,6 +55,7 @@ class Site(object):
             if not self.reload:
                 return CANNOT_LOAD
             self._watch(link, began, error.files)
+            link.say(WAITING)
             while True:
                 signal.pause()
         _evwsgi.wsgi_gen_cb(application)

@@ -95,6 +95,11 @@ def served_by(answer):
     return int(pid), version.decode()
 
 
+def complaints(outcome):
+    """What the command said on stderr but for the line that it serves, if it came to that."""
+    return re.sub(r"\Afapws\[\d+\]: serving \S+ on \S+\n", "", outcome.stderr)
+
+
 def free_port():
     """A port that nobody listens on just now."""
     with socket.create_server(("127.0.0.1", 0)) as probe:

@@ -198,10 +198,13 @@ def test_the_file_with_the_process_id(run_command, call, home):
     assert not (home / "a.pid").exists()
 
 
-def test_nothing_is_said_where_there_is_no_terminal(run_command):
-    command = run_command("hello:app")
+def test_a_line_where_there_is_no_terminal(run_command):
+    command = run_command("hello:app", "--bind", "unix:a.sock")
+    addresses = f"unix:a.sock, http://127.0.0.1:{command.address[1]}"
+    line = f"fapws[{command.pid}]: serving hello:app on {addresses}\n"
+    command.wait_for_output(line, "stderr")
     outcome = command.stop().check()
-    assert (outcome.stdout, outcome.stderr) == ("", "")
+    assert (outcome.stdout, outcome.stderr) == ("", line)
 
 
 def test_a_banner_at_a_terminal(interpreter, home):

@@ -10,9 +10,9 @@ import threading
 import time
 
 import pytest
-from command import HELLO, served_by, write
+from command import HELLO, Command, complaints, served_by, write
 from rig.client import Client
-from rig.process import wait_until
+from rig.process import Process, wait_until
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 
@@ -126,7 +126,7 @@ def test_workers_are_added_and_dropped(run_command):
     command.send_signal(signal.SIGTTOU)
     # The last one stays; a reload is worked off after the signal before it.
     command.send_signal(signal.SIGHUP)
-    command.wait_for_output("reloaded: 1 new workers serve", "stderr")
+    command.wait_for_output("reloaded: 1 new worker serves", "stderr")
     assert command.get("/").status == 200
 
 
@@ -177,7 +177,7 @@ def test_a_request_in_flight_is_finished(run_command, number):
         outcome = command.stop(number).check()
         assert served_by(client.response())[0] in workers
         assert client.at_end()
-    assert outcome.stderr == ""
+    assert complaints(outcome) == ""
     assert not any(map(alive, workers))
 
 
@@ -228,7 +228,7 @@ def test_wrong_settings_are_no_reason_to_reload(run_command, home, source, said)
     assert command.workers == before
     (home / "settings.py").write_text("")
     command.send_signal(signal.SIGHUP)
-    command.wait_for_output("reloaded: 1 new workers serve", "stderr")
+    command.wait_for_output("reloaded: 1 new worker serves", "stderr")
 
 
 def test_settings_that_only_run_refuses_leave_the_old_workers(run_command, home):
@@ -270,16 +270,34 @@ def test_an_endless_grace_is_one(run_command, home):
         time.sleep(0.3)  # for the request to be read; too short a time tests less, and passes
         outcome = command.stop().check()
         assert client.response().status == 200
-    assert outcome.stderr == ""
+    assert complaints(outcome) == ""
 
 
 def test_a_changed_source_file_is_noticed(run_command, home):
     command = run_command("hello:app", "--reload")
     write(home, hello="def (")
-    command.wait_for_output("SyntaxError", "stderr")
+    command.wait_for_output(
+        "]: waiting for the next change of a source file; the old workers go on\n", "stderr"
+    )
+    assert "SyntaxError" in command.stderr
     assert served_by(command.get("/"))[1] == "one"
     write(home, hello=HELLO.replace('"one"', '"twentytwo"'))
     wait_for_version(command, "twentytwo")
+
+
+def test_a_first_start_that_fails_waits_for_a_change(start_process, interpreter, home):
+    class Waiting(Command):
+        def start(self):
+            return Process.start(self)
+
+    write(home, hello="def (")
+    command = start_process(Waiting, interpreter, "hello:app", "-w", "2", "--reload", home=home)
+    command.wait_for_output("]: waiting for the next change of a source file\n", "stderr")
+    write(home, hello=HELLO)
+    command.wait_for_output("reloaded: 2 new workers serve", "stderr")
+    command.wait_for_output("serving hello:app on http://127.0.0.1:", "stderr")
+    assert command.stderr.count("waiting") == 1
+    assert command.get("/").status == 200
 
 
 class Load:
