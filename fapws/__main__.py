@@ -8,12 +8,28 @@ from __future__ import print_function
 
 import errno
 import os
+import pkgutil
 import sys
 import traceback
 
-from fapws import config, console, listening, loading, options
-from fapws.master import Master
-from fapws.worker import Site
+import fapws
+from fapws import console
+
+try:
+    from fapws import config, listening, loading, options
+    from fapws.master import Master
+    from fapws.worker import Site
+except ImportError:
+    _folder = os.path.dirname(os.path.abspath(fapws.__path__[0]))
+    _compiled = "_evwsgi" in [each[1] for each in pkgutil.iter_modules(fapws.__path__)]
+    if _compiled or not os.path.isfile(os.path.join(_folder, "setup.py")):
+        raise
+    # Python looks in the folder it is started in before it looks at what is installed.
+    console.complain(
+        "fapws: %s is the source without its compiled core: leave this folder, or compile it here "
+        "(%s setup.py build_ext --inplace)\n" % (_folder, os.path.basename(sys.executable))
+    )
+    sys.exit(2)
 
 _GREEN, _BOLD, _PLAIN = "\033[32m", "\033[1m", "\033[0m"
 

@@ -25,7 +25,7 @@ def call(interpreter, tmp_path, home):
 
     def call(*arguments, **options):
         folder = tmp_path / f"call{next(counter)}"
-        process = Once(interpreter, *arguments, folder=folder, home=home, **options)
+        process = Once(interpreter, *arguments, folder=folder, **{"home": home, **options})
         return process.start().wait()
 
     return call

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 
 import pytest
@@ -127,6 +128,18 @@ def test_an_address_that_is_taken(call):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = complaint(call("hello:app", "--bind", "127.0.0.1:%d" % taken.getsockname()[1]))
     assert "Address already in use; another server has this port" in said
+
+
+def test_the_source_without_its_core(call, home):
+    clone = home / "clone"
+    shutil.copytree(ROOT / "fapws", clone / "fapws", ignore=shutil.ignore_patterns("*.so"))
+    (clone / "setup.py").touch()
+    said = complaint(call("--version", home=clone))
+    assert said.startswith(f"fapws: {clone} is the source without its compiled core: leave this")
+    assert said.endswith(" setup.py build_ext --inplace)\n") and said.count("\n") == 1
+    # Nor is a failure of another kind taken for this one.
+    (clone / "setup.py").unlink()
+    assert "Traceback" in call("--version", home=clone).check(1).stderr
 
 
 def test_threads_are_refused_with_the_reason(call):
