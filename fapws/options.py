@@ -38,6 +38,17 @@ class _Refused(argparse.Action):
 
 def parse(arguments, program):
     """The options as an argparse.Namespace; ends the process for --help and errors."""
+    parser = _parser(program)
+    chosen = parser.parse_args(arguments)
+    if chosen.application is None and chosen.access_log not in (None, "-"):
+        # `--access-log hello:app`: the log's file may be left out, the application not.
+        chosen.application, chosen.access_log = chosen.access_log, "-"
+    if chosen.application is None and not chosen.version:
+        parser.error("which application? Name it as MODULE:NAME, for instance hello:app")
+    return chosen
+
+
+def _parser(program):
     parser = argparse.ArgumentParser(
         prog=program,
         description="Serves a WSGI application.",
@@ -66,13 +77,7 @@ def parse(arguments, program):
     add("--check", action="store_true",
         help="load the application and the settings, open the access log, then end")
     add("--version", action="store_true", help="print the versions, then end")
-    chosen = parser.parse_args(arguments)
-    if chosen.application is None and chosen.access_log not in (None, "-"):
-        # `--access-log hello:app`: the log's file may be left out, the application not.
-        chosen.application, chosen.access_log = chosen.access_log, "-"
-    if chosen.application is None and not chosen.version:
-        parser.error("which application? Name it as MODULE:NAME, for instance hello:app")
-    return chosen
+    return parser
 
 
 def _positive(text):
@@ -128,6 +133,12 @@ def read_settings(path):
             continue
         if name in known or not callable(value):
             settings[name] = value
+    for name in sorted(set(settings) - set(known)):
+        if name == "threads":
+            raise SettingsError("%s: %s" % (path, _NO_THREADS))
+        if name in vars(_parser("").parse_args([])):
+            option = "--" + name.replace("_", "-")
+            raise SettingsError("%s: %s is no setting but an option: %s" % (path, name, option))
     check_settings(path, settings)
     return settings
 

@@ -75,7 +75,10 @@ def test_the_settings_of_a_file_are_in_force(run_command, home):
     "line, said",
     [
         ("header_timout = 3", "there is no setting header_timout; did you mean header_timeout?"),
-        ("workers = 3", "there is no setting workers"),
+        ("bind = ':80'", "settings.py: bind is no setting but an option: --bind\n"),
+        ("access_log = '-'", "access_log is no setting but an option: --access-log\n"),
+        ("threads = 3", "settings.py: there are no threads to set"),
+        ("base = 3", "there is no setting base; there are SERVER_IDENT, "),
         ("header_timeout = -1", "header_timeout is a number not below 0, not -1"),
         ("header_timeout = 'long'", "header_timeout is a number not below 0, not 'long'"),
         ("dialect = 'modern'", "dialect is \"standard\" or \"legacy\", not 'modern'"),
