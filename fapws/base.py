@@ -19,12 +19,18 @@ import time
 from fapws import config
 
 if sys.version_info[0] == 2:
+    import httplib
+    import string
+    import traceback
     from Cookie import CookieError, SimpleCookie
     from cStringIO import StringIO as BytesIO
     from httplib import responses  # noqa: F401 (read as an attribute, below)
     from StringIO import StringIO
 else:
+    import importlib
     from io import BytesIO, StringIO
+
+    _MODULES = {"httplib": "http.client", "string": "string", "traceback": "traceback"}
 
     def __getattr__(name):
         # The modules behind these names are half of a small server's memory, so they are imported
@@ -37,21 +43,29 @@ else:
             from http.client import responses
 
             return responses
+        if name in _MODULES:
+            return importlib.import_module(_MODULES[name])
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
 
 
+# The modules among them are those that programs of the original got from here by `import *`.
 __all__ = [
     "CookieError",
     "Environ",
     "SimpleCookie",
     "Start_response",
     "config",
+    "datetime",
     "get_status",
+    "httplib",
     "parse_cookies",
     "redirectStdErr",
     "split_len",
+    "string",
     "supported_HTTP_command",
     "sys",
+    "time",
+    "traceback",
 ]
 
 _TEXT = type(u"")

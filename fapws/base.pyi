@@ -1,6 +1,10 @@
+import datetime
+import http.client as httplib
+import string
 import sys
+import time
+import traceback
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from http.cookies import CookieError as CookieError
 from http.cookies import SimpleCookie as SimpleCookie
 from types import TracebackType
@@ -14,12 +18,17 @@ __all__ = [
     "SimpleCookie",
     "Start_response",
     "config",
+    "datetime",
     "get_status",
+    "httplib",
     "parse_cookies",
     "redirectStdErr",
     "split_len",
+    "string",
     "supported_HTTP_command",
     "sys",
+    "time",
+    "traceback",
 ]
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
@@ -55,7 +64,7 @@ class Start_response:
         key: str,
         value: Any = "",
         max_age: float | str | None = None,
-        expires: str | datetime | None = None,
+        expires: str | datetime.datetime | None = None,
         path: str | None = "/",
         domain: str | None = None,
         secure: bool | None = None,

@@ -110,6 +110,14 @@ class DiskVersioning(DiskStorage):
         self.fpath = self._latest[wanted] = fpath
 
 
+class GitStorage(Storage):
+    """A name that the original has for what was still to be written."""
+
+
+class DBstorage(Storage):
+    """Another one."""
+
+
 class MultipartFormData(object):
     """The parser, as far as a file object as the server needs: `write` and `seek`.
 

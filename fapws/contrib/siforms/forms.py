@@ -43,9 +43,11 @@ class _Form(object):
         self.values = {}
         self.action = action
         self.method = method
-        if "class_" in kw:
-            kw["class"] = kw.pop("class_")
-        self.parameters = u" " + attributes(kw) if kw else u""
+        # One by one: Python 2 would order the names anew if one of them changed.
+        self.parameters = u"".join(
+            u" " + attributes({"class" if name == "class_" else name: value})
+            for name, value in kw.items()
+        )
         self.submit_text = ""
 
     def submit(self, buttons):

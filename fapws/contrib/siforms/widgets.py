@@ -71,7 +71,9 @@ class Widget(object):
 
     def _attributes(self):
         if "class_" in self.params:
-            self.params["class"] = self.params.pop("class_")
+            # In this order, which Python 2 orders the attributes by.
+            self.params["class"] = self.params["class_"]
+            del self.params["class_"]
         return attributes(self.params)
 
 

@@ -129,6 +129,15 @@ def header_that_is_folded():
 
 
 @case
+def names_of_a_star_import():
+    given = {}
+    exec("from fapws.base import *", given)
+    modules = given["httplib"].responses[404], given["string"].digits, given["traceback"].__name__
+    # Whose StringIO is a module of Python 2 alone.
+    return modules, sorted(name for name in given if name[0] != "_" and name != "StringIO")
+
+
+@case
 def get_status():
     return [base.get_status(code) for code in (200, 304, 404, 500)]
 

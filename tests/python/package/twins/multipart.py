@@ -5,6 +5,7 @@ import os
 
 from observe import case, folder, report
 
+from fapws.contrib import multipart
 from fapws.contrib.multipart import DiskStorage, DiskVersioning, MultipartFormData, Storage
 
 # Relative: the original took a "_" in any part of a path for the mark of a version.
@@ -180,6 +181,12 @@ def storages():
     versions.close()
     with io.open(HERE + "stored", "rb") as source:
         return answers, source.read()
+
+
+@case
+def storages_still_to_be_written():
+    kinds = multipart.GitStorage, multipart.DBstorage
+    return [(isinstance(kind(), Storage), kind().fpath, kind().open("x")) for kind in kinds]
 
 
 @case

@@ -1,6 +1,7 @@
 """fapws.contrib.siforms: the HTML of each widget, what each accepts, and what is escaped."""
 
 import datetime
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -190,6 +191,16 @@ def test_a_form_knows_its_widgets():
     assert isinstance(Person, forms.FormFactory)
     called = forms.FormFactory("Called", (forms.Form,), {"x": widgets.Text("X"), "_y": 1})
     assert list(called.datas) == ["x"]
+
+
+def test_the_attributes_of_a_form_have_the_order_of_its_arguments():
+    def order(**arguments):
+        return ["class" if name == "class_" else name for name in arguments]
+
+    for names in ("id class_", "class_ id", "id class_ title", "class_ enctype z y x"):
+        arguments = dict.fromkeys(names.split(), "1")
+        shown = forms.Form(**arguments).parameters
+        assert re.findall(r' ([a-z]+)="1"', shown) == order(**arguments)
 
 
 def test_a_form_is_rendered():
