@@ -8,6 +8,7 @@ import argparse
 import difflib
 import numbers
 import os
+import re
 import sys
 import types
 
@@ -183,5 +184,7 @@ def _check(path, name, value):
         is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
         right = value is None or (is_number and value >= 0)
         wanted = "a number not below 0"
+    if right and name == "SERVER_IDENT" and re.search("[\r\n\0]", value):
+        right, wanted = False, "sent as a header, in one line"
     if not right:
         raise SettingsError("%s: %s is %s, not %r" % (path, name, wanted, value))

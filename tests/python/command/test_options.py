@@ -83,6 +83,7 @@ def test_the_settings_of_a_file_are_in_force(run_command, home):
         ("header_timeout = 'long'", "header_timeout is a number not below 0, not 'long'"),
         ("dialect = 'modern'", "dialect is \"standard\" or \"legacy\", not 'modern'"),
         ("SERVER_IDENT = 3", "settings.py: SERVER_IDENT is a string, not 3"),
+        ("SERVER_IDENT = 'a\\nb'", "SERVER_IDENT is sent as a header, in one line, not 'a"),
         ("max_body_size = [1]", "settings.py: max_body_size is a number not below 0, not [1]"),
         ("write_timeout = True", "settings.py: write_timeout is a number not below 0, not True"),
         ("tcp_defer_accept = 'no'", "tcp_defer_accept is True or False, not 'no'"),
