@@ -50,7 +50,8 @@ class UnixSocket(Case):
         name = "fapws-test-%d" % os.getpid()
         _, text = self.printed_by(evwsgi.start, "\0" + name, "unix:")
         self.assertEqual("listen on @%s:unix\n" % name, text)
-        self.assertServes("\0" + name)
+        body = self.assertServes("\0" + name)
+        self.assertEqual(("\0%s unix:" % name).encode("ascii"), body)
 
     def test_an_abstract_name_with_a_nul_in_it(self):
         name = "\0fapws-%d\0\0end" % os.getpid()

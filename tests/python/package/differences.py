@@ -57,6 +57,7 @@ DIFFERENCES = [
     ("django_handler", "cookies_in_the_head", "the original sent the last one twice"),
     ("django_handler", "registered_for_the_root", "Django's paths begin with a slash"),
     ("django_handler", "the_request_is_over", "the original never gave connections back"),
+    ("django_handler", "the_scheme", "PEP 3333 has http; the original passed HTTP on"),
     ("django_handler", "what_streams", "the original raised AttributeError"),
     ("multipart", "a_colon_in_a_header", "the original raised ValueError"),
     ("multipart", "a_field_in_two_pieces", "the original forgot the first piece"),

@@ -38,6 +38,10 @@ def address(request):
     return HttpResponse(request.build_absolute_uri("/x"))
 
 
+def scheme(request):
+    return HttpResponse(request.META["wsgi.url_scheme"])
+
+
 def stream(request):
     return StreamingHttpResponse(iter([b"one ", b"two"]))
 
@@ -46,6 +50,7 @@ urlpatterns = [
     re_path("^page/$", page),
     re_path("^cookies/$", cookies),
     re_path("^address/$", address),
+    re_path("^scheme/$", scheme),
     re_path("^stream/$", stream),
 ]
 settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="x", MIDDLEWARE=[])
@@ -112,6 +117,11 @@ def a_post_without_a_type():
 @case
 def the_address_of_the_site():
     return get("/address/")[1]
+
+
+@case
+def the_scheme():
+    return get("/scheme/")[1]
 
 
 @case
