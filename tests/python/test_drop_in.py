@@ -4,6 +4,8 @@ The original is never built here: its `fapws` folder, as the package index has i
 beside its base.py, and serves.
 """
 
+import functools
+import gzip
 import json
 import shutil
 
@@ -25,10 +27,19 @@ def site(pristine, python2, tmp_path):
 
 
 @pytest.fixture
-def server(site, python2, start_server):
-    """The program `drop_in.py`, served by that folder."""
-    path = f"{site}:{python2.library(DJANGO)}"
-    return start_server(python2, "drop_in.py", env={"PYTHONPATH": path})
+def serve_site(site, python2, start_server, tmp_path):
+    """`serve_site(dialect)`: the program `drop_in.py`, served by that folder."""
+    script = tmp_path / "script.cgi"
+    script.write_text("#!/bin/sh\nprintf 'HTTP/1.1 200 OK\\nA: b\\n\\n'\ncat\n")
+    script.chmod(0o755)
+    env = {"PYTHONPATH": f"{site}:{python2.library(DJANGO)}", "SCRIPT": str(script)}
+    return functools.partial(start_server, python2, "drop_in.py", env=env)
+
+
+@pytest.fixture
+def server(serve_site):
+    """The same in the dialect that it has by default."""
+    return serve_site()
 
 
 def test_the_originals_classes_serve(server, site):
@@ -54,6 +65,29 @@ def test_its_contrib_serves_a_file(server, site):
     answer = server.get("/static/base.py")
     assert answer.status == 200
     assert answer.body == (site / "fapws" / "base.py").read_bytes()
+
+
+POST = b"POST /cgi HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: 3\r\n\r\na=1"
+
+
+def test_its_contrib_serves_the_rest(server):
+    assert gzip.decompress(server.get("/zipped", "Accept-Encoding: gzip").body) == b"Hello World!!"
+    assert server.get("/cgi").header("A").strip() == "b"
+    assert server.request(POST).body == b"a=1"
+
+
+def test_its_contrib_in_the_other_dialect(serve_site):
+    """What docs/migration.md says of the old package under FAPWS_DIALECT=standard."""
+    server = serve_site(dialect="standard")
+    answer = server.get("/cookie?by=hand")
+    assert (answer.version, answer.body) == ("HTTP/1.1", b"Hello World!!")
+    assert answer.header("X-Made-By") == "hand" and answer.header("Set-Cookie")
+    assert gzip.decompress(server.get("/zipped", "Accept-Encoding: gzip").body) == b"Hello World!!"
+    assert server.get("/cgi").header("A").strip() == "b"
+    # Numbers among the headers; and a length that is no number is a number there.
+    assert server.get("/static/base.py").status == 500
+    assert server.request(POST).status == 500
+    assert server.stderr.count("TypeError") == 2
 
 
 def test_the_same_program_runs_on_the_original_itself(pristine_built, start_server):
