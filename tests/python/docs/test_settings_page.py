@@ -4,7 +4,8 @@ import ast
 import re
 
 import pytest
-from docs.pages import rows, text
+from docs.pages import blocks, commands, rows, text
+from docs.test_readme import Typed, free_port
 from rig import ROOT
 
 PAGE = "docs/settings.md"
@@ -68,6 +69,41 @@ def test_a_value_that_is_none_is_refused(serve, value, error):
 def test_the_reserve_of_descriptors_is_the_one_told():
     reserve = re.search(r"const RESERVE: u64 = (\d+);", (ROOT / "src/server/run.rs").read_text())
     assert f"less {reserve.group(1)}" in SETTINGS["max_connections"][2]
+
+
+@pytest.fixture
+def bottled(interpreter, start_process, tmp_path):
+    """`bottled(source, *arguments)`: a program for Bottle 0.13 in hello.py, and what serves it."""
+
+    def bottled(source, port, *command):
+        page = "import bottle\n\n@bottle.route('/')\ndef hello():\n    return 'bottled'\n\n"
+        (tmp_path / "hello.py").write_text(page + source)
+        library = interpreter.library("bottle==0.13.4")
+        env = {"PYTHONPATH": str(library)}
+        words = [interpreter.python, *command]
+        return start_process(Typed, words, port, cwd=tmp_path, env=env)
+
+    return bottled
+
+
+OTHERS = "## In other servers and frameworks"
+
+
+def test_bottle_by_the_command(bottled):
+    assert "`application = bottle.default_app()`" in text(PAGE)
+    assert "python -m fapws hello" in commands(PAGE, OTHERS)
+    port = free_port()
+    words = ["-m", "fapws", "hello", "--bind", f"127.0.0.1:{port}"]
+    server = bottled("application = bottle.default_app()\n", port, *words)
+    assert server.get("/").body == b"bottled"
+
+
+def test_bottle_by_an_adapter(bottled):
+    (adapter,) = [block for block in blocks(PAGE, OTHERS) if "ServerAdapter" in block]
+    port = free_port()
+    assert "port=8080" in adapter
+    server = bottled(adapter.replace("port=8080", f"port={port}"), port, "hello.py")
+    assert server.get("/").body == b"bottled"
 
 
 def test_the_page_says_that_there_are_few():
