@@ -60,6 +60,7 @@ names! {
     path_info = c"PATH_INFO",
     query_string = c"QUERY_STRING",
     read = c"read",
+    readline = c"readline",
     redirect_stderr = c"redirectStdErr",
     remote_addr = c"REMOTE_ADDR",
     remote_port = c"REMOTE_PORT",

@@ -225,12 +225,19 @@ fn source(gil: Gil<'_>, result: &Object, unsendable: Unsendable) -> Result<Sourc
     if let Some(item) = text::body_item(gil, result)? {
         return Ok(Source::Items(vec![item]));
     }
-    // Iterating a file object would send it line by line, or byte by byte.
-    if result.optional_attr(gil, &names(gil).read)?.is_some() {
+    // Iterating a file object would send it line by line, or byte by byte. What has `read` alone may
+    // mean anything by it, so it is iterated where it can be.
+    let names = names(gil);
+    let reads = result.optional_attr(gil, &names.read)?.is_some();
+    if reads && result.optional_attr(gil, &names.readline)?.is_some() {
         return Ok(Source::Reader(result.own(gil), BLOCK));
     }
     match result.iterate(gil) {
         Ok(iterator) => Ok(Source::Iterator(iterator, 0)),
+        Err(raised) if reads => {
+            raised.unless(gil, Kind::TypeError)?;
+            Ok(Source::Reader(result.own(gil), BLOCK))
+        }
         // What has `next` but no `__iter__` was served by the original.
         Err(raised) => {
             raised.unless(gil, Kind::TypeError)?;

@@ -322,6 +322,22 @@ def buffers(environ, start_response):
     return [bytearray(b"one "), view(b"two "), view(b"three")]
 
 
+class Lazy(object):
+    """web2py's translated text: iterable, and `read` is something of its own."""
+
+    def __iter__(self):
+        return iter([b"lazy ", b"text"])
+
+    def read(self):
+        return self
+
+
+def lazy(environ, start_response):
+    """An iterable whose `read` is no file's."""
+    start_response("200 OK", PLAIN)
+    return Lazy()
+
+
 KEPT = []
 
 ROUTES = {
@@ -351,4 +367,5 @@ ROUTES = {
     "/fork-later": fork_later,
     "/text-items": text_items,
     "/buffers": buffers,
+    "/lazy": lazy,
 }

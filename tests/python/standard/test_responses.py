@@ -259,6 +259,10 @@ def test_buffers_are_bodies_too(probe):
     assert (answer.status, answer.body) == (200, b"one two three")
 
 
+def test_an_iterable_that_reads(probe):
+    assert probe.request(request("/lazy")).body == b"lazy text"
+
+
 def test_text_as_a_body(probe):
     """PEP 3333 wants bytes: text is refused, or sent as UTF-8, never as memory or half."""
     answer = probe.request(request("/text-items"))
