@@ -246,6 +246,13 @@ impl Exception {
 }
 
 fn is_exception_class(object: &Object) -> bool {
+    #[cfg(feature = "python2")]
+    // SAFETY: the type object is the interpreter's; any class of the old kind can be raised.
+    unsafe {
+        if object.type_is(Object::borrowed((&raw mut ffi::PyClass_Type).cast())) {
+            return true;
+        }
+    }
     let base = Kind::BaseException.class();
     // SAFETY: both are alive; the second call takes any object and only looks at its type.
     unsafe {

@@ -5,6 +5,7 @@
 //! goes through `sys.stdout`. Either way our lines keep their place among the program's. Nothing
 //! here raises: a stream that is closed or broken loses the lines.
 
+use std::ffi::CStr;
 use std::os::fd::RawFd;
 
 use super::error::Result;
@@ -28,6 +29,19 @@ pub fn object(gil: Gil<'_>, stream: Stream) -> Option<Owned> {
         Stream::Stdout => c"stdout",
         Stream::Stderr => c"stderr",
     };
+    in_sys(gil, name)
+}
+
+/// The stream object that there was when the interpreter started.
+pub fn original(gil: Gil<'_>, stream: Stream) -> Option<Owned> {
+    let name = match stream {
+        Stream::Stdout => c"__stdout__",
+        Stream::Stderr => c"__stderr__",
+    };
+    in_sys(gil, name)
+}
+
+fn in_sys(gil: Gil<'_>, name: &CStr) -> Option<Owned> {
     // SAFETY: the name ends in NUL and is only read; the answer is null or borrowed from `sys`.
     let found = unsafe {
         let found = ffi::PySys_GetObject(name.as_ptr().cast_mut());

@@ -17,26 +17,38 @@ use crate::wsgi::site::Client;
 const ACCEPTS: usize = 64;
 
 /// More than the kernel's queue of a listener holds: who comes later is no longer ours.
-const QUEUE: usize = 8192;
+const QUEUE: usize = 4096;
 
-/// Accepts what waits at a listener, as far as it is its turn.
+/// Accepts what waits at a listener, as far as it is its turn, and reads it at once.
 pub fn accept(gil: Gil<'_>, run: &Rc<Run>, acceptor: &Rc<Acceptor>) {
-    accept_at_most(gil, run, acceptor, ACCEPTS);
+    for _ in 0..ACCEPTS {
+        if run.is_draining() {
+            return;
+        }
+        match accept_next(gil, run, acceptor) {
+            Some(connection) => io::ready(gil, &connection),
+            None => return,
+        }
+    }
 }
 
-/// Accepts everyone who waits at a listener.
+/// Accepts everyone who waits at a listener, to be read when the loop says so: while somebody is
+/// served, more come.
 pub fn accept_all(gil: Gil<'_>, run: &Rc<Run>, acceptor: &Rc<Acceptor>) {
-    accept_at_most(gil, run, acceptor, QUEUE);
+    for _ in 0..QUEUE {
+        if accept_next(gil, run, acceptor).is_none() {
+            return;
+        }
+    }
 }
 
-fn accept_at_most(gil: Gil<'_>, run: &Rc<Run>, acceptor: &Rc<Acceptor>, most: usize) {
-    let Some(descriptor) = acceptor.descriptor() else {
-        return;
-    };
-    for _ in 0..most {
+/// The next one who waits, if there is room for a connection; pauses the listener where there is none.
+fn accept_next(gil: Gil<'_>, run: &Rc<Run>, acceptor: &Rc<Acceptor>) -> Option<Rc<Connection>> {
+    let descriptor = acceptor.descriptor()?;
+    loop {
         if !run.has_room() {
             acceptor.pause();
-            return;
+            return None;
         }
         match accept_one(descriptor) {
             Ok(Accepted::Client(socket, peer)) => {
@@ -49,15 +61,15 @@ fn accept_at_most(gil: Gil<'_>, run: &Rc<Run>, acceptor: &Rc<Acceptor>, most: us
                 connection
                     .deadline
                     .set(&run.clock, run.site.config.header_timeout);
-                io::ready(gil, &connection);
+                return Some(connection);
             }
             Ok(Accepted::Retry) => {}
-            Ok(Accepted::Empty) => return,
+            Ok(Accepted::Empty) => return None,
             // The client stays in the kernel's queue; the next tick, or the end of a connection,
             // tries again. Going on at once would be a busy loop.
             Ok(Accepted::Exhausted(_)) | Err(_) => {
                 acceptor.pause();
-                return;
+                return None;
             }
         }
     }

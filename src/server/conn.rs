@@ -249,6 +249,12 @@ impl Connection {
         matches!(&*self.phase.borrow(), Phase::Head(reading) if !reading.has_begun())
     }
 
+    /// The next head has begun: it has its own time.
+    pub fn expect_head(&self) {
+        self.deadline
+            .set(&self.run.clock, self.run.site.config.header_timeout);
+    }
+
     /// Waits for the socket.
     pub fn watch(self: &Rc<Self>, interest: Interest) {
         if self.io.is_active() {

@@ -54,9 +54,12 @@ impl Deadline {
         );
     }
 
-    /// Seconds that are left, where it was set.
-    pub fn left(&self, clock: &Clock) -> f64 {
-        f64::from(self.0.get().saturating_sub(clock.now.get())) * PERIOD
+    /// Whether it was set, to `seconds`, less than `age` seconds ago.
+    pub fn is_younger(&self, clock: &Clock, seconds: f64, age: f64) -> bool {
+        let now_set = Deadline::default();
+        now_set.set(clock, seconds);
+        self.0.get().saturating_add(Clock::ticks(age)) > now_set.0.get()
+            || now_set.0.get() == u32::MAX
     }
 
     /// Whether it has come.

@@ -172,7 +172,9 @@ pub(super) fn settle(
         rest,
         streamed: _,
     } = reply;
-    let at_rest = rest.as_ref().is_none_or(|rest| rest.is_drained());
+    let at_rest = rest
+        .as_ref()
+        .is_none_or(|rest| rest.is_drained() && !rest.is_cut_unseen());
     if at_rest && !out.file_follows() && out.waiting() < GATHERED {
         drop(rest);
         return if keep_alive {
@@ -301,6 +303,7 @@ pub(super) fn go_on(gil: Gil<'_>, connection: &Rc<Connection>, mut replying: Box
             } else if input.is_empty() {
                 wait_for_head(gil, connection, Reading::default());
             } else {
+                connection.expect_head();
                 let next = Work::Serve {
                     reading: Reading::default(),
                     input,

@@ -23,7 +23,7 @@ use crate::sys::stream::{self, Flow};
 pub(super) const READ: usize = 64 << 10;
 
 /// How long a connection that is about to send a request is waited for when the server ends, in
-/// seconds.
+/// seconds. Others are given the moment in which the loop tells of what has arrived already.
 const NEXT_REQUEST: f64 = 1.0;
 
 /// A connection whose last answer is younger than this, in seconds, is about to send a request:
@@ -108,11 +108,9 @@ pub(super) fn read_head(gil: Gil<'_>, connection: &Rc<Connection>, mut reading: 
     match flow {
         Ok(Flow::Done(received)) => {
             count(&server(gil).stats.bytes_in, received as u64);
-            // The first head's time counts from the accept.
-            if !had_begun && connection.used.get() {
-                connection
-                    .deadline
-                    .set(&run.clock, run.site.config.header_timeout);
+            // The first head's time counts from the accept, unless that was at the very end.
+            if !had_begun && (connection.used.get() || run.is_draining()) {
+                connection.expect_head();
             }
             let next = Work::Serve {
                 reading,
@@ -127,13 +125,6 @@ pub(super) fn read_head(gil: Gil<'_>, connection: &Rc<Connection>, mut reading: 
             } else {
                 reading.input = input;
             }
-            if !had_begun && run.is_draining() {
-                if connection.used.get() && !is_lively(connection) {
-                    close(gil, connection);
-                    return;
-                }
-                connection.deadline.set(&run.clock, NEXT_REQUEST);
-            }
             connection.enter(Phase::Head(reading));
             connection.watch(Interest::READ);
         }
@@ -147,11 +138,18 @@ pub(super) fn read_head(gil: Gil<'_>, connection: &Rc<Connection>, mut reading: 
     }
 }
 
-/// Whether a kept connection, which is idle, was answered a moment ago.
-fn is_lively(connection: &Connection) -> bool {
+/// The server ends, and the connection is idle: it may send a request that is on its way by now.
+pub fn expect_last(connection: &Rc<Connection>) {
     let run = &connection.run;
-    let patience = run.site.config.keep_alive_timeout;
-    connection.deadline.left(&run.clock) > patience - LIVELY
+    let kept = run.site.config.keep_alive_timeout;
+    let lively = connection.deadline.is_younger(&run.clock, kept, LIVELY);
+    let patience = if lively || !connection.used.get() {
+        NEXT_REQUEST
+    } else {
+        0.0
+    };
+    connection.deadline.set(&run.clock, patience);
+    connection.watch(Interest::READ);
 }
 
 pub(super) fn wait_for_head(gil: Gil<'_>, connection: &Rc<Connection>, reading: Reading) {

@@ -38,6 +38,7 @@ use crate::server::timers::Timers;
 use crate::sys::fork;
 use crate::sys::listener::{ListenError, Listener};
 use crate::wsgi::base::Base;
+use crate::wsgi::child;
 use crate::wsgi::console;
 use crate::wsgi::dialect::Dialect;
 use crate::wsgi::site::{Endpoint, Site};
@@ -232,7 +233,7 @@ impl Server {
 
     /// Lets every listener accept, as far as there is room.
     pub fn accept_again(&self, run: &Run) {
-        if !run.has_room() {
+        if run.is_draining() || !run.has_room() {
             return;
         }
         for acceptor in &*self.acceptors.borrow() {
@@ -333,7 +334,7 @@ impl Server {
         let check = Check::new(move || {
             threads::in_callback(|gil| {
                 checked.site.tell_time(lp.now() as i64);
-                if let Err(raised) = Raised::check_signals(gil) {
+                if let Err(raised) = child::ends_here(gil, Raised::check_signals(gil)) {
                     checked.fail(Exception::take(gil, raised));
                 }
             });
@@ -342,13 +343,22 @@ impl Server {
         self.timers.start_all(lp);
         self.deferred.start(lp, run_deferred);
         self.accept_again(run);
-        lp.on_wait(threads::release, threads::acquire);
+        lp.on_wait(before_wait, threads::acquire);
         lp.run();
         self.stop_accepting();
         self.deferred.stop();
         self.timers.stop_all();
         drop((check, ticker, signals));
     }
+}
+
+/// The loop is about to wait. A child that the program forked, wherever that was, does not come this
+/// far: it would take the parent's events.
+fn before_wait() {
+    if fork::is_child() {
+        threads::in_callback(|gil| drop(child::ends_here(gil, Ok(()))));
+    }
+    threads::release();
 }
 
 /// A timer's callback or a deferred call raised. In the legacy dialect `SystemExit` ends `run`,

@@ -202,6 +202,7 @@ pub(super) fn take_in(
     let after = match settle(gil, connection, reply, &mut out) {
         Settled::Kept if left => {
             run.scratch.output.set(out);
+            connection.expect_head();
             return Work::Serve {
                 reading: Reading::default(),
                 input,

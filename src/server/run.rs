@@ -89,7 +89,7 @@ impl Run {
 
     /// Whether another connection may be accepted.
     pub fn has_room(&self) -> bool {
-        !self.draining.get() && self.connections.borrow().len() < self.most_connections
+        self.connections.borrow().len() < self.most_connections
     }
 
     /// Whether a long body may have a file.
@@ -183,20 +183,14 @@ impl Run {
             self.lp.stop();
             return;
         }
-        server(gil).leave_listeners(gil, self);
         self.draining.set(true);
         self.patience
             .set(&self.clock, self.site.config.graceful_timeout);
-        let idle: Vec<Rc<Connection>> = self
-            .connections
-            .borrow()
-            .iter()
-            .filter(|c| c.is_idle())
-            .cloned()
-            .collect();
-        // One more look at each: what has arrived meanwhile is still answered.
-        for connection in idle {
-            io::ready(gil, &connection);
+        server(gil).leave_listeners(gil, self);
+        for connection in &*self.connections.borrow() {
+            if connection.is_idle() {
+                io::expect_last(connection);
+            }
         }
         self.end_if_drained();
     }
@@ -223,6 +217,8 @@ impl Run {
             let Some(connection) = last else { break };
             io::close(gil, &connection);
         }
+        // They would keep the run, which keeps them.
+        drop(self.crowded.take());
         let exit = self.site.exit.take();
         self.raised.take().or(exit)
     }

@@ -92,9 +92,7 @@ fn serve(
     let left = at < input.len();
     if at > 0 && left {
         // The next head has begun; if it is only a line end, `wait_for_head` knows better.
-        connection
-            .deadline
-            .set(&run.clock, run.site.config.header_timeout);
+        connection.expect_head();
     }
     if scratch {
         if matches!(after, After::Wait) && left {

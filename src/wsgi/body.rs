@@ -145,7 +145,7 @@ impl Drop for Body {
         let gil = close.gil();
         // An exception may be on its way to whoever answers for it; `close` must not see it.
         let pending = Raised::occurred(gil).map(|raised| Exception::take(gil, raised));
-        if let Err(raised) = close.call(gil, &[]) {
+        if let Err(raised) = child::ends_here(gil, close.call(gil, &[])) {
             console::complain_of(gil, raised);
         }
         if let Some(pending) = pending {

@@ -6,24 +6,49 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 
 use crate::py::out::{self, Stream};
-use crate::py::{Exception, Gil, Raised};
+use crate::py::{Exception, Gil, Object, Owned, Raised};
 use crate::sys::poll::{PIPE_BUF, writable_now};
+use crate::wsgi::site::natives;
+
+thread_local! {
+    /// A stream of the program's is being written to.
+    static WRITING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The stream that lines go to. A program may have put `wsgi.errors` in the place of stderr, or a
+/// stream of its own that writes there: what comes back to us goes to the original one.
+pub fn target(gil: Gil<'_>, stream: Stream) -> Option<Owned> {
+    if WRITING.get() {
+        return out::original(gil, stream);
+    }
+    match out::object(gil, stream) {
+        Some(found) if found.is(&natives(gil).errors) => out::original(gil, stream),
+        found => found,
+    }
+}
 
 /// Writes `text` as it is.
 pub fn write(gil: Gil<'_>, stream: Stream, text: &[u8]) {
-    let Some(target) = out::object(gil, stream) else {
+    let Some(target) = target(gil, stream) else {
         return;
     };
-    let descriptor = out::descriptor(gil, &target);
+    let nested = WRITING.replace(true);
+    write_to(gil, &target, text);
+    WRITING.set(nested);
+}
+
+fn write_to(gil: Gil<'_>, target: &Object, text: &[u8]) {
+    let descriptor = out::descriptor(gil, target);
     for piece in pieces(text) {
         if descriptor.is_some_and(|descriptor| !writable_now(descriptor)) {
             return;
         }
-        out::write(gil, &target, piece);
+        out::write(gil, target, piece);
     }
 }
 

@@ -32,6 +32,11 @@ pub enum Progress {
     Broken,
 }
 
+/// Tells stderr of a body that was cut.
+pub fn tell_of_excess(gil: Gil<'_>) {
+    console::complain(gil, "the response is longer than its Content-Length: cut");
+}
+
 impl Delimiter {
     /// The delimiter of a framing.
     pub fn of(framing: &ReplyFraming) -> Delimiter {
@@ -54,7 +59,7 @@ impl Delimiter {
     pub fn push(&mut self, gil: Gil<'_>, item: Owned, out: &mut Outgoing) -> Progress {
         let progress = self.push_quietly(item, out);
         if progress == Progress::Whole {
-            console::complain(gil, "the response is longer than its Content-Length: cut");
+            tell_of_excess(gil);
         }
         progress
     }
@@ -89,6 +94,10 @@ impl Delimiter {
 
     /// Queues a part of a file, cut to what was promised.
     pub fn push_file(&mut self, mut part: FilePart, out: &mut Outgoing) {
+        if part.remaining == 0 {
+            // As a chunk it would be the last one.
+            return;
+        }
         match self {
             Delimiter::NoBody => return,
             Delimiter::Length(due) => {

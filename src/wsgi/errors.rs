@@ -8,7 +8,7 @@
 
 use std::ffi::CStr;
 
-use crate::py::out::{self, Stream};
+use crate::py::out::Stream;
 use crate::py::types::{Class, Get, Instance, Method};
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, text};
 use crate::wsgi::console;
@@ -58,7 +58,7 @@ fn flush(gil: Gil<'_>, _: &Instance<Errors>, _: &Arguments<'_>) -> Result<Owned>
 
 /// `encoding`, `isatty`, `fileno`, ...: what stderr says of itself.
 fn get(gil: Gil<'_>, _: &Instance<Errors>, name: &Object) -> Result<Owned> {
-    match out::object(gil, Stream::Stderr) {
+    match console::target(gil, Stream::Stderr) {
         Some(stream) => stream.attr(gil, name),
         None => {
             let name = String::from_utf8_lossy(&text::display(gil, name)?).into_owned();

@@ -18,6 +18,7 @@ use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply_head::ReplyHead;
 use crate::wsgi::request::Request;
 use crate::wsgi::site::{Site, Stamp};
+use crate::wsgi::written::Written;
 
 /// Writes what is queued, as far as a socket takes it; whether there is still a client.
 pub type Flush = fn(Gil<'_>, RawFd, &mut Outgoing) -> bool;
@@ -113,9 +114,30 @@ impl Line {
         }
     }
 
-    /// Whether the client is so slow that the next data has to be kept elsewhere.
-    pub fn is_full(&self) -> bool {
-        self.out.waiting() >= WAITING
+    /// Gives the queue back; the line leads nowhere.
+    pub fn close(&mut self, out: &mut Outgoing) {
+        std::mem::swap(&mut self.out, out);
+        self.socket = -1;
+        self.gone = true;
+    }
+
+    /// Whether more data can be queued, or the client is so slow that it has to be kept elsewhere.
+    pub fn has_room(&mut self, gil: Gil<'_>) -> bool {
+        let is_full = |out: &Outgoing| out.waiting() >= WAITING || out.file_follows();
+        if is_full(&self.out) && !self.gone {
+            self.gone = !(self.flush)(gil, self.socket, &mut self.out);
+        }
+        self.gone || !is_full(&self.out)
+    }
+
+    /// Sends what was kept for want of room.
+    pub fn send_kept(&mut self, gil: Gil<'_>, streamed: &mut Streamed, kept: Written) {
+        if self.gone || kept.is_empty() {
+            return;
+        }
+        // More than was promised: the next `write` is told.
+        let _ = kept.send_quietly(&mut streamed.delimiter, &mut self.out);
+        self.gone = !(self.flush)(gil, self.socket, &mut self.out);
     }
 
     /// Sends data: an `AssertionError` for what is past the promised length.

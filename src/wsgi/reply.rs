@@ -348,6 +348,8 @@ impl Rest {
             return Progress::Whole;
         }
         let item = self.body.next(gil, site.dialect.unsendable());
+        // Taken before anything else runs, which must not see it.
+        let item = item.map_err(|raised| Exception::take(gil, raised));
         let written = self.starter.take_written();
         let full = written.send(gil, &mut self.delimiter, out) == Progress::Whole;
         match item {
@@ -357,8 +359,8 @@ impl Rest {
                 _ => self.finish(gil, out),
             },
             Ok(None) => self.finish(gil, out),
-            Err(raised) => {
-                failure::report(gil, site, &Exception::take(gil, raised));
+            Err(exception) => {
+                failure::report(gil, site, &exception);
                 self.drained = true;
                 self.cut = true;
                 Progress::Broken

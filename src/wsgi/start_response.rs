@@ -32,6 +32,9 @@ pub struct Exchange {
     line: RefCell<Line>,
     /// Whether it can be used: while the application is called, and `write` does not use it already.
     is_open: Cell<bool>,
+    /// How often it was opened or closed. Whoever ran Python code meanwhile looks again: another
+    /// thread may have gone on to another request.
+    turns: Cell<u64>,
     /// The `write` callable, made at the first call and kept for the next exchange.
     writer: RefCell<Option<Owned>>,
     state: RefCell<State>,
@@ -71,18 +74,21 @@ impl Exchange {
         state.sent = false;
         state.wrote = false;
         state.over = false;
+        state.streamed = None;
     }
 
     /// The application is about to be called: what it gives to `write` goes into `out`, and out.
     pub fn open(&self, site: &Site, request: &Request<'_>, out: &mut Outgoing) {
         self.line.borrow_mut().open(site, request, out);
+        self.turns.set(self.turns.get() + 1);
         self.is_open.set(true);
     }
 
     /// The application returned, or raised: gives the queue back, and tells what `write` did with it.
     pub fn close(&self, out: &mut Outgoing) -> Option<Streamed> {
         self.is_open.set(false);
-        std::mem::swap(&mut self.line.borrow_mut().out, out);
+        self.turns.set(self.turns.get() + 1);
+        self.line.borrow_mut().close(out);
         self.state.borrow_mut().streamed.take()
     }
 
@@ -96,9 +102,13 @@ impl Exchange {
     /// Brings the head to its final form and passes it to `push`; from here on it is sent.
     pub fn send_head<R>(&self, gil: Gil<'_>, push: impl FnOnce(&ReplyHead) -> R) -> Result<R> {
         self.merge_shadow(gil)?;
+        Ok(self.push_head(push))
+    }
+
+    fn push_head<R>(&self, push: impl FnOnce(&ReplyHead) -> R) -> R {
         let mut state = self.state.borrow_mut();
         state.sent = true;
-        Ok(push(&state.head))
+        push(&state.head)
     }
 
     /// What was given to `write` since the last look.
@@ -142,6 +152,10 @@ impl Exchange {
             .filter(|info| !info.is_none());
         let (started, sent) = {
             let state = self.state.borrow();
+            if state.over {
+                let message = "start_response() was called after the end of the response";
+                return Err(Raised::new(gil, Kind::AssertionError, message));
+            }
             (state.started, state.sent || state.wrote)
         };
         match info {
@@ -196,8 +210,7 @@ impl Exchange {
 
     fn write(&self, gil: Gil<'_>, data: &Object) -> Result<()> {
         if self.state.borrow().over {
-            let message = "write() was called after the end of the response";
-            return Err(Raised::new(gil, Kind::AssertionError, message));
+            return Err(too_late(gil));
         }
         let Some(item) = text::body_item(gil, data)? else {
             return Err(Raised::new(gil, Kind::TypeError, "write() takes bytes"));
@@ -209,19 +222,37 @@ impl Exchange {
         if !self.is_open.replace(false) {
             return self.keep(gil, item);
         }
-        let sent = self.send(gil, item);
-        self.is_open.set(true);
+        let turn = self.turns.get();
+        let sent = self.send(gil, item, turn);
+        if self.turns.get() == turn {
+            self.is_open.set(true);
+        }
         sent
     }
 
-    fn send(&self, gil: Gil<'_>, item: Owned) -> Result<()> {
+    fn send(&self, gil: Gil<'_>, item: Owned, turn: u64) -> Result<()> {
         let streamed = self.state.borrow().streamed;
         let mut streamed = match streamed {
             Some(streamed) => streamed,
-            None => self.send_head(gil, |head| self.line.borrow_mut().begin(head))?,
+            None => {
+                if !self.has_head() {
+                    let message = "write() was called, but start_response() failed";
+                    return Err(Raised::new(gil, Kind::AssertionError, message));
+                }
+                self.merge_shadow(gil)?;
+                if self.turns.get() != turn {
+                    return Err(too_late(gil));
+                }
+                self.push_head(|head| self.line.borrow_mut().begin(head))
+            }
         };
-        let overflows = self.line.borrow().is_full() || !self.state.borrow().written.is_empty();
-        let sent = if overflows {
+        if self.line.borrow_mut().has_room(gil) {
+            // What had to be kept comes first.
+            let kept = self.take_written();
+            self.line.borrow_mut().send_kept(gil, &mut streamed, kept);
+        }
+        let full = !self.line.borrow_mut().has_room(gil);
+        let sent = if full {
             self.keep(gil, item)
         } else {
             self.line.borrow_mut().send(gil, &mut streamed, item)
@@ -280,6 +311,11 @@ impl Exchange {
     }
 }
 
+fn too_late(gil: Gil<'_>) -> Raised {
+    let message = "write() was called after the end of the response";
+    Raised::new(gil, Kind::AssertionError, message)
+}
+
 /// A callable and its exchange, waiting for a request.
 pub struct Spare {
     callable: Owned,
@@ -302,6 +338,7 @@ impl Native {
             base: RefCell::new(site.base.clone()),
             line: RefCell::new(Line::closed(site)),
             is_open: Cell::new(false),
+            turns: Cell::new(0),
             writer: RefCell::default(),
             state: RefCell::default(),
         });

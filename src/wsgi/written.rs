@@ -12,7 +12,7 @@ use std::os::fd::AsRawFd;
 
 use crate::py::{Gil, Kind, Owned, Raised};
 use crate::sys::spool::Spool;
-use crate::wsgi::delimiter::{Delimiter, Progress};
+use crate::wsgi::delimiter::{self, Delimiter, Progress};
 use crate::wsgi::outgoing::{FilePart, Keeper, Outgoing};
 
 /// Bytes that are held in memory.
@@ -94,10 +94,19 @@ impl Written {
         }
     }
 
-    /// Queues everything, as far as the body takes it.
+    /// Queues everything, as far as the body takes it, and tells stderr of what it does not take.
     pub fn send(self, gil: Gil<'_>, delimiter: &mut Delimiter, out: &mut Outgoing) -> Progress {
+        let progress = self.send_quietly(delimiter, out);
+        if progress == Progress::Whole {
+            delimiter::tell_of_excess(gil);
+        }
+        progress
+    }
+
+    /// The same without a word.
+    pub fn send_quietly(self, delimiter: &mut Delimiter, out: &mut Outgoing) -> Progress {
         for item in self.items {
-            if delimiter.push(gil, item, out) != Progress::More {
+            if delimiter.push_quietly(item, out) != Progress::More {
                 return Progress::Whole;
             }
         }

@@ -5,6 +5,7 @@ the server; `/call?PLAN` tries one `start_response` call with arguments from the
 """
 import json
 import os
+import signal
 import sys
 import time
 
@@ -197,6 +198,80 @@ def write_and_raise(environ, start_response):
     raise ValueError("planned failure")
 
 
+def write_then_file(environ, start_response):
+    """`write()`, then a file of which nothing is left."""
+    start_response("200 OK", PLAIN)(b"abc")
+    source = open(__file__, "rb")
+    source.read()
+    return environ["wsgi.file_wrapper"](source)
+
+
+def write_without_head(environ, start_response):
+    """`write` of a call whose head was then replaced by one that is refused."""
+    write = start_response("200 OK", PLAIN)
+    try:
+        raise RuntimeError("planned")
+    except RuntimeError:
+        try:
+            start_response("500 Bad", [("A", "b\n")], sys.exc_info())
+        except ValueError:
+            pass
+    write(b"abc")
+    return []
+
+
+def errors_as_stderr(environ, start_response):
+    """A program that has `wsgi.errors` stand for stderr, and one whose stream writes there."""
+    class Stream(object):
+        def write(self, text):
+            environ["wsgi.errors"].write(text)
+
+        def flush(self):
+            pass
+
+    real = sys.stderr
+    try:
+        for sys.stderr in environ["wsgi.errors"], Stream():
+            sys.stderr.write("through stderr\n")
+            environ["wsgi.errors"].write("through wsgi.errors\n")
+            hasattr(environ["wsgi.errors"], "fileno")
+    finally:
+        sys.stderr = real
+    start_response("200 OK", PLAIN)
+    return [b"told"]
+
+
+def fork_in_close(environ, start_response):
+    """A child that comes back from `close()`."""
+    class Forking(object):
+        def __iter__(self):
+            return iter([b"closing"])
+
+        def close(self):
+            child = os.fork()
+            if child == 0:
+                raise SystemExit(5)
+            record(environ["QUERY_STRING"], "%d" % os.WEXITSTATUS(os.waitpid(child, 0)[1]))
+
+    start_response("200 OK", PLAIN)
+    return Forking()
+
+
+def fork_in_handler(environ, start_response):
+    """A child that comes back from a signal's handler, which runs when the server is idle."""
+    name = environ["QUERY_STRING"]
+
+    def handler(number, frame):
+        child = os.fork()
+        if child:
+            record(name, "%d" % os.WEXITSTATUS(os.waitpid(child, 0)[1]))
+
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    start_response("200 OK", PLAIN)
+    return [b"set"]
+
+
 def write_wrong(environ, start_response):
     """`write()` of what is no byte string."""
     write = start_response("200 OK", PLAIN)
@@ -240,8 +315,9 @@ def keep_start(environ, start_response):
 def use_kept_start(environ, start_response):
     try:
         KEPT.pop()("500 Stolen", PLAIN)
-    except Exception:
-        pass
+    except Exception as error:
+        start_response("200 OK", PLAIN)
+        return [b"clean ", type(error).__name__.encode("ascii")]
     start_response("200 OK", PLAIN)
     return [b"clean"]
 
@@ -353,6 +429,11 @@ ROUTES = {
     "/write-steps": write_steps,
     "/write-past": write_past,
     "/write-and-raise": write_and_raise,
+    "/write-then-file": write_then_file,
+    "/write-without-head": write_without_head,
+    "/errors-as-stderr": errors_as_stderr,
+    "/fork-in-close": fork_in_close,
+    "/fork-in-handler": fork_in_handler,
     "/write-wrong": write_wrong,
     "/write-from-generator": write_from_generator,
     "/keep-write": keep_write,

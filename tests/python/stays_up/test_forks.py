@@ -22,3 +22,22 @@ def test_a_child_in_the_middle_of_a_body(serve_probe, dialect):
     headers = [("Connection", "close")]
     assert probe.request(request("/fork-later", headers=headers)).body == b"began 0"
     assert probe.request(request("/", headers=headers)).body == b"hello"
+
+
+def test_a_child_in_close(serve_probe, name):
+    probe = serve_probe("probe.py")
+    with probe.connect() as client:
+        client.send(request(f"/fork-in-close?{name}") + request("/"))
+        assert client.response().body == b"closing"
+        assert client.response().body == b"hello"
+    assert probe.journal(name) == ["5"]
+
+
+def test_a_child_in_a_signals_handler(serve_probe, name):
+    probe = serve_probe("probe.py")
+    with probe.connect() as client:
+        client.send(request(f"/fork-in-handler?{name}"))
+        assert client.response().body == b"set"
+        assert probe.eventually(name, len) == ["0"]
+        client.send(request("/"))
+        assert client.response().body == b"hello"

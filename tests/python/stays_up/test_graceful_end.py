@@ -4,8 +4,11 @@ import functools
 import os
 import signal
 import socket
+import threading
+import time
 
 import pytest
+from rig.client import ProtocolError
 from rig.process import wait_until
 from standard.message import request, respond
 from standard.probe import Peer, Probe
@@ -84,6 +87,26 @@ def test_everyone_in_the_queue_is_served(serve_probe):
             assert client.response().body == b"hello"
             client.close()
     probe.wait().check()
+
+
+def test_a_stream_of_clients_does_not_go_on(serve_probe, dialect):
+    """New ones come all the time, and each takes a moment: the server ends all the same."""
+    probe = serve_probe("probe.py", dialect=dialect, config={"graceful_timeout": 1})
+
+    def ask():
+        while probe.alive:
+            try:
+                probe.request(request("/sleep?0.02", headers=[("Connection", "close")]))
+            except (OSError, ProtocolError):
+                time.sleep(0.01)
+
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    probe.request(request("/"))
+    probe.stop().check()
+    for thread in threads:
+        thread.join(60)
 
 
 @BOTH

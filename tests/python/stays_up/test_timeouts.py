@@ -167,6 +167,25 @@ def test_second_head_behind_the_first(serve_newest):
         assert_timed_out(client, began)
 
 
+@pytest.mark.parametrize("framed", ["length", "chunked"])
+def test_head_behind_a_body(serve_newest, framed):
+    """The head's own time counts, neither what the body had nor what it had left."""
+    config = {"header_timeout": SHORT, "body_timeout": 3600, "body_min_rate": 0}
+    probe = serve_newest("probe.py", config=config)
+    if framed == "length":
+        head, rest = request("/echo", "POST", [("Content-Length", "5")]), b"hello"
+    else:
+        head = request("/echo", "POST", [("Transfer-Encoding", "chunked")])
+        rest = b"5\r\nhello\r\n0\r\n\r\n"
+    with probe.connect() as client:
+        client.send(head + rest[:2])
+        probe.request(request("/"))
+        began = time.monotonic()
+        client.send(rest[2:] + b"GET / HT")
+        assert client.response().body == b"hello"
+        assert_timed_out(client, began)
+
+
 def test_reader_that_stops(impatient, name):
     """The connection is closed, and so is what the application returned."""
     client = impatient.connect(receive_buffer=32768)
