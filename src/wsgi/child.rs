@@ -3,6 +3,8 @@
 //! Its parent goes on serving: the sockets, and what epoll knows of them, are the parent's. Were the
 //! child to go on, there would be two answers to one request, and two servers on one queue of
 //! events; so it ends where the application left it, as a child that calls `sys.exit` expects.
+//!
+//! DIFFERS(fapws3): in the original it went on, with just that.
 
 #![forbid(unsafe_code)]
 
