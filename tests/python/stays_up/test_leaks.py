@@ -93,16 +93,23 @@ def one_by_one(server, raw, times):
 
 
 def assert_no_growth(server, ask, times):
-    """`ask` for some, count, ask for many, count again."""
+    """`ask` for some, count, ask for many, count again.
+
+    A leak grows each time. The interpreter grows once or twice, as it gets to know what it runs.
+    """
     ask(300)
     counts(server)
     descriptors, resident = server.descriptors, server.resident_kib
-    before = counts(server)
-    ask(times)
-    wait_until(lambda: server.descriptors <= descriptors, "all connections to be closed")
-    after = counts(server)
-    grown = {key: after[key] - before[key] for key in before}
-    assert all(growth < times // 20 for growth in grown.values()), grown
+    for _ in range(4):
+        before = counts(server)
+        ask(times)
+        wait_until(lambda: server.descriptors <= descriptors, "all connections to be closed")
+        after = counts(server)
+        grown = {key: after[key] - before[key] for key in before}
+        if all(growth < times // 20 for growth in grown.values()):
+            break
+    else:
+        pytest.fail(f"it grows each time, the last time by {grown}")
     # What is leaked outside of the interpreter's heap shows here.
     assert server.resident_kib - resident < max(1000, times // 5), "resident memory grows"
 
