@@ -98,6 +98,13 @@ pub struct Head {
     pub len: usize,
 }
 
+impl Head {
+    /// Whether only the head of an answer is wanted; `buf` begins with this head.
+    pub fn is_for_head(&self, buf: &[u8]) -> bool {
+        self.method.of(buf) == b"HEAD"
+    }
+}
+
 /// A search for the end of a head that goes on where it stopped when more bytes have come.
 ///
 /// One value serves one head: each call is given the same bytes again with more behind them.

@@ -186,7 +186,7 @@ impl Store {
 impl Receiving {
     /// Whether only the head of the answer is wanted.
     pub fn is_head(&self) -> bool {
-        self.head.method.of(&self.input) == b"HEAD"
+        self.head.is_for_head(&self.input)
     }
 
     /// Bytes of the body so far.

@@ -174,7 +174,7 @@ fn one_request(
                         begin_body(connection, std::mem::take(&mut head), message, bytes, out);
                     Step::Body(Box::new(body))
                 }
-                Err(error) => refuse(gil, run, out, error, is_head(&head, bytes)),
+                Err(error) => refuse(gil, run, out, error, head.is_for_head(bytes)),
             },
         },
         // A head that was refused holds what an earlier request left there: its bytes are asked.
@@ -188,10 +188,6 @@ fn one_request(
 pub(super) fn names_head(bytes: &[u8]) -> bool {
     let line = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
     line.starts_with(b"HEAD ")
-}
-
-fn is_head(head: &Head, bytes: &[u8]) -> bool {
-    head.method.of(bytes) == b"HEAD"
 }
 
 /// Reads the head at the start of `bytes`; `None` while it is not whole.
@@ -368,7 +364,7 @@ pub(super) fn answer(
     let target = match dialect.target(head.method.of(bytes), head.target.of(bytes)) {
         Ok(target) => target,
         Err(error) => {
-            refuse(gil, run, out, error, is_head(head, bytes));
+            refuse(gil, run, out, error, head.is_for_head(bytes));
             return Reply::last(true);
         }
     };

@@ -101,7 +101,7 @@ impl<'a> Request<'a> {
 
     /// Whether only the head of the answer is wanted.
     pub fn is_head(&self) -> bool {
-        self.method() == b"HEAD"
+        self.head.is_for_head(self.bytes)
     }
 }
 

@@ -15,19 +15,19 @@ LAST_MODIFIED = "Sun, 09 Sep 2001 01:46:40 GMT"
 
 @pytest.fixture
 def root(tmp_path):
-    """A folder `root` with files and links, and a file `secret` beside it."""
-    (tmp_path / "root" / "sub").mkdir(parents=True)
+    """A folder `site` with files and links, and a file `secret` beside it."""
+    (tmp_path / "site" / "sub").mkdir(parents=True)
     for name in ("a.css", "sub/b.png", "noext", "...", u"caf\xe9.txt", "per%2e%2ecent"):
-        (tmp_path / "root" / name).write_bytes(CONTENT)
+        (tmp_path / "site" / name).write_bytes(CONTENT)
     (tmp_path / "secret").write_bytes(b"secret")
-    (tmp_path / "root-secret").write_bytes(b"secret")
-    os.symlink(str(tmp_path / "secret"), str(tmp_path / "root" / "link-out"))
-    os.symlink(str(tmp_path), str(tmp_path / "root" / "folder-out"))
-    os.symlink("a.css", str(tmp_path / "root" / "link-in.png"))
-    os.symlink("loop", str(tmp_path / "root" / "loop"))
-    os.mkfifo(str(tmp_path / "root" / "fifo"))
-    os.utime(str(tmp_path / "root" / "a.css"), (MTIME, MTIME))
-    return str(tmp_path / "root") + "/"
+    (tmp_path / "site-secret").write_bytes(b"secret")
+    os.symlink(str(tmp_path / "secret"), str(tmp_path / "site" / "link-out"))
+    os.symlink(str(tmp_path), str(tmp_path / "site" / "folder-out"))
+    os.symlink("a.css", str(tmp_path / "site" / "link-in.png"))
+    os.symlink("loop", str(tmp_path / "site" / "loop"))
+    os.mkfifo(str(tmp_path / "site" / "fifo"))
+    os.utime(str(tmp_path / "site" / "a.css"), (MTIME, MTIME))
+    return str(tmp_path / "site") + "/"
 
 
 def headers_of(answer, *names):
@@ -73,7 +73,7 @@ def test_the_type_goes_by_the_name(root, ask, dialect, path, content_type):
         "a.css/.",
         "a.css/x",
         "../secret",
-        "../root/a.css",
+        "../site/a.css",
         "sub/../a.css",
         "sub/../../secret",
         "folder-out/secret",
