@@ -18,8 +18,17 @@ fn main() {
     for variable in locate::VARIABLES {
         println!("cargo::rerun-if-env-changed={variable}");
     }
+    tell_python_version();
     link_libev();
     leave_python_to_the_interpreter();
+}
+
+/// Has `cfg(Py_3_13)` say whether the interpreter that pyo3-ffi was configured for has what came with
+/// Python 3.13.
+fn tell_python_version() {
+    println!("cargo::rustc-check-cfg=cfg(Py_3_13)");
+    #[cfg(feature = "python3")]
+    pyo3_build_config::use_pyo3_cfgs();
 }
 
 fn link_libev() {

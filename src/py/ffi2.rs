@@ -147,6 +147,7 @@ unsafe extern "C" {
     pub static mut PyTuple_Type: PyTypeObject;
     pub static mut PyDict_Type: PyTypeObject;
     pub static mut PyFile_Type: PyTypeObject;
+    pub static mut PyGen_Type: PyTypeObject;
     pub static mut PyTraceBack_Type: PyTypeObject;
 
     pub fn PySequence_Contains(object: *mut PyObject, item: *mut PyObject) -> c_int;

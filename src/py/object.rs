@@ -132,11 +132,21 @@ impl Object {
 
     /// `getattr(self, name, None)`, told apart from an attribute that is `None`.
     pub fn optional_attr(&self, gil: Gil<'_>, name: &Object) -> Result<Option<Owned>> {
-        match self.attr(gil, name) {
+        #[cfg(any(feature = "python2", feature = "abi3"))]
+        return match self.attr(gil, name) {
             Ok(value) => Ok(Some(value)),
             Err(raised) => raised
                 .unless(gil, super::Kind::AttributeError)
                 .map(|()| None),
+        };
+        // The interpreter's own way makes no exception that nobody looks at.
+        #[cfg(not(any(feature = "python2", feature = "abi3")))]
+        {
+            let _ = gil;
+            let mut value = std::ptr::null_mut();
+            // SAFETY: both are alive and the lock is held; `value` becomes null or a new reference.
+            truth(unsafe { get_optional_attr(self.as_ptr(), name.as_ptr(), &mut value) })?;
+            Ok(NonNull::new(value).map(Owned))
         }
     }
 
@@ -156,6 +166,19 @@ impl Object {
     pub fn iterate(&self, _: Gil<'_>) -> Result<Owned> {
         // SAFETY: `self` is alive and the lock is held; the result is a new reference.
         unsafe { Owned::new_reference(ffi::PyObject_GetIter(self.as_ptr())) }
+    }
+
+    /// Whether it is a plain generator, which has none of the attributes of a file.
+    #[cfg(not(feature = "abi3"))]
+    pub fn is_generator(&self) -> bool {
+        // SAFETY: the type object is the interpreter's and lives as long as it.
+        self.type_is(unsafe { Object::borrowed((&raw mut ffi::PyGen_Type).cast()) })
+    }
+
+    /// The stable ABI has no name for the type.
+    #[cfg(feature = "abi3")]
+    pub fn is_generator(&self) -> bool {
+        false
     }
 
     /// Whether `next` can be called.
@@ -184,6 +207,20 @@ impl Object {
             },
         }
     }
+}
+
+#[cfg(all(Py_3_13, not(feature = "abi3")))]
+use ffi::PyObject_GetOptionalAttr as get_optional_attr;
+
+#[cfg(not(any(Py_3_13, feature = "python2", feature = "abi3")))]
+unsafe extern "C" {
+    /// What `PyObject_GetOptionalAttr` was called before Python 3.13 made it public.
+    #[link_name = "_PyObject_LookupAttr"]
+    fn get_optional_attr(
+        object: *mut ffi::PyObject,
+        name: *mut ffi::PyObject,
+        value: *mut *mut ffi::PyObject,
+    ) -> std::ffi::c_int;
 }
 
 /// A reference that is ours: dropped, it is given back.

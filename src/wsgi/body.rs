@@ -210,6 +210,9 @@ impl Unsendable {
 }
 
 fn source(gil: Gil<'_>, result: &Object, unsendable: Unsendable) -> Result<Source> {
+    if result.is_generator() {
+        return Ok(Source::Iterator(result.own(gil), 0));
+    }
     if result.is_list() || result.is_tuple() {
         return items(gil, result, unsendable);
     }
