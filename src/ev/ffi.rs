@@ -70,6 +70,11 @@ pub struct EvCheck {
     pub base: Base<EvCheck>,
 }
 
+#[repr(C)]
+pub struct EvPrepare {
+    pub base: Base<EvPrepare>,
+}
+
 pub const EV_READ: c_int = 1;
 pub const EV_WRITE: c_int = 2;
 
@@ -103,6 +108,8 @@ unsafe extern "C" {
     pub fn ev_signal_stop(lp: *mut EvLoop, signal: *mut EvSignal);
     pub fn ev_idle_start(lp: *mut EvLoop, idle: *mut EvIdle);
     pub fn ev_idle_stop(lp: *mut EvLoop, idle: *mut EvIdle);
+    pub fn ev_prepare_start(lp: *mut EvLoop, prepare: *mut EvPrepare);
+    pub fn ev_prepare_stop(lp: *mut EvLoop, prepare: *mut EvPrepare);
     pub fn ev_check_start(lp: *mut EvLoop, check: *mut EvCheck);
     pub fn ev_check_stop(lp: *mut EvLoop, check: *mut EvCheck);
 

@@ -61,7 +61,7 @@ mod watcher;
 
 pub use io::{Interest, Io, OnIo};
 pub use panics::{guarded, report_panics_to};
-pub use phases::{Check, Idle};
+pub use phases::{Check, Idle, Prepare};
 pub use signal::Signal;
 pub use timer::Timer;
 

@@ -1,7 +1,7 @@
-//! Watchers for the phases of the loop's turn: after the poll, and when it found nothing.
+//! Watchers for the phases of the loop's turn: before the poll, after it, and when it found nothing.
 
 use super::Loop;
-use super::ffi::{self, EvCheck, EvIdle, EvLoop};
+use super::ffi::{self, EvCheck, EvIdle, EvLoop, EvPrepare};
 use super::watcher::{Boxed, Kind, stoppable};
 
 macro_rules! phase_watcher {
@@ -34,6 +34,11 @@ macro_rules! phase_watcher {
 phase_watcher! {
     /// Calls a closure each time the loop has polled, before the events are handled.
     Check, EvCheck, ev_check_start, ev_check_stop
+}
+
+phase_watcher! {
+    /// Calls a closure each time the loop is about to poll.
+    Prepare, EvPrepare, ev_prepare_start, ev_prepare_stop
 }
 
 phase_watcher! {
@@ -76,10 +81,11 @@ mod tests {
     }
 
     #[test]
-    fn check_comes_after_the_poll_and_before_the_events() {
+    fn prepare_comes_before_the_poll_and_check_before_the_events() {
         let (_turn, lp) = alone();
         thread_local!(static STORY: RefCell<Vec<&'static str>> = RefCell::default());
         let tell = |word| STORY.with_borrow_mut(|story| story.push(word));
+        let prepare = Prepare::new(move || tell("prepare"));
         let check = Check::new(move || tell("check"));
         let stream = Stream::new(|stream| {
             STORY.with_borrow_mut(|story| story.push("event"));
@@ -93,15 +99,18 @@ mod tests {
         for _ in 0..2 {
             check.start(lp); // twice is as once
         }
+        prepare.start(lp);
         stream.watch(lp, Interest::WRITE);
         stopper.start(lp);
         lp.run();
         lp.on_wait(|| (), || ());
         let turn = STORY.take();
-        assert_eq!(turn[..4], ["release", "acquire", "check", "event"]);
+        let all = ["prepare", "release", "acquire", "check", "event", "prepare"];
+        assert_eq!(turn[..6], all);
         assert!(check.is_active());
         check.stop();
-        assert!(!check.is_active());
+        prepare.stop();
+        assert!(!check.is_active() && !prepare.is_active());
     }
 
     #[test]

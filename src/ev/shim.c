@@ -60,6 +60,7 @@ struct mirror_signal
 
 SAME_WHOLE (mirror_watcher, ev_idle);
 SAME_WHOLE (mirror_watcher, ev_check);
+SAME_WHOLE (mirror_watcher, ev_prepare);
 SAME_WHOLE (mirror_io, ev_io);
 SAME_BASE (mirror_io, ev_io);
 SAME_FIELD (mirror_io, next, ev_io, next);

@@ -38,6 +38,7 @@ use crate::http::framing::Framing;
 use crate::http::head::{Head, HeadSearch};
 use crate::py::threads;
 use crate::server::deadlines::Deadline;
+use crate::server::deliver::Turn;
 use crate::server::run::Run;
 use crate::server::{Acceptor, io};
 use crate::sys::limits::no_descriptor_left;
@@ -81,6 +82,8 @@ pub enum Phase {
     Reply(Box<Replying>),
     /// Refused: what the client still sends is read and dropped, this many bytes at most.
     Linger(usize),
+    /// Its answers are ready, and held with others' (`server::gather`).
+    Answered,
     /// A callback works on it.
     Busy,
     /// Over.
@@ -212,6 +215,8 @@ pub struct Replying {
     pub input: Vec<u8>,
     /// Bytes that the kernel still held for the client when the wait for it began.
     pub held: usize,
+    /// What it had of its turn.
+    pub turn: Turn,
 }
 
 impl Connection {

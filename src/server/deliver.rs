@@ -5,7 +5,7 @@
 
 use std::os::fd::RawFd;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::ev::Interest;
 use crate::py::Gil;
@@ -13,8 +13,7 @@ use crate::server::conn::{Connection, Phase, Reading, Receiving, Replying};
 use crate::server::io::{begin_lingering, close, wait_for_head};
 use crate::server::output::{Flushed, flush};
 use crate::server::receive::wait_for_body;
-use crate::server::run::Run;
-use crate::server::serve::{Work, work};
+use crate::server::serve::Work;
 use crate::server::server;
 use crate::server::stats::count;
 use crate::sys::stream;
@@ -24,9 +23,6 @@ use crate::wsgi::reply::{Reply, Rest};
 
 /// Answers are gathered up to this many bytes before they are written.
 const GATHERED: usize = 64 << 10;
-
-/// A scratch buffer that grew beyond this is given back.
-pub(super) const SCRATCH: usize = 256 << 10;
 
 /// How long one application may produce its items before other connections have their turn.
 const TURN: Duration = Duration::from_millis(5);
@@ -42,6 +38,8 @@ pub(super) enum After {
     Body(Box<Receiving>),
     /// An answer is not all written.
     Reply(Box<Replying>),
+    /// A part of the last answer is in its queue: the next is asked for when it is written.
+    Part(Box<Replying>),
     /// The message is refused, with the answer queued.
     Refused,
     /// The last answer is queued, and the connection ends with it.
@@ -53,16 +51,48 @@ pub(super) enum After {
     Gone,
 }
 
+/// What the requests in a buffer led to.
+pub(super) struct Outcome {
+    /// What was received of the next head.
+    pub reading: Reading,
+    /// What comes next.
+    pub after: After,
+    /// The answers.
+    pub out: Outgoing,
+    /// Whether something was received behind the requests.
+    pub left: bool,
+}
+
+impl Outcome {
+    /// A part of an answer, to be written and followed by the next.
+    fn part(replying: Box<Replying>) -> Outcome {
+        Outcome {
+            reading: Reading::default(),
+            after: After::Part(replying),
+            out: Outgoing::default(),
+            left: false,
+        }
+    }
+
+    /// Whether nothing but short answers, or a part of one, are to be written.
+    pub fn can_be_held(&self) -> bool {
+        match self.after {
+            After::Part(_) => true,
+            After::Wait | After::Last { .. } => !self.out.is_empty() && !self.out.file_follows(),
+            After::Body(_) | After::Reply(_) | After::Refused | After::Gone => false,
+        }
+    }
+}
+
 /// Writes what is queued, and puts the connection into its next phase, or leaves more work.
-pub(super) fn finish(
-    gil: Gil<'_>,
-    connection: &Rc<Connection>,
-    reading: Reading,
-    after: After,
-    mut out: Outgoing,
-    left: bool,
-) -> Work {
+pub(super) fn finish(gil: Gil<'_>, connection: &Rc<Connection>, outcome: Outcome) -> Work {
     let run = &connection.run;
+    let Outcome {
+        reading,
+        after,
+        mut out,
+        left,
+    } = outcome;
     let keep_alive = match after {
         After::Reply(mut replying) => {
             replying.lingers |= left && !replying.keep_alive;
@@ -70,8 +100,11 @@ pub(super) fn finish(
             wait_for_reader(connection, replying);
             return Work::Done;
         }
+        After::Part(replying) => {
+            return go_on(gil, connection, replying);
+        }
         After::Gone => {
-            give_back(gil, run, out);
+            run.scratch.output.give_back(gil, out);
             close(gil, connection);
             return Work::Done;
         }
@@ -85,7 +118,7 @@ pub(super) fn finish(
     };
     match write(gil, connection, &mut out) {
         Flushed::Gone => {
-            give_back(gil, run, out);
+            run.scratch.output.give_back(gil, out);
             close(gil, connection);
         }
         Flushed::Blocked => {
@@ -102,11 +135,12 @@ pub(super) fn finish(
                 lingers,
                 input,
                 held: 0,
+                turn: Turn::default(),
             };
             wait_for_reader(connection, Box::new(replying));
         }
         Flushed::All => {
-            give_back(gil, run, out);
+            run.scratch.output.give_back(gil, out);
             match after {
                 After::Body(receiving) if receiving.input.len() > receiving.head.len => {
                     return Work::TakeIn(receiving);
@@ -119,12 +153,6 @@ pub(super) fn finish(
         }
     }
     Work::Done
-}
-
-fn give_back(gil: Gil<'_>, run: &Run, mut out: Outgoing) {
-    out.clear(gil);
-    out.shrink(SCRATCH);
-    run.scratch.output.set(out);
 }
 
 pub(super) fn write(gil: Gil<'_>, connection: &Connection, out: &mut Outgoing) -> Flushed {
@@ -152,6 +180,8 @@ pub(super) enum Settled {
         /// The client may still be sending.
         lingers: bool,
     },
+    /// A part of it is queued, and more may come.
+    Part(Box<Replying>),
     /// It is not all written.
     Pending(Box<Replying>),
     /// The client is gone.
@@ -159,12 +189,13 @@ pub(super) enum Settled {
 }
 
 /// Brings an answer as far as it goes now. A short one stays in the queue, to be written with those
-/// that follow it.
+/// that follow it; `last` says that none does.
 pub(super) fn settle(
     gil: Gil<'_>,
     connection: &Connection,
     reply: Reply,
     out: &mut Outgoing,
+    last: bool,
 ) -> Settled {
     let Reply {
         keep_alive,
@@ -175,7 +206,8 @@ pub(super) fn settle(
     let at_rest = rest
         .as_ref()
         .is_none_or(|rest| rest.is_drained() && !rest.is_cut_unseen());
-    if at_rest && !out.file_follows() && out.waiting() < GATHERED {
+    let short = !out.file_follows() && out.waiting() < GATHERED;
+    if at_rest && short {
         drop(rest);
         return if keep_alive {
             Settled::Kept
@@ -185,38 +217,61 @@ pub(super) fn settle(
     }
     let mut rest = rest;
     let mut keep_alive = keep_alive;
-    match drive(gil, connection, &mut rest, &mut keep_alive, out) {
-        Driven::Written if keep_alive => Settled::Kept,
-        Driven::Written => Settled::Ended { lingers },
-        Driven::Gone => Settled::Gone,
-        Driven::Blocked => Settled::Pending(Box::new(Replying {
+    let replying = |rest, keep_alive| {
+        Box::new(Replying {
             out: Outgoing::default(),
             rest,
             keep_alive,
             lingers,
             input: Vec::new(),
             held: 0,
-        })),
+            turn: Turn::default(),
+        })
+    };
+    if last && short {
+        return Settled::Part(replying(rest, keep_alive));
+    }
+    let mut turn = Turn::default();
+    loop {
+        match drive(gil, connection, &mut rest, &mut keep_alive, out, &mut turn) {
+            // What stands behind it in the buffer cannot be answered first.
+            Driven::Part => {}
+            Driven::Written if keep_alive => return Settled::Kept,
+            Driven::Written => return Settled::Ended { lingers },
+            Driven::Gone => return Settled::Gone,
+            Driven::Blocked => return Settled::Pending(replying(rest, keep_alive)),
+        }
     }
 }
 
-pub(super) enum Driven {
+enum Driven {
+    /// Everything.
     Written,
+    /// The next part is queued, and may wait for other connections' answers.
+    Part,
+    /// The kernel is full, or it is others' turn.
     Blocked,
     Gone,
 }
 
+/// What a connection had of its turn.
+#[derive(Default)]
+pub struct Turn {
+    items: usize,
+    time: Duration,
+}
+
 /// Writes, and asks for more when everything is written, as long as it is this connection's turn.
-pub(super) fn drive(
+fn drive(
     gil: Gil<'_>,
     connection: &Connection,
     rest: &mut Option<Box<Rest>>,
     keep_alive: &mut bool,
     out: &mut Outgoing,
+    turn: &mut Turn,
 ) -> Driven {
-    let site = &connection.run.site;
-    let mut turn = site.dialect.items_a_turn();
-    let mut began = None;
+    let run = &connection.run;
+    let site = &run.site;
     loop {
         match write(gil, connection, out) {
             Flushed::All => {}
@@ -235,13 +290,17 @@ pub(super) fn drive(
             drop(done);
             return Driven::Written;
         };
-        let began = began.get_or_insert_with(Instant::now);
-        if turn == 0 || began.elapsed() > TURN {
+        if turn.items == site.dialect.items_a_turn() || turn.time > TURN {
             return Driven::Blocked;
         }
-        turn -= 1;
         if source.pump(gil, site, out) == Progress::Broken {
             *keep_alive = false;
+        }
+        let lap = run.gathered.lap();
+        turn.items += 1;
+        turn.time += lap.took;
+        if lap.may_wait && !out.is_empty() && out.waiting() < GATHERED {
+            return Driven::Part;
         }
     }
 }
@@ -249,6 +308,7 @@ pub(super) fn drive(
 /// Waits until the socket can be written again.
 fn wait_for_reader(connection: &Rc<Connection>, mut replying: Box<Replying>) {
     let run = &connection.run;
+    replying.turn = Turn::default();
     replying.out.detach();
     replying.held = stream::unacknowledged(connection.descriptor).unwrap_or(0);
     connection
@@ -273,15 +333,24 @@ pub(super) fn write_timed_out(gil: Gil<'_>, connection: &Rc<Connection>, replyin
     close(gil, connection);
 }
 
-/// The socket can be written again.
-pub(super) fn go_on(gil: Gil<'_>, connection: &Rc<Connection>, mut replying: Box<Replying>) {
+/// The socket can be written, again or for the first time.
+pub(super) fn go_on(
+    gil: Gil<'_>,
+    connection: &Rc<Connection>,
+    mut replying: Box<Replying>,
+) -> Work {
     let Replying {
         out,
         rest,
         keep_alive,
+        turn,
         ..
     } = &mut *replying;
-    match drive(gil, connection, rest, keep_alive, out) {
+    match drive(gil, connection, rest, keep_alive, out, turn) {
+        Driven::Part => {
+            let outcome = Outcome::part(replying);
+            connection.run.gathered.hold(gil, connection, outcome);
+        }
         Driven::Gone => {
             drop(replying);
             close(gil, connection);
@@ -289,28 +358,32 @@ pub(super) fn go_on(gil: Gil<'_>, connection: &Rc<Connection>, mut replying: Box
         Driven::Blocked => wait_for_reader(connection, replying),
         Driven::Written => {
             let Replying {
+                out,
                 keep_alive,
                 lingers,
                 input,
                 ..
             } = *replying;
+            if keep_alive && !input.is_empty() {
+                connection.expect_head();
+                return Work::Serve {
+                    reading: Reading::default(),
+                    input,
+                    scratch: false,
+                    out,
+                };
+            }
+            connection.run.scratch.output.give_back(gil, out);
             if !keep_alive {
                 if lingers {
                     begin_lingering(gil, connection);
                 } else {
                     close(gil, connection);
                 }
-            } else if input.is_empty() {
-                wait_for_head(gil, connection, Reading::default());
             } else {
-                connection.expect_head();
-                let next = Work::Serve {
-                    reading: Reading::default(),
-                    input,
-                    scratch: false,
-                };
-                work(gil, connection, next);
+                wait_for_head(gil, connection, Reading::default());
             }
         }
     }
+    Work::Done
 }

@@ -12,7 +12,7 @@ use crate::ev::Interest;
 use crate::http::error::HttpError;
 use crate::py::Gil;
 use crate::server::conn::{Connection, Phase, Reading};
-use crate::server::deliver::{After, finish, go_on, write_timed_out};
+use crate::server::deliver::{After, Outcome, finish, go_on, write_timed_out};
 use crate::server::receive::read_body;
 use crate::server::serve::{Work, names_head, refuse, work};
 use crate::server::server;
@@ -42,8 +42,13 @@ pub fn ready(gil: Gil<'_>, connection: &Rc<Connection>) {
     match connection.take_phase() {
         Phase::Head(reading) => read_head(gil, connection, reading),
         Phase::Body(receiving) => read_body(gil, connection, receiving),
-        Phase::Reply(replying) => go_on(gil, connection, replying),
+        Phase::Reply(replying) => {
+            let next = go_on(gil, connection, replying);
+            work(gil, connection, next);
+        }
         Phase::Linger(left) => linger(gil, connection, left),
+        // Told again when it waits.
+        Phase::Answered => connection.enter(Phase::Answered),
         Phase::Busy | Phase::Closed => close(gil, connection),
     }
 }
@@ -67,7 +72,9 @@ pub fn timed_out(gil: Gil<'_>, connection: &Rc<Connection>) {
             refuse_at_once(gil, connection, late, receiving.is_head());
         }
         Phase::Reply(replying) => write_timed_out(gil, connection, replying),
-        Phase::Head(_) | Phase::Linger(_) | Phase::Busy | Phase::Closed => close(gil, connection),
+        Phase::Head(_) | Phase::Linger(_) | Phase::Answered | Phase::Busy | Phase::Closed => {
+            close(gil, connection)
+        }
     }
 }
 
@@ -116,6 +123,7 @@ pub(super) fn read_head(gil: Gil<'_>, connection: &Rc<Connection>, mut reading: 
                 reading,
                 input,
                 scratch: was_empty,
+                out: run.scratch.output.take(),
             };
             work(gil, connection, next);
         }
@@ -179,15 +187,14 @@ pub(super) fn refuse_at_once(
     let mut out = run.scratch.output.take();
     out.clear(gil);
     refuse(gil, run, &mut out, error, head_only);
-    // A refusal leaves no work.
-    let _ = finish(
-        gil,
-        connection,
-        Reading::default(),
-        After::Refused,
+    let outcome = Outcome {
+        reading: Reading::default(),
+        after: After::Refused,
         out,
-        true,
-    );
+        left: true,
+    };
+    // A refusal leaves no work.
+    let _ = finish(gil, connection, outcome);
 }
 
 /// The answer to a refused message is written. Closing now, with input unread, would make the kernel

@@ -11,6 +11,7 @@ pub mod conn;
 pub mod deadlines;
 pub mod defer;
 pub mod deliver;
+pub mod gather;
 pub mod io;
 pub mod output;
 pub mod receive;
@@ -26,7 +27,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 
 use crate::config::Config;
-use crate::ev::{Check, Interest, Io, Loop, OnIo, Timer};
+use crate::ev::{Check, Interest, Io, Loop, OnIo, Prepare, Timer};
 use crate::py::{Exception, Gil, GilCell, Kind, Object, Owned, Raised, Result, threads};
 use crate::server::deadlines::PERIOD;
 use crate::server::defer::Deferred;
@@ -333,6 +334,7 @@ impl Server {
         let checked = run.clone();
         let check = Check::new(move || {
             threads::in_callback(|gil| {
+                checked.gathered.begin_turn();
                 checked.site.tell_time(lp.now() as i64);
                 if let Err(raised) = child::ends_here(gil, Raised::check_signals(gil)) {
                     checked.fail(Exception::take(gil, raised));
@@ -340,6 +342,9 @@ impl Server {
             });
         });
         check.start(lp);
+        let ended = run.clone();
+        let prepare = Prepare::new(move || threads::in_callback(|gil| ended.gathered.write(gil)));
+        prepare.start(lp);
         self.timers.start_all(lp);
         self.deferred.start(lp, run_deferred);
         self.accept_again(run);
@@ -348,7 +353,7 @@ impl Server {
         self.stop_accepting();
         self.deferred.stop();
         self.timers.stop_all();
-        drop((check, ticker, signals));
+        drop((check, prepare, ticker, signals));
     }
 }
 

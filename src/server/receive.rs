@@ -10,7 +10,7 @@ use crate::http::error::HttpError;
 use crate::py::Gil;
 use crate::server::conn::{Connection, Phase, Reading, Received, Receiving, Store};
 use crate::server::deadlines::body_patience;
-use crate::server::deliver::{After, Settled, finish, settle};
+use crate::server::deliver::{After, Outcome, Settled, settle};
 use crate::server::io::{READ, close, refuse_at_once};
 use crate::server::serve::{Work, answer, work};
 use crate::server::server;
@@ -199,23 +199,33 @@ pub(super) fn take_in(
     run.scratch.head.set(head);
     input.drain(..consumed);
     let left = !input.is_empty();
-    let after = match settle(gil, connection, reply, &mut out) {
+    let after = match settle(gil, connection, reply, &mut out, !left) {
         Settled::Kept if left => {
-            run.scratch.output.set(out);
             connection.expect_head();
             return Work::Serve {
                 reading: Reading::default(),
                 input,
                 scratch: false,
+                out,
             };
         }
         Settled::Kept => After::Wait,
         Settled::Ended { lingers } => After::Last { lingers },
         Settled::Gone => After::Gone,
+        Settled::Part(mut replying) => {
+            replying.out = std::mem::take(&mut out);
+            After::Part(replying)
+        }
         Settled::Pending(mut replying) => {
             replying.input = input;
             After::Reply(replying)
         }
     };
-    finish(gil, connection, Reading::default(), after, out, left)
+    let outcome = Outcome {
+        reading: Reading::default(),
+        after,
+        out,
+        left,
+    };
+    run.gathered.conclude(gil, connection, outcome)
 }

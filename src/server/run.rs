@@ -10,7 +10,8 @@ use crate::http::head::Head;
 use crate::py::{Exception, Gil};
 use crate::server::conn::{Connection, Phase};
 use crate::server::deadlines::{Clock, Deadline};
-use crate::server::{io, receive, server};
+use crate::server::gather::Gathered;
+use crate::server::{gather, io, receive, server};
 use crate::sys::limits::descriptor_limit;
 use crate::sys::spool;
 use crate::wsgi::memo::Memos;
@@ -24,6 +25,12 @@ const RESERVE: u64 = 24;
 /// some bodies arrive.
 const FOR_FILES: u64 = RESERVE / 2;
 
+/// A scratch buffer that grew beyond this is given back.
+pub const SCRATCH: usize = 256 << 10;
+
+/// The same for queues beside the first.
+const SPARE: usize = 4 << 10;
+
 /// What one `run` of the loop works with.
 pub struct Run {
     /// libev's loop.
@@ -36,6 +43,8 @@ pub struct Run {
     pub memos: Memos,
     /// The buffers that are used again for each event.
     pub scratch: Scratch,
+    /// Answers that are written when the loop's turn ends.
+    pub gathered: Gathered,
     /// Connections with a body that waits for a descriptor.
     pub crowded: RefCell<Vec<Rc<Connection>>>,
     connections: RefCell<Vec<Rc<Connection>>>,
@@ -57,9 +66,31 @@ pub struct Scratch {
     /// For what is read.
     pub input: Cell<Vec<u8>>,
     /// For what is written.
-    pub output: Cell<Outgoing>,
+    pub output: Outputs,
     /// For the head.
     pub head: Cell<Head>,
+}
+
+/// Queues that wait for the next answer, for the memory they have.
+#[derive(Default)]
+pub struct Outputs(RefCell<Vec<Outgoing>>);
+
+impl Outputs {
+    /// A queue with nothing in it.
+    pub fn take(&self) -> Outgoing {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keeps a queue that has been written, or will not be.
+    pub fn give_back(&self, gil: Gil<'_>, mut out: Outgoing) {
+        out.clear(gil);
+        let mut spare = self.0.borrow_mut();
+        let most = if spare.is_empty() { SCRATCH } else { SPARE };
+        out.shrink(most);
+        if spare.len() < gather::MOST {
+            spare.push(out);
+        }
+    }
 }
 
 impl Run {
@@ -76,6 +107,7 @@ impl Run {
             clock: Clock::default(),
             memos: Memos::default(),
             scratch: Scratch::default(),
+            gathered: Gathered::default(),
             crowded: RefCell::default(),
             connections: RefCell::default(),
             most_connections,
@@ -158,6 +190,7 @@ impl Run {
 
     /// A quarter of a second has passed.
     pub fn tick(&self, gil: Gil<'_>) {
+        self.gathered.write(gil);
         self.clock.tick();
         let due: Vec<Rc<Connection>> = self
             .connections
@@ -183,6 +216,8 @@ impl Run {
             self.lp.stop();
             return;
         }
+        // Those clients were told that they may go on.
+        self.gathered.write(gil);
         self.draining.set(true);
         self.patience
             .set(&self.clock, self.site.config.graceful_timeout);
@@ -212,6 +247,7 @@ impl Run {
 
     /// Closes what is still open, and gives the exception that `run` is to raise.
     pub fn finish(&self, gil: Gil<'_>) -> Option<Exception> {
+        self.gathered.write(gil);
         loop {
             let last = self.connections.borrow().last().cloned();
             let Some(connection) = last else { break };

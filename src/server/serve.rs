@@ -11,9 +11,9 @@ use crate::http::framing::{BodyLength, Framing};
 use crate::http::head::{Head, HeadLimits, HeadSearch, parse_strict_line};
 use crate::py::{Gil, Owned};
 use crate::server::conn::{Connection, Reading, Received, Receiving, Store};
-use crate::server::deliver::{After, SCRATCH, Settled, finish, flush_now, settle};
+use crate::server::deliver::{After, Outcome, Settled, flush_now, settle};
 use crate::server::receive::take_in;
-use crate::server::run::Run;
+use crate::server::run::{Run, SCRATCH};
 use crate::server::server;
 use crate::server::stats::count;
 use crate::wsgi::outgoing::Outgoing;
@@ -29,6 +29,8 @@ pub(super) enum Work {
         reading: Reading,
         input: Vec<u8>,
         scratch: bool,
+        /// What is to be written before the answers.
+        out: Outgoing,
     },
     /// Work off what was received behind a head.
     TakeIn(Box<Receiving>),
@@ -44,7 +46,8 @@ pub(super) fn work(gil: Gil<'_>, connection: &Rc<Connection>, mut work: Work) {
                 reading,
                 input,
                 scratch,
-            } => serve(gil, connection, reading, input, scratch),
+                out,
+            } => serve(gil, connection, reading, input, scratch, out),
             Work::TakeIn(receiving) => take_in(gil, connection, receiving),
         };
     }
@@ -57,9 +60,9 @@ fn serve(
     mut reading: Reading,
     mut input: Vec<u8>,
     scratch: bool,
+    mut out: Outgoing,
 ) -> Work {
     let run = &connection.run;
-    let mut out = run.scratch.output.take();
     let mut at = 0;
     let after = loop {
         if at == input.len() {
@@ -77,10 +80,14 @@ fn serve(
             Step::Answered(consumed, reply) => {
                 at += consumed;
                 reading.search = Default::default();
-                match settle(gil, connection, reply, &mut out) {
+                match settle(gil, connection, reply, &mut out, at == input.len()) {
                     Settled::Kept => {}
                     Settled::Ended { lingers } => break After::Last { lingers },
                     Settled::Gone => break After::Gone,
+                    Settled::Part(mut replying) => {
+                        replying.out = std::mem::take(&mut out);
+                        break After::Part(replying);
+                    }
                     Settled::Pending(mut replying) => {
                         replying.input = input[at..].to_vec();
                         break After::Reply(replying);
@@ -108,7 +115,13 @@ fn serve(
             reading.input = input;
         }
     }
-    finish(gil, connection, reading, after, out, left)
+    let outcome = Outcome {
+        reading,
+        after,
+        out,
+        left,
+    };
+    run.gathered.conclude(gil, connection, outcome)
 }
 
 /// What the first bytes of a buffer are.

@@ -15,8 +15,11 @@
     raises    name of the exception of `fail`, default `ValueError`
     write     strings handed to `write()` before the result is returned
 """
+import ctypes
 import json
 import os
+import socket
+import struct
 import sys
 import time
 
@@ -26,6 +29,10 @@ except ImportError:  # Python 2.7
     from urllib import unquote
 
 from journal import record
+
+#: From <linux/tcp.h>: the option, and where `tcpi_data_segs_out` stands in its struct.
+TCP_INFO, DATA_SEGS_OUT = 11, 156
+LIBC = ctypes.CDLL(None)
 
 EXCEPTIONS = {kind.__name__: kind for kind in (
     ValueError, SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError, StopIteration)}
@@ -148,13 +155,48 @@ def stepwise(environ, start_response):
     """
     start_response("200 OK", [("Content-Type", "text/plain")])
     yield b"one"
-    for _ in range(3000):
-        if os.path.exists(unquote(environ["QUERY_STRING"])):
-            break
-        time.sleep(0.01)
-    else:
+    if not comes(unquote(environ["QUERY_STRING"]), 30):
         sys.stderr.write("stepwise: the file never came\n")
     yield b"two"
+
+
+def comes(path, seconds):
+    """Whether a file is there, or will be in that time."""
+    for _ in range(seconds * 100):
+        if os.path.exists(path):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def whole(environ, start_response):
+    """`/whole?PATH`: all that its Content-Length says, and then it looks for the file PATH, which
+    the journal of that name is told of."""
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3")])
+    yield b"all"
+    path = unquote(environ["QUERY_STRING"])
+    record(path, "seen" if comes(path, 30) else "unseen")
+
+
+def wait(environ, start_response):
+    """`/wait?PATH`: blocks the server until the file PATH is there, for two seconds at most."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"seen" if comes(unquote(environ["QUERY_STRING"]), 2) else b"unseen"]
+
+
+def segments(environ, start_response):
+    """`/segments`: how many packets with data the server's sockets have sent so far."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(sum(map(segments_sent, range(3, 60)))).encode("ascii")]
+
+
+def segments_sent(descriptor):
+    """Packets with data that a socket has sent; none where the descriptor is no TCP socket."""
+    about, length = ctypes.create_string_buffer(192), ctypes.c_uint(192)
+    # Not by a socket object: the answer has to be a quick one.
+    if LIBC.getsockopt(descriptor, socket.IPPROTO_TCP, TCP_INFO, about, ctypes.byref(length)):
+        return 0
+    return struct.unpack_from("I", about, DATA_SEGS_OUT)[0]
 
 
 def patient(environ, start_response):
@@ -173,4 +215,5 @@ def sleep(environ, start_response):
     return [b"slept"]
 
 
-ROUTES = {"/respond": respond, "/stepwise": stepwise, "/patient": patient, "/sleep": sleep}
+ROUTES = {"/respond": respond, "/stepwise": stepwise, "/patient": patient, "/sleep": sleep,
+          "/whole": whole, "/wait": wait, "/segments": segments}
