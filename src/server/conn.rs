@@ -43,6 +43,7 @@ use crate::server::run::Run;
 use crate::server::{Acceptor, io};
 use crate::sys::limits::no_descriptor_left;
 use crate::sys::spool::Spool;
+use crate::wsgi::long_body::LongBody;
 use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply::Rest;
 use crate::wsgi::site::Client;
@@ -139,6 +140,8 @@ pub enum Received {
 pub enum Store {
     /// Short as yet.
     Memory(Vec<u8>),
+    /// Longer than `config.body_memory`, but on its way since so recently that it may be here soon.
+    Room(LongBody),
     /// Longer than `config.body_memory`.
     File(Spool),
 }
@@ -149,6 +152,10 @@ impl Store {
     pub fn append(&mut self, bytes: &[u8], run: &Run) -> std::io::Result<bool> {
         match self {
             Store::File(spool) => spool.append(bytes).map(|()| true),
+            Store::Room(body) => {
+                body.bytes.extend_from_slice(bytes);
+                Ok(true)
+            }
             Store::Memory(memory) => {
                 memory.extend_from_slice(bytes);
                 self.settle(run)
@@ -164,6 +171,16 @@ impl Store {
         if memory.len() <= run.site.config.body_memory {
             return Ok(true);
         }
+        self.move_to_file(run)
+    }
+
+    /// Moves what is in memory to a file; false where no descriptor is left for it.
+    pub fn move_to_file(&mut self, run: &Run) -> std::io::Result<bool> {
+        let memory = match self {
+            Store::Memory(memory) => memory,
+            Store::Room(body) => &mut body.bytes,
+            Store::File(_) => return Ok(true),
+        };
         if !run.has_room_for_file() {
             return Ok(false);
         }
@@ -177,10 +194,24 @@ impl Store {
         Ok(true)
     }
 
+    /// The memory for `due` bytes more, where it is sure that they stay in memory.
+    pub fn memory_for(&mut self, due: u64, run: &Run) -> Option<&mut Vec<u8>> {
+        match self {
+            Store::Room(body) => Some(&mut body.bytes),
+            Store::Memory(memory)
+                if memory.len() as u64 + due <= run.site.config.body_memory as u64 =>
+            {
+                Some(memory)
+            }
+            Store::Memory(_) | Store::File(_) => None,
+        }
+    }
+
     /// Bytes so far.
     pub fn length(&self) -> u64 {
         match self {
             Store::Memory(memory) => memory.len() as u64,
+            Store::Room(body) => body.bytes.len() as u64,
             Store::File(spool) => spool.len(),
         }
     }

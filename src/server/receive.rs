@@ -19,6 +19,12 @@ use crate::sys::stream::{self, Flow};
 use crate::wsgi::console;
 use crate::wsgi::request::RequestBody;
 
+/// Bytes of a body that are read at a time into where they stay.
+const TURN: usize = 1 << 20;
+
+/// Seconds that a long body may take before it goes to a file.
+const HASTE: f64 = 0.5;
+
 pub(super) fn wait_for_body(connection: &Rc<Connection>, receiving: Box<Receiving>) {
     let run = &connection.run;
     let patience = body_patience(
@@ -35,8 +41,7 @@ pub(super) fn wait_for_body(connection: &Rc<Connection>, receiving: Box<Receivin
 
 pub(super) fn read_body(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving: Box<Receiving>) {
     let run = &connection.run;
-    receiving.input.reserve(READ);
-    match stream::read(connection.descriptor, &mut receiving.input, READ) {
+    match read_some(connection, &mut receiving) {
         Ok(Flow::Done(received)) => {
             count(&server(gil).stats.bytes_in, received as u64);
             work(gil, connection, Work::TakeIn(receiving));
@@ -51,6 +56,57 @@ pub(super) fn read_body(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving
             refuse_at_once(gil, connection, cut, receiving.is_head());
         }
         Ok(Flow::Closed) | Err(_) => close(gil, connection),
+    }
+}
+
+/// Reads into where the bytes are to stay, if that is known, else behind the head.
+fn read_some(connection: &Connection, receiving: &mut Receiving) -> std::io::Result<Flow> {
+    if receiving.input.len() == receiving.head.len
+        && let Received::Fixed(store, due) = &mut receiving.body
+        && let Some(memory) = store.memory_for(*due, &connection.run)
+    {
+        let wanted = (*due).min(TURN as u64) as usize;
+        memory.reserve(wanted);
+        let flow = stream::read(connection.descriptor, memory, wanted)?;
+        if let Flow::Done(received) = flow {
+            *due -= received as u64;
+        }
+        return Ok(flow);
+    }
+    receiving.input.reserve(READ);
+    stream::read(connection.descriptor, &mut receiving.input, READ)
+}
+
+/// Looks after a long body in memory: if it does not come in time, it goes to a file as others do, and
+/// leaves its room to somebody else.
+pub fn look_after(gil: Gil<'_>, connection: &Rc<Connection>) {
+    let run = &connection.run;
+    let mut receiving = match connection.take_phase() {
+        Phase::Body(receiving) => receiving,
+        other => return connection.enter(other),
+    };
+    let moved = match &mut receiving.body {
+        Received::Fixed(store @ Store::Room(_), _) => {
+            if run.clock.seconds() - receiving.began < HASTE {
+                Ok(false)
+            } else {
+                store.move_to_file(run)
+            }
+        }
+        // Another body than the one that had the room.
+        _ => Ok(true),
+    };
+    match moved {
+        Ok(moved) => {
+            connection.enter(Phase::Body(receiving));
+            if !moved {
+                run.hasty.borrow_mut().push(connection.clone());
+            }
+        }
+        Err(error) => {
+            let refusal = cannot_keep(gil, &error);
+            refuse_at_once(gil, connection, refusal, receiving.is_head());
+        }
     }
 }
 
@@ -179,6 +235,7 @@ pub(super) fn take_in(
             memory = bytes;
             RequestBody::Memory(&memory)
         }
+        Some(Store::Room(body)) => RequestBody::Long(body),
         Some(Store::File(spool)) => RequestBody::Spooled(spool),
     };
     let received = if run.site.dialect.keeps_body_with_head() {

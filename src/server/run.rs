@@ -14,6 +14,7 @@ use crate::server::gather::Gathered;
 use crate::server::{gather, io, receive, server};
 use crate::sys::limits::descriptor_limit;
 use crate::sys::spool;
+use crate::wsgi::long_body::Room;
 use crate::wsgi::memo::Memos;
 use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::site::Site;
@@ -45,6 +46,10 @@ pub struct Run {
     pub scratch: Scratch,
     /// Answers that are written when the loop's turn ends.
     pub gathered: Gathered,
+    /// The memory for long bodies.
+    pub room: Rc<Room>,
+    /// Connections with a body in it.
+    pub hasty: RefCell<Vec<Rc<Connection>>>,
     /// Connections with a body that waits for a descriptor.
     pub crowded: RefCell<Vec<Rc<Connection>>>,
     connections: RefCell<Vec<Rc<Connection>>>,
@@ -103,11 +108,13 @@ impl Run {
         };
         Rc::new(Run {
             lp,
+            room: Room::new(site.config.body_memory),
             site,
             clock: Clock::default(),
             memos: Memos::default(),
             scratch: Scratch::default(),
             gathered: Gathered::default(),
+            hasty: RefCell::default(),
             crowded: RefCell::default(),
             connections: RefCell::default(),
             most_connections,
@@ -202,6 +209,10 @@ impl Run {
         for connection in due {
             io::timed_out(gil, &connection);
         }
+        self.room.tidy();
+        for connection in self.hasty.take() {
+            receive::look_after(gil, &connection);
+        }
         for connection in self.crowded.take() {
             receive::try_again(gil, &connection);
         }
@@ -254,7 +265,7 @@ impl Run {
             io::close(gil, &connection);
         }
         // They would keep the run, which keeps them.
-        drop(self.crowded.take());
+        drop((self.crowded.take(), self.hasty.take()));
         let exit = self.site.exit.take();
         self.raised.take().or(exit)
     }

@@ -295,7 +295,7 @@ fn whole_chunks(
 
 /// Gets ready to take in the rest of a message.
 fn begin_body(
-    connection: &Connection,
+    connection: &Rc<Connection>,
     head: Head,
     message: Message,
     bytes: &[u8],
@@ -314,7 +314,7 @@ fn begin_body(
         BodyLength::Fixed(due) if run.site.dialect.keeps_body_with_head() => {
             Received::InPlace(usize::try_from(due).unwrap_or(usize::MAX))
         }
-        BodyLength::Fixed(due) => Received::Fixed(Store::Memory(Vec::new()), due),
+        BodyLength::Fixed(due) => Received::Fixed(store_for(connection, due), due),
         BodyLength::None | BodyLength::Chunked => Received::Chunked(
             Store::Memory(Vec::new()),
             Decoder::new(run.site.config.chunk_limits()),
@@ -327,6 +327,21 @@ fn begin_body(
         body,
         began: run.clock.seconds(),
         crowded: false,
+    }
+}
+
+/// Where a body of a known length is kept at first.
+fn store_for(connection: &Rc<Connection>, length: u64) -> Store {
+    let run = &connection.run;
+    if length <= run.site.config.body_memory as u64 {
+        return Store::Memory(Vec::new());
+    }
+    match run.room.take(length) {
+        Some(body) => {
+            run.hasty.borrow_mut().push(connection.clone());
+            Store::Room(body)
+        }
+        None => Store::Memory(Vec::new()),
     }
 }
 

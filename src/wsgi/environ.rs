@@ -185,9 +185,8 @@ pub fn form<'a>(request: &'a Request<'_>) -> Option<Cow<'a, [u8]>> {
         return None;
     }
     match &request.body {
-        RequestBody::Memory(body) => Some(Cow::Borrowed(body)),
-        RequestBody::Empty => Some(Cow::Borrowed(b"")),
         RequestBody::Spooled(spool) if spool.len() > LONGEST_FORM => None,
+        RequestBody::Long(body) if body.bytes.len() as u64 > LONGEST_FORM => None,
         RequestBody::Spooled(spool) => {
             let mut whole = vec![0; spool.len() as usize];
             let mut filled = 0;
@@ -199,6 +198,7 @@ pub fn form<'a>(request: &'a Request<'_>) -> Option<Cow<'a, [u8]>> {
             }
             Some(Cow::Owned(whole))
         }
+        body => body.memory().map(Cow::Borrowed),
     }
 }
 
@@ -207,6 +207,7 @@ pub fn input(gil: Gil<'_>, request: &mut Request<'_>) -> Result<Owned> {
     let content = match std::mem::replace(&mut request.body, RequestBody::Empty) {
         RequestBody::Empty => return Ok(natives(gil).no_input.own(gil)),
         RequestBody::Memory(body) => Content::Memory(text::bytes(gil, body)?),
+        RequestBody::Long(body) => Content::Long(body),
         RequestBody::Spooled(spool) => Content::File(spool),
     };
     natives(gil).input.instantiate(gil, Input::new(content))

@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use crate::py::types::{Class, Get, Instance, Method, Next};
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, number, text};
 use crate::sys::spool::Spool;
+use crate::wsgi::long_body::LongBody;
 
 /// How much of a spooled body is read at a time, for lines and other small pieces.
 const STRIDE: usize = 16 * 1024;
@@ -18,6 +19,8 @@ const STRIDE: usize = 16 * 1024;
 pub enum Content {
     /// In a bytes object.
     Memory(Owned),
+    /// In the memory for long ones.
+    Long(LongBody),
     /// In a temporary file.
     File(Spool),
 }
@@ -53,6 +56,7 @@ impl State {
     fn len(&self) -> u64 {
         match &self.content {
             Content::Memory(bytes) => bytes.as_bytes().map_or(0, <[u8]>::len) as u64,
+            Content::Long(body) => body.bytes.len() as u64,
             Content::File(spool) => spool.len(),
         }
     }
@@ -68,6 +72,7 @@ impl State {
             Content::Memory(bytes) => {
                 return Ok(&bytes.as_bytes().unwrap_or_default()[at as usize..]);
             }
+            Content::Long(body) => return Ok(&body.bytes[at as usize..]),
             Content::File(spool) => spool,
         };
         let known = self.ahead_at..self.ahead_at + self.ahead.len() as u64;

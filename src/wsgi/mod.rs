@@ -17,6 +17,7 @@ pub mod failure;
 pub mod header_keys;
 pub mod input;
 pub mod line;
+pub mod long_body;
 pub mod memo;
 pub mod outgoing;
 pub mod protocol;

@@ -17,6 +17,7 @@ use crate::sys::spool::Spool;
 use crate::wsgi::base::BaseClass;
 use crate::wsgi::input::read_spool;
 use crate::wsgi::line::{Flush, Terms};
+use crate::wsgi::long_body::LongBody;
 use crate::wsgi::memo::Memos;
 use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply::{self, Reply, Starter};
@@ -45,8 +46,22 @@ pub enum RequestBody<'a> {
     Empty,
     /// It is in memory.
     Memory(&'a [u8]),
+    /// It is in the memory for long ones.
+    Long(LongBody),
     /// It is in a temporary file.
     Spooled(Spool),
+}
+
+impl RequestBody<'_> {
+    /// The body, unless it is in a file.
+    pub fn memory(&self) -> Option<&[u8]> {
+        match self {
+            RequestBody::Empty => Some(b""),
+            RequestBody::Memory(body) => Some(body),
+            RequestBody::Long(body) => Some(&body.bytes),
+            RequestBody::Spooled(_) => None,
+        }
+    }
 }
 
 /// A whole request, and where it came from.
@@ -235,22 +250,16 @@ fn give_body(gil: Gil<'_>, site: &Site, request: &mut Request<'_>, environ: &Obj
     let supplied = environ
         .dict_get(gil, &names.wsgi_input)
         .map(|input| input.own(gil));
-    match (&request.body, supplied) {
+    match (&request.body, request.body.memory(), supplied) {
         // A spooled body is longer than a program's own object may want to hold in one piece.
-        (RequestBody::Memory(_) | RequestBody::Empty, Some(supplied))
-            if supplied.optional_attr(gil, &names.write)?.is_some() =>
-        {
-            let body = match request.body {
-                RequestBody::Memory(body) => body,
-                _ => b"",
-            };
+        (_, Some(body), Some(supplied)) if supplied.optional_attr(gil, &names.write)?.is_some() => {
             let buffer = text::body_buffer(gil, body)?;
             supplied.call_method(gil, &names.write, &[&buffer])?;
             supplied.call_method(gil, &names.seek, &[&*number::int(gil, 0)?])?;
         }
         // Without `read` it cannot stand for the input: it takes the body in, as the package's
         // parser of forms does.
-        (RequestBody::Spooled(spool), Some(supplied))
+        (RequestBody::Spooled(spool), _, Some(supplied))
             if supplied.optional_attr(gil, &names.write)?.is_some()
                 && supplied.optional_attr(gil, &names.read)?.is_none() =>
         {

@@ -5,6 +5,7 @@ Each route answers with what it saw, so that the test compares it with what it s
 import hashlib
 import io
 import json
+import os
 
 try:
     from urllib.parse import parse_qs
@@ -120,6 +121,18 @@ def digest(environ, start_response):
     return reply(start_response, ("%d %s" % (length, sha1.hexdigest())).encode("ascii"))
 
 
+def files(environ, start_response):
+    """`/files`: how many files without a name the process has open while it is answered."""
+    links = []
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            links.append(os.readlink("/proc/self/fd/" + number))
+        except OSError:  # the listing's own
+            pass
+    nameless = [link for link in links if link.endswith(" (deleted)")]
+    return reply(start_response, str(len(nameless)).encode("ascii"))
+
+
 def ignore(environ, start_response):
     """`/ignore?name=NAME`: the body is not touched."""
     record(query(environ).get("name"), "called")
@@ -131,5 +144,6 @@ ROUTES = {
     "/echo": echo,
     "/oddities": oddities,
     "/digest": digest,
+    "/files": files,
     "/ignore": ignore,
 }

@@ -83,12 +83,14 @@ def test_many_long_bodies(serve_bounded):
 
 def test_no_place_for_a_body(serve_bounded, tmp_path):
     """The folder is missing: others do. The file may not grow: a 503, and the reason told."""
-    body = b"x" * 100_000
     probe = serve_bounded("probe.py", env={"TMPDIR": str(tmp_path / "missing")})
-    assert probe.request(post("/digest", body)).body.startswith(b"100000 ")
+    body = b"x" * 3_000_000
+    assert probe.request(post("/digest", body)).body.startswith(b"3000000 ")
     # Blocks of 512 bytes; the signal would end the process.
     probe = serve_bounded("probe.py", shell="trap '' XFSZ; ulimit -f 64")
-    assert probe.request(post("/digest", body)).status == 503
+    with Peer(probe.address) as client:
+        client.send(request("/digest", "POST", [("Content-Length", "100000")], b"x" * 99_999))
+        assert client.response().status == 503
     assert probe.request(request("/")).body == b"hello"
     assert "cannot be kept in a temporary file" in probe.stop().check().stderr
 
