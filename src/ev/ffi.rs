@@ -92,6 +92,7 @@ unsafe extern "C" {
     pub fn ev_backend(lp: *mut EvLoop) -> c_uint;
     pub fn ev_run(lp: *mut EvLoop, flags: c_int) -> c_int;
     pub fn ev_break(lp: *mut EvLoop, how: c_int);
+    pub fn ev_pending_count(lp: *mut EvLoop) -> c_uint;
     pub fn ev_now(lp: *mut EvLoop) -> c_double;
     pub fn ev_now_update(lp: *mut EvLoop);
     pub fn ev_set_loop_release_cb(

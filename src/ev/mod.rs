@@ -154,6 +154,13 @@ impl Loop {
         unsafe { ffi::ev_break(raw(), ffi::EVBREAK_ALL) }
     }
 
+    /// How many events were polled and are not handled yet.
+    pub fn pending(self) -> u32 {
+        let _visit = Visit::new();
+        // SAFETY: as in `backend`.
+        unsafe { ffi::ev_pending_count(raw()) }
+    }
+
     /// Seconds since the epoch when the loop last woke up.
     pub fn now(self) -> f64 {
         let _visit = Visit::new();

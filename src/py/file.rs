@@ -3,14 +3,12 @@
 //! A `gzip.GzipFile` has a `fileno` too, of the compressed file; so the types that may go by
 //! `sendfile` are a closed list, and everything else is read.
 
-#[cfg(feature = "python3")]
 use std::cell::OnceCell;
 use std::os::fd::RawFd;
 
 use super::error::Result;
 use super::names;
 use super::object::{Gil, Object};
-#[cfg(feature = "python3")]
 use super::{GilCell, Owned};
 
 /// A file object's descriptor and where its next `read` would start.
@@ -51,6 +49,20 @@ pub fn real_file(gil: Gil<'_>, object: &Object) -> Result<Option<RealFile>> {
         descriptor,
         position: position as u64,
     }))
+}
+
+/// Whether it is a file in memory, of which any amount is there at once.
+pub fn is_in_memory(gil: Gil<'_>, object: &Object) -> Result<bool> {
+    static CLASS: GilCell<OnceCell<Owned>> = GilCell::new(OnceCell::new());
+    let class = match CLASS.get(gil).get() {
+        Some(class) => class,
+        None => {
+            let io = super::call::import(gil, c"io")?;
+            let found = io.attr(gil, &*super::text::interned(gil, c"BytesIO")?)?;
+            CLASS.get(gil).get_or_init(|| found)
+        }
+    };
+    Ok(object.type_is(class))
 }
 
 #[cfg(feature = "python2")]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::ev::Interest;
 use crate::py::Gil;
 use crate::server::conn::{Connection, Phase, Reading, Receiving, Replying};
+use crate::server::gather::Held;
 use crate::server::io::{begin_lingering, close, wait_for_head};
 use crate::server::output::{Flushed, flush};
 use crate::server::receive::wait_for_body;
@@ -64,16 +65,6 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// A part of an answer, to be written and followed by the next.
-    fn part(replying: Box<Replying>) -> Outcome {
-        Outcome {
-            reading: Reading::default(),
-            after: After::Part(replying),
-            out: Outgoing::default(),
-            left: false,
-        }
-    }
-
     /// Whether nothing but short answers, or a part of one, are to be written.
     pub fn can_be_held(&self) -> bool {
         match self.after {
@@ -296,10 +287,10 @@ fn drive(
         if source.pump(gil, site, out) == Progress::Broken {
             *keep_alive = false;
         }
-        let lap = run.gathered.lap();
+        let (took, waits) = run.gathered.lap(run.lp);
         turn.items += 1;
-        turn.time += lap.took;
-        if lap.may_wait && !out.is_empty() && out.waiting() < GATHERED {
+        turn.time += took;
+        if waits && !out.is_empty() && out.waiting() < GATHERED {
             return Driven::Part;
         }
     }
@@ -348,8 +339,8 @@ pub(super) fn go_on(
     } = &mut *replying;
     match drive(gil, connection, rest, keep_alive, out, turn) {
         Driven::Part => {
-            let outcome = Outcome::part(replying);
-            connection.run.gathered.hold(gil, connection, outcome);
+            let gathered = &connection.run.gathered;
+            gathered.hold(gil, connection, Held::Part(replying));
         }
         Driven::Gone => {
             drop(replying);

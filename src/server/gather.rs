@@ -15,9 +15,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::ev::Loop;
 use crate::py::Gil;
-use crate::server::conn::{Connection, Phase};
-use crate::server::deliver::{Outcome, finish};
+use crate::server::conn::{Connection, Phase, Replying};
+use crate::server::deliver::{Outcome, finish, go_on};
 use crate::server::serve::{Work, work};
 
 /// How many answers are held at most.
@@ -38,12 +39,20 @@ const WARY: u32 = 1000;
 /// The answers that are held.
 #[derive(Default)]
 pub struct Gathered {
-    held: RefCell<Vec<(Rc<Connection>, Outcome)>>,
+    held: RefCell<Vec<(Rc<Connection>, Held)>>,
     /// When the first of them was ready.
     since: Cell<Option<Instant>>,
-    /// They are being written: what comes now is written behind them.
-    writing: Cell<bool>,
+    /// How many are being written; what comes meanwhile is written behind them.
+    writing: Cell<usize>,
     pace: Pace,
+}
+
+/// What is held of a connection.
+pub(super) enum Held {
+    /// Answers, and what comes after them.
+    Answers(Outcome),
+    /// A part of an answer: the next is asked for when it is written.
+    Part(Box<Replying>),
 }
 
 impl Gathered {
@@ -52,9 +61,19 @@ impl Gathered {
         self.pace.begin(Instant::now());
     }
 
-    /// An application was called, for an answer or a part of one.
-    pub fn lap(&self) -> Lap {
-        self.pace.lap(Instant::now())
+    /// An application was called, for an answer or a part of one. How long that took, and whether
+    /// what is ready should wait: that it may, and that there is anything to wait for.
+    pub fn lap(&self, lp: Loop) -> (Duration, bool) {
+        let (took, may_wait) = self.pace.lap(Instant::now());
+        (took, may_wait && self.has_company(lp))
+    }
+
+    fn has_company(&self, lp: Loop) -> bool {
+        match self.writing.get() {
+            0 => lp.pending() > 0 || !self.held.borrow().is_empty(),
+            1 => !self.held.borrow().is_empty(),
+            _ => true,
+        }
     }
 
     /// A connection's requests were answered: finishes now, or when the turn ends. What is to be
@@ -65,22 +84,23 @@ impl Gathered {
         connection: &Rc<Connection>,
         outcome: Outcome,
     ) -> Work {
-        if self.lap().may_wait && outcome.can_be_held() {
-            self.hold(gil, connection, outcome);
+        let (_, waits) = self.lap(connection.run.lp);
+        if waits && outcome.can_be_held() {
+            self.hold(gil, connection, Held::Answers(outcome));
             return Work::Done;
         }
         finish(gil, connection, outcome)
     }
 
     /// Holds what is ready.
-    pub(super) fn hold(&self, gil: Gil<'_>, connection: &Rc<Connection>, outcome: Outcome) {
+    pub(super) fn hold(&self, gil: Gil<'_>, connection: &Rc<Connection>, ready: Held) {
         connection.enter(Phase::Answered);
         let count = {
             let mut held = self.held.borrow_mut();
-            held.push((connection.clone(), outcome));
+            held.push((connection.clone(), ready));
             held.len()
         };
-        if self.writing.get() {
+        if self.writing.get() > 0 {
             return;
         }
         let now = self.pace.last.get();
@@ -96,7 +116,7 @@ impl Gathered {
 
     /// Writes everything that is held, and what that brings: the parts of answers, round by round.
     pub fn write(&self, gil: Gil<'_>) {
-        if self.held.borrow().is_empty() || self.writing.replace(true) {
+        if self.writing.get() > 0 || self.held.borrow().is_empty() {
             return;
         }
         let _writing = Writing(&self.writing);
@@ -107,13 +127,17 @@ impl Gathered {
             if round.is_empty() {
                 break;
             }
-            for (connection, outcome) in round.drain(..) {
+            self.writing.set(round.len());
+            for (connection, ready) in round.drain(..) {
                 // Whatever closed a connection meanwhile closed its descriptor, too.
                 if !matches!(&*connection.phase.borrow(), Phase::Answered) {
                     continue;
                 }
                 connection.enter(Phase::Busy);
-                let next = finish(gil, &connection, outcome);
+                let next = match ready {
+                    Held::Answers(outcome) => finish(gil, &connection, outcome),
+                    Held::Part(replying) => go_on(gil, &connection, replying),
+                };
                 work(gil, &connection, next);
             }
         }
@@ -121,20 +145,12 @@ impl Gathered {
 }
 
 /// Ends with the writing, and with a panic in it.
-struct Writing<'a>(&'a Cell<bool>);
+struct Writing<'a>(&'a Cell<usize>);
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        self.0.set(false);
+        self.0.set(0);
     }
-}
-
-/// What a look at the clock tells after an application was called.
-pub struct Lap {
-    /// How long that took.
-    pub took: Duration,
-    /// Whether what is ready may wait for others.
-    pub may_wait: bool,
 }
 
 /// How long applications take of late.
@@ -151,7 +167,8 @@ impl Pace {
         self.last.set(Some(now));
     }
 
-    fn lap(&self, now: Instant) -> Lap {
+    /// How long an application took, and whether its answer may wait for others.
+    fn lap(&self, now: Instant) -> (Duration, bool) {
         let began = self.last.replace(Some(now)).unwrap_or(now);
         let took = now.duration_since(began);
         if took > SLOW {
@@ -159,9 +176,6 @@ impl Pace {
         }
         let wary = self.wary.get();
         self.wary.set(wary.saturating_sub(1));
-        Lap {
-            took,
-            may_wait: wary == 0 && took <= QUICK,
-        }
+        (took, wary == 0 && took <= QUICK)
     }
 }

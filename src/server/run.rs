@@ -30,7 +30,7 @@ const FOR_FILES: u64 = RESERVE / 2;
 pub const SCRATCH: usize = 256 << 10;
 
 /// The same for queues beside the first.
-const SPARE: usize = 4 << 10;
+const SPARE: usize = 16 << 10;
 
 /// What one `run` of the loop works with.
 pub struct Run {

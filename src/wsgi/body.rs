@@ -10,7 +10,7 @@
 
 use std::ffi::CStr;
 
-use crate::py::file::real_file;
+use crate::py::file::{is_in_memory, real_file};
 use crate::py::types::{Class, Instance, Method, New, Next};
 use crate::py::{
     Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, names, number, text,
@@ -22,6 +22,9 @@ use crate::wsgi::{child, console};
 
 /// Bytes that a file object without a descriptor is asked for at a time.
 const BLOCK: i64 = 32 * 1024;
+
+/// The same of a file in memory, which is never waited for, whatever the application asks.
+const MEMORY_BLOCK: i64 = 256 * 1024;
 
 /// `wsgi.file_wrapper`: a file to send, and the size of the blocks in which to read it.
 pub struct FileWrapper {
@@ -219,7 +222,7 @@ fn source(gil: Gil<'_>, result: &Object, unsendable: Unsendable) -> Result<Sourc
     if let Some(wrapper) = natives(gil).file_wrapper.instance(result) {
         return match file(gil, &wrapper.file)? {
             Some(source) => Ok(source),
-            None => Ok(Source::Reader(wrapper.file.own(gil), wrapper.block)),
+            None => reader(gil, &wrapper.file, wrapper.block),
         };
     }
     if let Some(source) = file(gil, result)? {
@@ -233,7 +236,7 @@ fn source(gil: Gil<'_>, result: &Object, unsendable: Unsendable) -> Result<Sourc
     let names = names(gil);
     let reads = result.optional_attr(gil, &names.read)?.is_some();
     if reads && result.optional_attr(gil, &names.readline)?.is_some() {
-        return Ok(Source::Reader(result.own(gil), BLOCK));
+        return reader(gil, result, BLOCK);
     }
     match result.iterate(gil) {
         Ok(iterator) => Ok(Source::Iterator(iterator, 0)),
@@ -251,6 +254,15 @@ fn source(gil: Gil<'_>, result: &Object, unsendable: Unsendable) -> Result<Sourc
             }
         }
     }
+}
+
+fn reader(gil: Gil<'_>, file: &Object, block: i64) -> Result<Source> {
+    let block = if is_in_memory(gil, file)? {
+        MEMORY_BLOCK
+    } else {
+        block
+    };
+    Ok(Source::Reader(file.own(gil), block))
 }
 
 /// The length of a list or tuple that holds nothing but bytes, the ordinary answer: it can be sent

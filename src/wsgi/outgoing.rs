@@ -14,7 +14,7 @@ use crate::sys::file::duplicate;
 use crate::sys::spool::Spool;
 
 /// An item up to this size is copied: below it a copy costs less than one more buffer to write.
-const COPIED: usize = 16 * 1024;
+const COPIED: usize = 4 * 1024;
 
 /// A part of a file that goes by `sendfile`.
 pub struct FilePart {
