@@ -194,19 +194,6 @@ impl Store {
         Ok(true)
     }
 
-    /// The memory for `due` bytes more, where it is sure that they stay in memory.
-    pub fn memory_for(&mut self, due: u64, run: &Run) -> Option<&mut Vec<u8>> {
-        match self {
-            Store::Room(body) => Some(&mut body.bytes),
-            Store::Memory(memory)
-                if memory.len() as u64 + due <= run.site.config.body_memory as u64 =>
-            {
-                Some(memory)
-            }
-            Store::Memory(_) | Store::File(_) => None,
-        }
-    }
-
     /// Bytes so far.
     pub fn length(&self) -> u64 {
         match self {

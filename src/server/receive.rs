@@ -59,22 +59,24 @@ pub(super) fn read_body(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving
     }
 }
 
-/// Reads into where the bytes are to stay, if that is known, else behind the head.
+/// Reads into the room that the body has, else behind the head.
 fn read_some(connection: &Connection, receiving: &mut Receiving) -> std::io::Result<Flow> {
-    if receiving.input.len() == receiving.head.len
-        && let Received::Fixed(store, due) = &mut receiving.body
-        && let Some(memory) = store.memory_for(*due, &connection.run)
-    {
-        let wanted = (*due).min(TURN as u64) as usize;
-        memory.reserve(wanted);
-        let flow = stream::read(connection.descriptor, memory, wanted)?;
-        if let Flow::Done(received) = flow {
-            *due -= received as u64;
-        }
-        return Ok(flow);
+    let Receiving { input, body, .. } = receiving;
+    let Received::Fixed(Store::Room(body), due) = body else {
+        input.reserve(READ);
+        return stream::read(connection.descriptor, input, READ);
+    };
+    // What comes behind the body is read as well: the kernel would reset the connection for it, if
+    // this were the last answer.
+    let most = TURN.min(*due as usize + READ);
+    body.bytes.reserve(most);
+    let flow = stream::read(connection.descriptor, &mut body.bytes, most)?;
+    if let Flow::Done(received) = flow {
+        let behind = received.saturating_sub(*due as usize);
+        *due -= (received - behind) as u64;
+        input.extend(body.bytes.drain(body.bytes.len() - behind..));
     }
-    receiving.input.reserve(READ);
-    stream::read(connection.descriptor, &mut receiving.input, READ)
+    Ok(flow)
 }
 
 /// Looks after a long body in memory: if it does not come in time, it goes to a file as others do, and

@@ -12,6 +12,9 @@ use std::rc::Rc;
 const LONGEST: u64 = 32;
 const ALL: u64 = 128;
 
+/// More memory than the body's, for what is received with its end.
+const SLACK: usize = 64 << 10;
+
 /// The room of one run.
 pub struct Room {
     unit: u64,
@@ -49,7 +52,7 @@ impl Room {
         self.taken.set(taken);
         self.used.set(true);
         let mut bytes = self.spare.borrow_mut().pop().unwrap_or_default();
-        bytes.reserve_exact(length as usize);
+        bytes.reserve_exact(length as usize + SLACK);
         Some(LongBody {
             bytes,
             length,

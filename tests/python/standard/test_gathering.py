@@ -27,7 +27,7 @@ def test_answers_of_one_turn_are_written_together(probe):
     """Each of two requests that the server finds when it wakes is told how much was sent so far.
     A machine that stands still makes them slow ones, so there are more tries."""
     with probe.connect() as first, probe.connect() as second:
-        for _ in range(20):
+        for _ in range(100):
             with stopped(probe):
                 for each in first, second:
                     each.send(request("/segments"))

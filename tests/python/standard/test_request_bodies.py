@@ -149,6 +149,23 @@ def test_a_long_body_that_comes_at_once_needs_no_file(serve_probe):
     assert probe.request(post("/files", b"x" * (longest + 1))).body == b"1"
 
 
+@pytest.mark.parametrize("length", [100_000, 2_000_000, 3_000_000])
+def test_a_request_behind_a_long_body(probe, length):
+    """It comes with the body's end, and is the next one."""
+    body = text(length)
+    with probe.connect() as client:
+        client.send(request("/echo", "POST", [("Content-Length", str(length))], body[:50_000]))
+        sender = threading.Thread(
+            target=client.send, args=[body[50_000:] + request("/") + request("/")[:5]]
+        )
+        sender.start()
+        assert client.response().body == body
+        assert client.response().body == b"hello"
+        sender.join(PATIENCE)
+        client.send(request("/")[5:])
+        assert client.response().body == b"hello"
+
+
 def test_many_long_bodies_share_the_memory(serve_probe):
     """Fifty of 2,000,000 bytes, all but a few of which are here: 8 MiB are for all of them."""
     probe = serve_probe("probe.py")
