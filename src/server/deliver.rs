@@ -65,12 +65,13 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// Whether nothing but short answers, or a part of one, are to be written.
+    /// Whether nothing but short answers, or a part of one, are to be written. A connection that ends
+    /// costs less while the processor still has it at hand.
     pub fn can_be_held(&self) -> bool {
         match self.after {
             After::Part(_) => true,
-            After::Wait | After::Last { .. } => !self.out.is_empty() && !self.out.file_follows(),
-            After::Body(_) | After::Reply(_) | After::Refused | After::Gone => false,
+            After::Wait => !self.out.is_empty() && !self.out.file_follows(),
+            _ => false,
         }
     }
 }
