@@ -113,6 +113,15 @@ SCENARIOS = [
         "post", "10 kB form POST", "plain:post", _POST, _POST_ANSWER, ("post", str(len(FORM)))
     ),
     Scenario(
+        "upload",
+        "1 MiB upload",
+        "plain:upload",
+        request("POST", body=b"x" * MEBIBYTE),
+        str(MEBIBYTE).encode(),
+        ("post", str(MEBIBYTE)),
+        connections=8,
+    ),
+    Scenario(
         "body",
         "1 MiB body as one bytes",
         "plain:body",

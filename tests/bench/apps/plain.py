@@ -30,6 +30,18 @@ def post(environ, start_response):
     return [b"%d" % len(body)]
 
 
+def upload(environ, start_response):
+    """Reads the body in pieces, as one does with what may be long, and tells its length."""
+    stream, length, count = environ["wsgi.input"], int(environ["CONTENT_LENGTH"]), 0
+    while count < length:
+        piece = stream.read(min(65536, length - count))
+        if not piece:
+            break
+        count += len(piece)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"%d" % count]
+
+
 def body(environ, start_response):
     """One mebibyte as one bytes object."""
     start_response(
