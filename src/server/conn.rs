@@ -65,6 +65,8 @@ pub struct Connection {
     pub number: Cell<u32>,
     /// Whether a request of it was answered.
     pub used: Cell<bool>,
+    /// Whether the run looks after its long body.
+    pub is_hasty: Cell<bool>,
     /// Its place among the run's connections.
     pub slot: Cell<u32>,
     /// When it is due.
@@ -174,8 +176,20 @@ impl Store {
         self.move_to_file(run)
     }
 
+    /// Moves what is in the room for long bodies to where others are kept; false where no descriptor
+    /// is left for that.
+    pub fn leave_room(&mut self, run: &Run) -> std::io::Result<bool> {
+        if let Store::Room(body) = self
+            && body.bytes.len() <= run.site.config.body_memory
+        {
+            *self = Store::Memory(body.bytes.to_vec());
+            return Ok(true);
+        }
+        self.move_to_file(run)
+    }
+
     /// Moves what is in memory to a file; false where no descriptor is left for it.
-    pub fn move_to_file(&mut self, run: &Run) -> std::io::Result<bool> {
+    fn move_to_file(&mut self, run: &Run) -> std::io::Result<bool> {
         let memory = match self {
             Store::Memory(memory) => memory,
             Store::Room(body) => &mut body.bytes,
@@ -249,6 +263,7 @@ impl Connection {
             client,
             number: Cell::new(0),
             used: Cell::new(false),
+            is_hasty: Cell::new(false),
             slot: Cell::new(u32::MAX),
             deadline: Deadline::default(),
             phase: RefCell::new(Phase::Head(Reading::default())),

@@ -288,7 +288,7 @@ fn drive(
         if source.pump(gil, site, out) == Progress::Broken {
             *keep_alive = false;
         }
-        let (took, waits) = run.gathered.lap(run.lp);
+        let (took, waits) = run.gathered.lap(gil, run.lp);
         turn.items += 1;
         turn.time += took;
         if waits && !out.is_empty() && out.waiting() < GATHERED {

@@ -6,8 +6,8 @@
 //! turn are written behind its last request. At the end of a turn, which for a single request is at
 //! once, everything is written.
 //!
-//! What is ready waits for nothing slow, as far as that can be known before: a request that took its
-//! time is answered at once, and so is everyone for a while after a really slow one ([`Pace`]).
+//! What is ready waits for nothing slow, as far as that can be known before: behind a request that took
+//! its time everything is written, and for a while after a really slow one nobody is held ([`Pace`]).
 
 #![forbid(unsafe_code)]
 
@@ -15,11 +15,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::ev::Loop;
+use crate::ev::{Loop, guarded};
 use crate::py::Gil;
 use crate::server::conn::{Connection, Phase, Replying};
-use crate::server::deliver::{Outcome, finish, go_on};
+use crate::server::deliver::{Outcome, finish, go_on, write};
+use crate::server::io;
 use crate::server::serve::{Work, work};
+use crate::wsgi::outgoing::Outgoing;
 
 /// How many answers are held at most.
 pub const MOST: usize = 32;
@@ -55,6 +57,15 @@ pub(super) enum Held {
     Part(Box<Replying>),
 }
 
+impl Held {
+    fn out(&mut self) -> &mut Outgoing {
+        match self {
+            Held::Answers(outcome) => &mut outcome.out,
+            Held::Part(replying) => &mut replying.out,
+        }
+    }
+}
+
 impl Gathered {
     /// The loop begins to work on what is ready.
     pub fn begin_turn(&self) {
@@ -63,8 +74,11 @@ impl Gathered {
 
     /// An application was called, for an answer or a part of one. How long that took, and whether
     /// what is ready should wait: that it may, and that there is anything to wait for.
-    pub fn lap(&self, lp: Loop) -> (Duration, bool) {
+    pub fn lap(&self, gil: Gil<'_>, lp: Loop) -> (Duration, bool) {
         let (took, may_wait) = self.pace.lap(Instant::now());
+        if !may_wait {
+            self.flush(gil);
+        }
         (took, may_wait && self.has_company(lp))
     }
 
@@ -84,7 +98,7 @@ impl Gathered {
         connection: &Rc<Connection>,
         outcome: Outcome,
     ) -> Work {
-        let (_, waits) = self.lap(connection.run.lp);
+        let (_, waits) = self.lap(gil, connection.run.lp);
         if waits && outcome.can_be_held() {
             self.hold(gil, connection, Held::Answers(outcome));
             return Work::Done;
@@ -114,7 +128,21 @@ impl Gathered {
         }
     }
 
-    /// Writes everything that is held, and what that brings: the parts of answers, round by round.
+    /// Writes what is held, as far as the kernel takes it, and no more: no connection goes on.
+    pub fn flush(&self, gil: Gil<'_>) {
+        if self.held.borrow().is_empty() {
+            return;
+        }
+        self.since.set(None);
+        let mut held = self.held.take();
+        flush_all(gil, &mut held);
+        let mut since_held = self.held.borrow_mut();
+        held.append(&mut since_held);
+        *since_held = held;
+    }
+
+    /// Writes everything that is held, and lets the connections go on; what that brings, the parts of
+    /// answers, goes round by round.
     pub fn write(&self, gil: Gil<'_>) {
         if self.writing.get() > 0 || self.held.borrow().is_empty() {
             return;
@@ -128,23 +156,51 @@ impl Gathered {
                 break;
             }
             self.writing.set(round.len());
+            flush_all(gil, &mut round);
             for (connection, ready) in round.drain(..) {
                 // Whatever closed a connection meanwhile closed its descriptor, too.
                 if !matches!(&*connection.phase.borrow(), Phase::Answered) {
                     continue;
                 }
                 connection.enter(Phase::Busy);
-                let next = match ready {
-                    Held::Answers(outcome) => finish(gil, &connection, outcome),
-                    Held::Part(replying) => go_on(gil, &connection, replying),
-                };
-                work(gil, &connection, next);
+                attempt(gil, &connection, || {
+                    let next = match ready {
+                        Held::Answers(outcome) => finish(gil, &connection, outcome),
+                        Held::Part(replying) => go_on(gil, &connection, replying),
+                    };
+                    work(gil, &connection, next);
+                });
             }
+        }
+    }
+
+    /// Forgets what is held.
+    pub fn clear(&self) {
+        let held = self.held.take();
+        drop(held);
+    }
+}
+
+/// Writes first what is ready, before any application is asked for more. What the kernel says of it,
+/// it says again when the connection goes on.
+fn flush_all(gil: Gil<'_>, held: &mut [(Rc<Connection>, Held)]) {
+    for (connection, ready) in held {
+        if matches!(&*connection.phase.borrow(), Phase::Answered) {
+            attempt(gil, connection, || {
+                write(gil, connection, ready.out());
+            });
         }
     }
 }
 
-/// Ends with the writing, and with a panic in it.
+/// A panic costs one connection.
+fn attempt(gil: Gil<'_>, connection: &Rc<Connection>, action: impl FnOnce()) {
+    if guarded(action).is_none() {
+        io::panicked(gil, connection);
+    }
+}
+
+/// Ends with the writing.
 struct Writing<'a>(&'a Cell<usize>);
 
 impl Drop for Writing<'_> {
@@ -167,7 +223,8 @@ impl Pace {
         self.last.set(Some(now));
     }
 
-    /// How long an application took, and whether its answer may wait for others.
+    /// How long it is since the last look, which is what an application took, or a little more; and
+    /// whether its answer may wait for others.
     fn lap(&self, now: Instant) -> (Duration, bool) {
         let began = self.last.replace(Some(now)).unwrap_or(now);
         let took = now.duration_since(began);

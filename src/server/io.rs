@@ -47,9 +47,8 @@ pub fn ready(gil: Gil<'_>, connection: &Rc<Connection>) {
             work(gil, connection, next);
         }
         Phase::Linger(left) => linger(gil, connection, left),
-        // Told again when it waits.
-        Phase::Answered => connection.enter(Phase::Answered),
-        Phase::Busy | Phase::Closed => close(gil, connection),
+        // A callback panicked before it came to this one.
+        Phase::Answered | Phase::Busy | Phase::Closed => close(gil, connection),
     }
 }
 

@@ -343,7 +343,13 @@ impl Server {
         });
         check.start(lp);
         let ended = run.clone();
-        let prepare = Prepare::new(move || threads::in_callback(|gil| ended.gathered.write(gil)));
+        let prepare = Prepare::new(move || {
+            threads::in_callback(|gil| {
+                // A child that was forked wherever it was has copies of the parent's answers.
+                drop(child::ends_here(gil, Ok(())));
+                ended.gathered.write(gil);
+            });
+        });
         prepare.start(lp);
         self.timers.start_all(lp);
         self.deferred.start(lp, run_deferred);

@@ -85,22 +85,25 @@ pub fn look_after(gil: Gil<'_>, connection: &Rc<Connection>) {
     let run = &connection.run;
     let mut receiving = match connection.take_phase() {
         Phase::Body(receiving) => receiving,
-        other => return connection.enter(other),
+        other => {
+            connection.is_hasty.set(false);
+            return connection.enter(other);
+        }
     };
     let moved = match &mut receiving.body {
         Received::Fixed(store @ Store::Room(_), _) => {
             if run.clock.seconds() - receiving.began < HASTE {
                 Ok(false)
             } else {
-                store.move_to_file(run)
+                store.leave_room(run)
             }
         }
-        // Another body than the one that had the room.
         _ => Ok(true),
     };
     match moved {
         Ok(moved) => {
             connection.enter(Phase::Body(receiving));
+            connection.is_hasty.set(!moved);
             if !moved {
                 run.hasty.borrow_mut().push(connection.clone());
             }

@@ -258,7 +258,8 @@ impl Run {
 
     /// Closes what is still open, and gives the exception that `run` is to raise.
     pub fn finish(&self, gil: Gil<'_>) -> Option<Exception> {
-        self.gathered.write(gil);
+        self.gathered.flush(gil);
+        self.gathered.clear();
         loop {
             let last = self.connections.borrow().last().cloned();
             let Some(connection) = last else { break };

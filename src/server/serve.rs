@@ -338,7 +338,9 @@ fn store_for(connection: &Rc<Connection>, length: u64) -> Store {
     }
     match run.room.take(length) {
         Some(body) => {
-            run.hasty.borrow_mut().push(connection.clone());
+            if !connection.is_hasty.replace(true) {
+                run.hasty.borrow_mut().push(connection.clone());
+            }
             Store::Room(body)
         }
         None => Store::Memory(Vec::new()),

@@ -10,15 +10,17 @@ use std::rc::Rc;
 
 /// How long such a body may be, and how much room all have together, in multiples of `body_memory`.
 const LONGEST: u64 = 32;
-const ALL: u64 = 128;
+const ALL: u64 = 192;
 
 /// More memory than the body's, for what is received with its end.
-const SLACK: usize = 64 << 10;
+const SLACK: u64 = 64 << 10;
 
 /// The room of one run.
 pub struct Room {
     unit: u64,
+    /// Bytes of memory that bodies have.
     taken: Cell<u64>,
+    /// Memory for the next ones; it counts as well.
     spare: RefCell<Vec<Vec<u8>>>,
     /// Whether a body came since [`Room::tidy`].
     used: Cell<bool>,
@@ -26,9 +28,9 @@ pub struct Room {
 
 /// A body in the room; dropped, its place is free.
 pub struct LongBody {
-    /// What came so far.
+    /// What came so far; there is memory for all of it.
     pub bytes: Vec<u8>,
-    length: u64,
+    size: u64,
     room: Rc<Room>,
 }
 
@@ -45,23 +47,42 @@ impl Room {
 
     /// A place for a body of this length, if there is one.
     pub fn take(self: &Rc<Room>, length: u64) -> Option<LongBody> {
-        let taken = self.taken.get().saturating_add(length);
-        if length > LONGEST.saturating_mul(self.unit) || taken > self.size() {
+        if length > LONGEST.saturating_mul(self.unit) {
             return None;
         }
-        self.taken.set(taken);
+        let bytes = self.memory(length.checked_add(SLACK)?)?;
+        let size = bytes.capacity() as u64;
+        self.taken.set(self.taken.get() + size);
         self.used.set(true);
-        let mut bytes = self.spare.borrow_mut().pop().unwrap_or_default();
-        bytes.reserve_exact(length as usize + SLACK);
         Some(LongBody {
             bytes,
-            length,
+            size,
             room: self.clone(),
         })
     }
 
-    fn size(&self) -> u64 {
-        ALL.saturating_mul(self.unit)
+    /// Memory that was used before and fits, or new memory in the place of some that does not.
+    fn memory(&self, wanted: u64) -> Option<Vec<u8>> {
+        let mut spare = self.spare.borrow_mut();
+        let fits = |bytes: &Vec<u8>| (wanted..=2 * wanted).contains(&(bytes.capacity() as u64));
+        if let Some(found) = spare.iter().position(fits) {
+            return Some(spare.swap_remove(found));
+        }
+        let size = ALL.saturating_mul(self.unit);
+        let kept = |spare: &[Vec<u8>]| {
+            spare
+                .iter()
+                .map(|bytes| bytes.capacity() as u64)
+                .sum::<u64>()
+        };
+        while self.taken.get() + kept(&spare) + wanted > size {
+            spare.pop()?;
+        }
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(usize::try_from(wanted).ok()?)
+            .ok()?;
+        Some(bytes)
     }
 
     /// Gives memory back that nothing came for since the last time.
@@ -75,14 +96,9 @@ impl Room {
 impl Drop for LongBody {
     fn drop(&mut self) {
         let room = &self.room;
-        room.taken.set(room.taken.get() - self.length);
-        let mut spare = room.spare.borrow_mut();
-        let kept: usize = spare.iter().map(Vec::capacity).sum();
-        let kept = (kept + self.bytes.capacity()) as u64;
-        if room.taken.get() + kept <= room.size() {
-            let mut bytes = std::mem::take(&mut self.bytes);
-            bytes.clear();
-            spare.push(bytes);
-        }
+        room.taken.set(room.taken.get() - self.size);
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        room.spare.borrow_mut().push(bytes);
     }
 }

@@ -16,6 +16,9 @@ use crate::sys::spool::Spool;
 /// An item up to this size is copied: below it a copy costs less than one more buffer to write.
 const COPIED: usize = 4 * 1024;
 
+/// Room for so many pieces is kept for the next answer.
+const MOST_PIECES: usize = 64;
+
 /// A part of a file that goes by `sendfile`.
 pub struct FilePart {
     /// Keeps the descriptor open.
@@ -252,6 +255,9 @@ impl Outgoing {
     pub fn shrink(&mut self, most: usize) {
         if self.first.is_empty() && self.first.capacity() > most {
             self.first = Vec::with_capacity(most);
+        }
+        if self.rest.is_empty() {
+            self.rest.shrink_to(MOST_PIECES);
         }
     }
 }

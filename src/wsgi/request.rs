@@ -250,20 +250,22 @@ fn give_body(gil: Gil<'_>, site: &Site, request: &mut Request<'_>, environ: &Obj
     let supplied = environ
         .dict_get(gil, &names.wsgi_input)
         .map(|input| input.own(gil));
-    match (&request.body, request.body.memory(), supplied) {
-        // A spooled body is longer than a program's own object may want to hold in one piece.
-        (_, Some(body), Some(supplied)) if supplied.optional_attr(gil, &names.write)?.is_some() => {
-            let buffer = text::body_buffer(gil, body)?;
+    match (&request.body, supplied) {
+        // Another body is longer than a program's own object may want to hold in one piece.
+        (RequestBody::Memory(_) | RequestBody::Empty, Some(supplied))
+            if supplied.optional_attr(gil, &names.write)?.is_some() =>
+        {
+            let buffer = text::body_buffer(gil, request.body.memory().unwrap_or_default())?;
             supplied.call_method(gil, &names.write, &[&buffer])?;
             supplied.call_method(gil, &names.seek, &[&*number::int(gil, 0)?])?;
         }
         // Without `read` it cannot stand for the input: it takes the body in, as the package's
         // parser of forms does.
-        (RequestBody::Spooled(spool), _, Some(supplied))
+        (body @ (RequestBody::Long(_) | RequestBody::Spooled(_)), Some(supplied))
             if supplied.optional_attr(gil, &names.write)?.is_some()
                 && supplied.optional_attr(gil, &names.read)?.is_none() =>
         {
-            write_spool(gil, spool, &supplied)?;
+            write_long(gil, body, &supplied)?;
             supplied.call_method(gil, &names.seek, &[&*number::int(gil, 0)?])?;
         }
         _ => {
@@ -284,15 +286,23 @@ fn give_body(gil: Gil<'_>, site: &Site, request: &mut Request<'_>, environ: &Obj
     }
 }
 
-/// Writes a spooled body to the program's own object in pieces, so that memory does not grow with it.
-fn write_spool(gil: Gil<'_>, spool: &Spool, taker: &Object) -> Result<()> {
+/// Writes a long body to the program's own object in pieces, so that memory does not grow with it.
+fn write_long(gil: Gil<'_>, body: &RequestBody<'_>, taker: &Object) -> Result<()> {
+    let write = |piece: &[u8]| -> Result<()> {
+        let buffer = text::body_buffer(gil, piece)?;
+        taker.call_method(gil, &names(gil).write, &[&buffer])?;
+        Ok(())
+    };
+    let RequestBody::Spooled(spool) = body else {
+        let mut pieces = body.memory().unwrap_or_default().chunks(SPOOL_PIECE);
+        return pieces.try_for_each(write);
+    };
     let mut piece = vec![0; SPOOL_PIECE];
     let mut written = 0;
     while written < spool.len() {
         let length = (spool.len() - written).min(SPOOL_PIECE as u64) as usize;
         read_spool(gil, spool, written, &mut piece[..length])?;
-        let buffer = text::body_buffer(gil, &piece[..length])?;
-        taker.call_method(gil, &names(gil).write, &[&buffer])?;
+        write(&piece[..length])?;
         written += length as u64;
     }
     Ok(())

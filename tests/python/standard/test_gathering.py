@@ -59,6 +59,26 @@ def test_an_answer_waits_for_no_slow_request(probe, tmp_path):
             assert each.response().body == b"hello"
 
 
+def test_what_is_held_is_written_behind_a_slow_request(probe, tmp_path):
+    """Of five requests in one turn the middle one blocks the server until the first or the last is
+    answered, which a slow one stands between. Nobody was slow before, so that one is held."""
+    flag = tmp_path / "flag"
+    with contextlib.ExitStack() as stack:
+        five = [stack.enter_context(probe.connect()) for _ in range(5)]
+        for each in five:
+            for _ in range(WARY // 5):
+                each.send(request("/"))
+                assert each.response().body == b"hello"
+        targets = ["/", "/sleep?0.02", f"/wait?{flag}", "/sleep?0.02", "/"]
+        with stopped(probe):
+            for each, target in zip(five, targets):
+                each.send(request(target))
+        select.select([five[0].socket, five[4].socket], [], [], PATIENCE)
+        flag.touch()
+        told = [each.response().body for each in five]
+    assert told == [b"hello", b"slept", b"seen", b"slept", b"hello"]
+
+
 def test_a_whole_body_is_sent_before_more_is_asked_for(probe, tmp_path):
     """What an application does behind its last item costs its client nothing."""
     flag = tmp_path / "flag"

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import threading
+import time
 
 import pytest
 from rig import PATIENCE
@@ -167,7 +168,7 @@ def test_a_request_behind_a_long_body(probe, length):
 
 
 def test_many_long_bodies_share_the_memory(serve_probe):
-    """Fifty of 2,000,000 bytes, all but a few of which are here: 8 MiB are for all of them."""
+    """Fifty of 2,000,000 bytes, all but a few of which are here: 12 MiB are for all of them."""
     probe = serve_probe("probe.py")
     clients = [probe.connect() for _ in range(50)]
 
@@ -182,6 +183,37 @@ def test_many_long_bodies_share_the_memory(serve_probe):
         client.send(b"x" * 1000)
         assert client.response().body.startswith(b"2000000 ")
         client.close()
+
+
+def test_memory_that_was_used_counts(serve_probe):
+    """A short body that got the memory of a long one would keep more than it counts for."""
+    probe = serve_probe("probe.py")
+    clients = []
+
+    def alternate():
+        for _ in range(60):
+            assert probe.request(post("/digest", b"x" * 2_000_000)).body.startswith(b"2000000 ")
+            clients.append(probe.connect())
+            clients[-1].send(request("/digest", "POST", [("Content-Length", "65537")]))
+
+    assert peak_growth_kib(probe, alternate) <= 24 << 10
+    for client in clients:
+        client.send(b"x" * 65537)
+        assert client.response().body.startswith(b"65537 ")
+        client.close()
+
+
+def test_a_long_body_that_does_not_come_needs_no_file(serve_probe):
+    """Its length is announced, and half a second is over."""
+    probe = serve_probe("probe.py")
+    with probe.connect() as client:
+        client.send(request("/digest", "POST", [("Content-Length", "100000")], b"x" * 30_000))
+        time.sleep(1.5)
+        assert spooled(probe.pid) == []
+        client.send(b"x" * 50_000)
+        wait_until(lambda: len(spooled(probe.pid)) == 1, "the temporary file")
+        client.send(b"x" * 20_000)
+        assert client.response().body.startswith(b"100000 ")
 
 
 def upload(client, total, encode=lambda piece: piece):
