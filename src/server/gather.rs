@@ -135,7 +135,9 @@ impl Gathered {
         }
         self.since.set(None);
         let mut held = self.held.take();
-        flush_all(gil, &mut held);
+        for (connection, ready) in &mut held {
+            flush_one(gil, connection, ready.out());
+        }
         let mut since_held = self.held.borrow_mut();
         held.append(&mut since_held);
         *since_held = held;
@@ -149,27 +151,27 @@ impl Gathered {
         }
         let _writing = Writing(&self.writing);
         self.since.set(None);
-        let mut round = Vec::new();
+        let (mut round, mut parts) = (Vec::new(), Vec::new());
         loop {
             std::mem::swap(&mut round, &mut *self.held.borrow_mut());
             if round.is_empty() {
                 break;
             }
             self.writing.set(round.len());
-            flush_all(gil, &mut round);
+            // Everything is written before any application is asked for more.
             for (connection, ready) in round.drain(..) {
-                // Whatever closed a connection meanwhile closed its descriptor, too.
-                if !matches!(&*connection.phase.borrow(), Phase::Answered) {
-                    continue;
+                match ready {
+                    Held::Answers(outcome) => {
+                        go(gil, &connection, || finish(gil, &connection, outcome));
+                    }
+                    Held::Part(mut replying) => {
+                        flush_one(gil, &connection, &mut replying.out);
+                        parts.push((connection, replying));
+                    }
                 }
-                connection.enter(Phase::Busy);
-                attempt(gil, &connection, || {
-                    let next = match ready {
-                        Held::Answers(outcome) => finish(gil, &connection, outcome),
-                        Held::Part(replying) => go_on(gil, &connection, replying),
-                    };
-                    work(gil, &connection, next);
-                });
+            }
+            for (connection, replying) in parts.drain(..) {
+                go(gil, &connection, || go_on(gil, &connection, replying));
             }
         }
     }
@@ -181,16 +183,27 @@ impl Gathered {
     }
 }
 
-/// Writes first what is ready, before any application is asked for more. What the kernel says of it,
-/// it says again when the connection goes on.
-fn flush_all(gil: Gil<'_>, held: &mut [(Rc<Connection>, Held)]) {
-    for (connection, ready) in held {
-        if matches!(&*connection.phase.borrow(), Phase::Answered) {
-            attempt(gil, connection, || {
-                write(gil, connection, ready.out());
-            });
-        }
+/// Writes what is ready of a connection. What the kernel says of it, it says again when the
+/// connection goes on.
+fn flush_one(gil: Gil<'_>, connection: &Rc<Connection>, out: &mut Outgoing) {
+    if is_held(connection) {
+        attempt(gil, connection, || {
+            write(gil, connection, out);
+        });
     }
+}
+
+/// Lets a connection go on.
+fn go(gil: Gil<'_>, connection: &Rc<Connection>, on: impl FnOnce() -> Work) {
+    if is_held(connection) {
+        connection.enter(Phase::Busy);
+        attempt(gil, connection, || work(gil, connection, on()));
+    }
+}
+
+/// Whatever closed a connection meanwhile closed its descriptor, too.
+fn is_held(connection: &Connection) -> bool {
+    matches!(&*connection.phase.borrow(), Phase::Answered)
 }
 
 /// A panic costs one connection.
