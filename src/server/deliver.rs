@@ -357,13 +357,7 @@ pub(super) fn go_on(
                 ..
             } = *replying;
             if keep_alive && !input.is_empty() {
-                connection.expect_head();
-                return Work::Serve {
-                    reading: Reading::default(),
-                    input,
-                    scratch: false,
-                    out,
-                };
+                return Work::go_on_with(connection, input, out);
             }
             connection.run.scratch.output.give_back(gil, out);
             if !keep_alive {

@@ -262,15 +262,7 @@ pub(super) fn take_in(
     input.drain(..consumed);
     let left = !input.is_empty();
     let after = match settle(gil, connection, reply, &mut out, !left) {
-        Settled::Kept if left => {
-            connection.expect_head();
-            return Work::Serve {
-                reading: Reading::default(),
-                input,
-                scratch: false,
-                out,
-            };
-        }
+        Settled::Kept if left => return Work::go_on_with(connection, input, out),
         Settled::Kept => After::Wait,
         Settled::Ended { lingers } => After::Last { lingers },
         Settled::Gone => After::Gone,

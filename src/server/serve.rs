@@ -36,6 +36,19 @@ pub(super) enum Work {
     TakeIn(Box<Receiving>),
 }
 
+impl Work {
+    /// The next head has begun in what was received behind the last request; `out` is queued before it.
+    pub fn go_on_with(connection: &Connection, input: Vec<u8>, out: Outgoing) -> Work {
+        connection.expect_head();
+        Work::Serve {
+            reading: Reading::default(),
+            input,
+            scratch: false,
+            out,
+        }
+    }
+}
+
 /// Works until the connection waits. One piece of work may leave another: a loop, since a client
 /// decides how many.
 pub(super) fn work(gil: Gil<'_>, connection: &Rc<Connection>, mut work: Work) {
