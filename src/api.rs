@@ -12,7 +12,7 @@ use crate::server::{Origin, expect_callable, server};
 use crate::sys::listener::{ListenError, Listener};
 use crate::wsgi::base::Base;
 use crate::wsgi::console;
-use crate::wsgi::environ;
+use crate::wsgi::params;
 
 /// `start(host, port)`.
 pub fn start(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
@@ -171,7 +171,7 @@ pub fn parse_query(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
             "the query must not hold NUL",
         ));
     }
-    environ::parse_query(gil, &query)
+    params::parse_query(gil, &query)
 }
 
 /// `set_debug(int)`.

@@ -5,13 +5,12 @@
 
 #![forbid(unsafe_code)]
 
-use std::borrow::Cow;
-
 use crate::http::head::Head;
-use crate::http::target::{Pairs, percent_decode};
+use crate::http::target::percent_decode;
 use crate::py::{Gil, Object, Owned, Result, container, names, number, text};
 use crate::wsgi::dialect::Dialect;
 use crate::wsgi::input::{Content, Input};
+use crate::wsgi::params;
 use crate::wsgi::request::{Request, RequestBody, Route};
 use crate::wsgi::site::{Endpoint, Site, natives};
 
@@ -81,9 +80,14 @@ pub fn plain(gil: Gil<'_>, site: &Site, request: &mut Request<'_>, route: &Route
     if route.registered {
         fapws_head_keys(gil, request, &environ)?;
         fapws_client_keys(gil, request, &environ)?;
-        let params = match form(request) {
-            Some(form) => parse_query(gil, &form)?,
-            None => parse_query(gil, request.target.query.unwrap_or_default())?,
+        // Asked of the environ: the fields of a head that was seen before were not read.
+        let media = environ
+            .dict_get(gil, &names(gil).content_type)
+            .map(|media| media.own(gil));
+        let media = media.as_ref().and_then(|media| text::latin1(gil, media));
+        let params = match params::form(request, media.as_deref()) {
+            Some(form) => params::parse_query(gil, &form)?,
+            None => params::parse_query(gil, request.target.query.unwrap_or_default())?,
         };
         environ.dict_set(gil, &names(gil).fapws_params, &params)?;
     }
@@ -146,7 +150,7 @@ pub fn uri_portion(
     portion.dict_set(gil, &names.script_name, &natives(gil).empty)?;
     standard_uri_keys(gil, dialect, request, route, &portion, false)?;
     if let Some(query) = rest(request, route).1 {
-        portion.dict_set(gil, &names.fapws_params, &*parse_query(gil, query)?)?;
+        portion.dict_set(gil, &names.fapws_params, &*params::parse_query(gil, query)?)?;
     }
     Ok(portion)
 }
@@ -171,37 +175,6 @@ pub fn complete(gil: Gil<'_>, environ: &Object) -> Result<()> {
     set(&names.wsgi_input_terminated, &Owned::boolean(gil, true))
 }
 
-/// A longer form is not parsed for `fapws.params`: it would have to be in memory twice over.
-const LONGEST_FORM: u64 = 1 << 20;
-
-/// The body of a form, if it is one, and not too long to be parsed.
-pub fn form<'a>(request: &'a Request<'_>) -> Option<Cow<'a, [u8]>> {
-    const FORM: &[u8] = b"application/x-www-form-urlencoded";
-    if request.head.method.of(request.bytes) != b"POST" {
-        return None;
-    }
-    let media = request.field(b"content-type")?;
-    if !media.get(..FORM.len())?.eq_ignore_ascii_case(FORM) {
-        return None;
-    }
-    match &request.body {
-        RequestBody::Spooled(spool) if spool.len() > LONGEST_FORM => None,
-        RequestBody::Long(body) if body.bytes.len() as u64 > LONGEST_FORM => None,
-        RequestBody::Spooled(spool) => {
-            let mut whole = vec![0; spool.len() as usize];
-            let mut filled = 0;
-            while filled < whole.len() {
-                match spool.read_at(filled as u64, &mut whole[filled..]) {
-                    Ok(count) if count > 0 => filled += count,
-                    _ => return None,
-                }
-            }
-            Some(Cow::Owned(whole))
-        }
-        body => body.memory().map(Cow::Borrowed),
-    }
-}
-
 /// `wsgi.input` of the standard dialect.
 pub fn input(gil: Gil<'_>, request: &mut Request<'_>) -> Result<Owned> {
     let content = match std::mem::replace(&mut request.body, RequestBody::Empty) {
@@ -211,21 +184,6 @@ pub fn input(gil: Gil<'_>, request: &mut Request<'_>) -> Result<Owned> {
         RequestBody::Spooled(spool) => Content::File(spool),
     };
     natives(gil).input.instantiate(gil, Input::new(content))
-}
-
-/// `parse_query` of the module (`api.md`): a dict of lists.
-pub fn parse_query(gil: Gil<'_>, query: &[u8]) -> Result<Owned> {
-    let params = container::dict(gil)?;
-    let mut pairs = Pairs::of(query);
-    while let Some((key, value)) = pairs.next_pair() {
-        let key = text::native(gil, key)?;
-        let value = text::native(gil, value)?;
-        match params.dict_get(gil, &key) {
-            Some(values) => values.own(gil).list_append(gil, &value)?,
-            None => params.dict_set(gil, &key, &*container::list_of(gil, value)?)?,
-        }
-    }
-    Ok(params)
 }
 
 /// Method, protocol, `CONTENT_*` and `HTTP_*` (RFC 3875, PEP 3333). An environ made from the template

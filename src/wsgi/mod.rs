@@ -20,6 +20,7 @@ pub mod line;
 pub mod long_body;
 pub mod memo;
 pub mod outgoing;
+pub mod params;
 pub mod protocol;
 pub mod reply;
 pub mod reply_head;

@@ -23,7 +23,7 @@ use crate::wsgi::outgoing::Outgoing;
 use crate::wsgi::reply::{self, Reply, Starter};
 use crate::wsgi::reply_head::ReplyHead;
 use crate::wsgi::site::{Client, Endpoint, Site};
-use crate::wsgi::{child, environ, failure};
+use crate::wsgi::{child, environ, failure, params};
 
 /// Bytes of a spooled body that a program's own object gets at a time.
 const SPOOL_PIECE: usize = 64 * 1024;
@@ -244,8 +244,8 @@ fn give_body(gil: Gil<'_>, site: &Site, request: &mut Request<'_>, environ: &Obj
             &*number::int(gil, length as i64)?,
         )?;
     }
-    let form = environ::form(request)
-        .map(|form| environ::parse_query(gil, &form))
+    let form = params::form(request, request.field(b"content-type"))
+        .map(|form| params::parse_query(gil, &form))
         .transpose()?;
     let supplied = environ
         .dict_get(gil, &names.wsgi_input)

@@ -19,6 +19,7 @@ use crate::wsgi::dialect::Dialect;
 use crate::wsgi::errors::Errors;
 use crate::wsgi::header_keys::HeaderKeys;
 use crate::wsgi::input::{Content, Input};
+use crate::wsgi::params::ParamNames;
 use crate::wsgi::start_response::{Spare, StartResponse, Writer};
 
 /// The classes and constants that live as long as the module.
@@ -35,6 +36,8 @@ pub struct Natives {
     pub errors: Owned,
     /// Environ keys of header fields.
     pub header_keys: HeaderKeys,
+    /// Names in queries and forms.
+    pub param_names: ParamNames,
     /// `""`.
     pub empty: Owned,
     /// `b""`.
@@ -70,6 +73,7 @@ pub fn prepare(gil: Gil<'_>) -> Result<()> {
         file_wrapper: ClassObject::new(gil)?,
         errors: ClassObject::new(gil)?.instantiate(gil, Errors)?,
         header_keys: HeaderKeys::new(gil)?,
+        param_names: ParamNames::default(),
         empty: text::native(gil, b"")?,
         no_bytes,
         methods: METHODS

@@ -1,8 +1,10 @@
 """Every function of `_evwsgi` with right and wrong arguments, as the module's reference tells."""
 
+import gc
 import locale
 import resource
 import sys
+import weakref
 from socket import SO_REUSEADDR, SOL_SOCKET, fromfd, AF_INET, SOCK_STREAM
 
 from case import PYTHON_2, Case, base, evwsgi, main
@@ -213,6 +215,44 @@ class Queries(Case):
         }
         for text, answer in expected.items():
             self.assertEqual(answer, evwsgi.parse_query(text), text)
+
+    def test_names_come_again(self):
+        """The core keeps the names of late; what it keeps, and what not, is not to be seen."""
+        lengths = [1, 2, 7, 8, 9, 16, 17, 63, 64, 65, 200]
+        names = [("%d" % number * length)[:length] for number in range(150) for length in lengths]
+        names += ["same first and %d same last" % number for number in range(10)]
+        expected = {}
+        for number, name in enumerate(names * 2):
+            expected.setdefault(name, []).append(str(number))
+        text = "&".join("%s=%d" % (name, number) for number, name in enumerate(names * 2))
+        for _ in range(3):
+            self.assertEqual(expected, evwsgi.parse_query(text.replace(" ", "+")))
+            self.assertEqual({names[0]: ["a"]}, evwsgi.parse_query(names[0] + "=a"))
+
+    def test_a_query_within_a_query(self):
+        """The garbage collector may run a program's code, which may parse another query."""
+        inner, references = [], []
+
+        class Loop(object):
+            def __init__(self):
+                self.itself = self
+
+        def collected(_):
+            inner.append(evwsgi.parse_query("a=in&b=in&c=in"))
+
+        text = "&".join("%s=%d" % (name, number) for number in range(100) for name in "abc")
+        thresholds = gc.get_threshold()
+        gc.set_threshold(10)
+        try:
+            for _ in range(50):
+                references.append(weakref.ref(Loop(), collected))
+                outer = evwsgi.parse_query(text)
+                self.assertEqual([str(number) for number in range(100)], outer["b"])
+        finally:
+            gc.set_threshold(*thresholds)
+        self.assertTrue(inner)
+        for found in inner:
+            self.assertEqual({"a": ["in"], "b": ["in"], "c": ["in"]}, found)
 
     def test_bytes_above_ascii_are_native_text(self):
         self.assertEqual({"a": ["\xe9"]}, evwsgi.parse_query("a=%E9"))

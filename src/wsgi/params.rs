@@ -1,0 +1,157 @@
+//! `fapws.params`: the pairs of a query or of a form, as a dict of lists (`api.md`).
+//!
+//! A program's forms have the same names again and again, so the strings of those seen last are kept:
+//! the dict finds them hashed already. The same table tells which names are new in a dict, which
+//! spares looking for them there.
+
+#![forbid(unsafe_code)]
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use crate::http::target::Pairs;
+use crate::py::{Gil, Object, Owned, Result, container, text};
+use crate::wsgi::request::{Request, RequestBody};
+use crate::wsgi::site::natives;
+
+/// A longer form is not parsed for `fapws.params`: it would have to be in memory twice over.
+const LONGEST_FORM: u64 = 1 << 20;
+
+/// The body of a form, if it is one, and not too long to be parsed. `media` is its `Content-Type`.
+pub fn form<'a>(request: &'a Request<'_>, media: Option<&[u8]>) -> Option<Cow<'a, [u8]>> {
+    const FORM: &[u8] = b"application/x-www-form-urlencoded";
+    if request.head.method.of(request.bytes) != b"POST" {
+        return None;
+    }
+    if !media?.get(..FORM.len())?.eq_ignore_ascii_case(FORM) {
+        return None;
+    }
+    match &request.body {
+        RequestBody::Spooled(spool) if spool.len() > LONGEST_FORM => None,
+        RequestBody::Long(body) if body.bytes.len() as u64 > LONGEST_FORM => None,
+        RequestBody::Spooled(spool) => {
+            let mut whole = vec![0; spool.len() as usize];
+            let mut filled = 0;
+            while filled < whole.len() {
+                match spool.read_at(filled as u64, &mut whole[filled..]) {
+                    Ok(count) if count > 0 => filled += count,
+                    _ => return None,
+                }
+            }
+            Some(Cow::Owned(whole))
+        }
+        body => body.memory().map(Cow::Borrowed),
+    }
+}
+
+/// `parse_query` of the module: a dict of lists.
+pub fn parse_query(gil: Gil<'_>, query: &[u8]) -> Result<Owned> {
+    let params = container::dict(gil)?;
+    let table = &natives(gil).param_names.0;
+    // Taken out: making an object may run the garbage collector, that a program's code, and that
+    // may parse a query, which then has a table of its own.
+    let mut names = table.take().unwrap_or_default();
+    let filled = fill(gil, &params, &mut names, query);
+    table.set(Some(names));
+    filled.map(|()| params)
+}
+
+fn fill(gil: Gil<'_>, params: &Object, names: &mut Table, query: &[u8]) -> Result<()> {
+    names.round = names.round.wrapping_add(1);
+    let mut pairs = Pairs::of(query);
+    while let Some((name, value)) = pairs.next_pair() {
+        let Name { text: name, is_new } = names.get(gil, name)?;
+        let value = text::native(gil, value)?;
+        let before = if is_new {
+            None
+        } else {
+            params.dict_get(gil, &name)
+        };
+        match before {
+            Some(values) => values.own(gil).list_append(gil, &value)?,
+            None => params.dict_set(gil, &name, &*container::list_of(gil, value)?)?,
+        }
+    }
+    Ok(())
+}
+
+/// The names seen last, in no more memory than a table of a fixed size.
+#[derive(Default)]
+pub struct ParamNames(Cell<Option<Box<Table>>>);
+
+/// A power of two, and many times the names of an ordinary form.
+const SLOTS: usize = 1024;
+
+/// Longer names are made anew each time.
+const LONGEST: usize = 64;
+
+struct Table {
+    /// Counts the dicts that were filled.
+    round: u32,
+    slots: [Slot; SLOTS],
+}
+
+#[derive(Default)]
+struct Slot {
+    /// The last dict that had a name of this slot.
+    round: u32,
+    name: Option<Owned>,
+}
+
+struct Name {
+    text: Owned,
+    /// The dict of this round does not have it. Where it is not known to be so, this is false.
+    is_new: bool,
+}
+
+impl Default for Table {
+    fn default() -> Table {
+        Table {
+            round: 0,
+            slots: std::array::from_fn(|_| Slot::default()),
+        }
+    }
+}
+
+impl Table {
+    fn get(&mut self, gil: Gil<'_>, name: &[u8]) -> Result<Name> {
+        if name.len() > LONGEST {
+            let (text, is_new) = (text::native(gil, name)?, false);
+            return Ok(Name { text, is_new });
+        }
+        let slot = &mut self.slots[place(name)];
+        let is_new = std::mem::replace(&mut slot.round, self.round) != self.round;
+        let known = slot
+            .name
+            .as_ref()
+            .filter(|known| text::latin1(gil, known).is_some_and(|known| *known == *name));
+        let text = match known {
+            Some(known) => known.own(gil),
+            None => {
+                let text = text::native(gil, name)?;
+                // Of two names with one slot, the first of a form keeps it.
+                if is_new {
+                    slot.name = Some(text.own(gil));
+                }
+                text
+            }
+        };
+        Ok(Name { text, is_new })
+    }
+}
+
+/// The slot of a name: of its length, and of its first and last eight bytes or whatever it has.
+fn place(name: &[u8]) -> usize {
+    let (first, last) = match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => (
+            name.iter()
+                .fold(0, |word, &byte| word << 8 | u64::from(byte)),
+            0,
+        ),
+    };
+    // The multiplier is 2^64 over the golden ratio: the product's upper bits depend on all of them.
+    let mixed =
+        (first ^ last.rotate_left(29) ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> (u64::BITS - SLOTS.ilog2())) as usize
+}
