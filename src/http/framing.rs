@@ -56,6 +56,18 @@ pub struct Framing {
     pub expect_continue: bool,
 }
 
+impl Framing {
+    /// The body, where all of it is in `rest`, which begins behind the head, as it is; a chunked one
+    /// never is so.
+    pub fn body_in<'b>(&self, rest: &'b [u8]) -> Option<&'b [u8]> {
+        match self.body {
+            BodyLength::None => Some(&[]),
+            BodyLength::Fixed(due) => rest.get(..usize::try_from(due).ok()?),
+            BodyLength::Chunked => None,
+        }
+    }
+}
+
 /// Decides the framing of a request in the standard dialect. `max_body` is in bytes, 0 for no
 /// limit.
 ///

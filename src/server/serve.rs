@@ -168,7 +168,7 @@ fn one_request(
     let mut head = run.scratch.head.take();
     let step = match read_message(gil, connection, &mut reading.search, bytes, &mut head) {
         Ok(None) => Step::Incomplete,
-        Ok(Some(message)) => match whole_body(&message, bytes) {
+        Ok(Some(message)) => match message.framing.body_in(&bytes[message.length..]) {
             Some(body) => {
                 let consumed = message.length + body.len();
                 let received = if run.site.dialect.keeps_body_with_head() {
@@ -274,16 +274,6 @@ fn remembered(
         framing: known.framing,
         known: Some(known.environ),
     })
-}
-
-/// The message's body, if all of it is there, as it is; a chunked one never is so.
-fn whole_body<'b>(message: &Message, bytes: &'b [u8]) -> Option<&'b [u8]> {
-    let available = &bytes[message.length..];
-    match message.framing.body {
-        BodyLength::None => Some(&[]),
-        BodyLength::Fixed(due) => available.get(..usize::try_from(due).ok()?),
-        BodyLength::Chunked => None,
-    }
 }
 
 /// A chunked body that is all there, decoded, and the length of the whole message; `None` where more

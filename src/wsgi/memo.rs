@@ -1,9 +1,11 @@
 //! What the last head of a connection said, so that the same words need not be read twice.
 //!
 //! A browser, a proxy or a program with a connection pool sends the same header fields request after
-//! request; only the request line changes. When the bytes behind the request line are the ones that were
-//! read before, the environ that was made of them is copied, and nothing is parsed but the line. Equal
-//! bytes were accepted by the same grammar under the same limits, so no check is skipped.
+//! request; only the target changes. When the method and the bytes behind the request line are the ones
+//! that were read before, the environ that was made of them is copied, and nothing is parsed but the
+//! line. Equal bytes were accepted by the same grammar under the same limits, so no check is skipped.
+//!
+//! A head is known only where its body is here too: what waits for a body needs the fields themselves.
 //!
 //! The memory is bounded: a fixed number of slots, which connections share by their number. A slot
 //! learns at the second request of a connection, so that a connection of one request costs nothing,
@@ -42,6 +44,8 @@ struct Slot {
 }
 
 struct Memo {
+    /// The method, a blank, and the target's `/`.
+    method: Vec<u8>,
     /// From the end of the request line to the end of the head.
     fields: Vec<u8>,
     framing: Framing,
@@ -52,14 +56,13 @@ struct Memo {
 pub struct Known {
     /// Its length, the request line included.
     pub length: usize,
-    /// How the message is delimited: it has no body.
+    /// How the message is delimited.
     pub framing: Framing,
     /// A copy of the environ, all but what the request line says.
     pub environ: Owned,
 }
 
-/// The request lines that memos are kept for; in them nothing but the target differs.
-const METHOD: &[u8] = b"GET /";
+/// How the request lines end that memos are kept for; their targets begin with `/`.
 const PROTOCOL: &[u8] = b" HTTP/1.1\r\n";
 
 impl Default for Memos {
@@ -80,14 +83,14 @@ impl Memos {
         let Some(memo) = slot.memo.as_ref().filter(|_| slot.owner == owner) else {
             return Ok(None);
         };
-        let Some(line) = ordinary_line(bytes) else {
+        let Some(line) = line_length(bytes).filter(|_| bytes.starts_with(&memo.method)) else {
             return Ok(None);
         };
-        if !bytes[line..].starts_with(&memo.fields) {
+        let (length, framing) = (line + memo.fields.len(), memo.framing);
+        if !bytes[line..].starts_with(&memo.fields) || framing.body_in(&bytes[length..]).is_none() {
             return Ok(None);
         }
         slot.misses = 0;
-        let (length, framing) = (line + memo.fields.len(), memo.framing);
         let remembered = memo.environ.own(gil);
         // Making a dict may run the garbage collector, and that anything.
         drop(slots);
@@ -108,7 +111,9 @@ impl Memos {
         framing: &Framing,
         environ: &Object,
     ) -> Result<()> {
-        let line = ordinary_line(bytes).filter(|line| length - line <= LONGEST);
+        let parts = method_length(bytes)
+            .zip(line_length(bytes))
+            .filter(|(_, line)| length - line <= LONGEST);
         let mut slots = self.slots.borrow_mut();
         let slot = &mut slots[owner as usize % SLOTS];
         if slot.owner != owner {
@@ -119,15 +124,20 @@ impl Memos {
             drop(forgotten);
             return Ok(());
         }
-        let Some(line) = line.filter(|_| slot.misses < PATIENCE) else {
+        let Some((method, line)) = parts.filter(|_| slot.misses < PATIENCE) else {
             return Ok(());
         };
-        if !matches!(framing.body, BodyLength::None) {
+        if framing.body == BodyLength::Chunked {
             return Ok(());
         }
         slot.misses += 1;
+        // One stranger among heads that are alike: the next one is probably as those were.
+        if slot.memo.is_some() && slot.misses == 1 {
+            return Ok(());
+        }
         drop(slots);
         let memo = Box::new(Memo {
+            method: bytes[..method].to_vec(),
             fields: bytes[line..length].to_vec(),
             framing: *framing,
             environ: environ.dict_copy(gil)?,
@@ -153,7 +163,13 @@ impl Memos {
 }
 
 /// The length of the request line, its end included, where it is one that memos are kept for.
-fn ordinary_line(bytes: &[u8]) -> Option<usize> {
+fn line_length(bytes: &[u8]) -> Option<usize> {
     let line = memchr::memchr(b'\n', bytes)? + 1;
-    (bytes.starts_with(METHOD) && bytes[..line].ends_with(PROTOCOL)).then_some(line)
+    bytes[..line].ends_with(PROTOCOL).then_some(line)
+}
+
+/// The length of the method, with a blank and the target's `/` behind it.
+fn method_length(bytes: &[u8]) -> Option<usize> {
+    let blank = memchr::memchr(b' ', bytes)?;
+    (bytes.get(blank + 1) == Some(&b'/')).then_some(blank + 2)
 }

@@ -109,6 +109,64 @@ def test_each_request_has_its_own(probe):
             assert ("HTTP_X_ONLY" in values) == (number == 0)
 
 
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
+#: Heads that are alike but for what a memory of heads must not mix up.
+ALIKE = [
+    request("/environ"),
+    request("/environ?a=1&b"),
+    request("/environ", headers=[("Content-Length", "7"), FORM], body=b"a=1&b=2"),
+    post("/environ", b"a=1&b=2", [FORM]),
+    post("/environ?c=3", b"a=%20&d", [FORM]),
+    post("/environ", b"a=1&b=2", [("Content-Type", "text/plain")]),
+    post("/environ", b"a=1&b=2", [FORM, ("X-One", "1")]),
+    request("/environ", "PUT", [FORM], b"a=1&b=2"),
+    request("/environ", "HEAD"),
+    request("/environ", version="HTTP/1.0", headers=[("Connection", "keep-alive")]),
+    post_chunked("/environ", chunks(b"a=1&b=2", 3), [FORM]),
+]
+
+
+def told(client, message):
+    """What the application was told, but for what names the connection."""
+    method = message.partition(b" ")[0].decode()
+    answer = client.response(method)
+    if method == "HEAD":
+        return answer.status
+    values = seen_in(answer)["values"]
+    of_connection = {"REMOTE_PORT", "fapws.remote_port", "fapws.socket_fd", "wsgi.input"}
+    return {key: value for key, value in values.items() if key not in of_connection}
+
+
+def test_what_was_sent_before_changes_nothing(probe):
+    """Heads are remembered: a request is told as on a connection of its own nevertheless."""
+    alone = []
+    for message in ALIKE:
+        with probe.connect() as client:
+            client.send(message)
+            alone.append(told(client, message))
+    for first in range(len(ALIKE)):
+        with probe.connect() as client:
+            for second in range(len(ALIKE)):
+                for number in [first, first, first, second, second, second, first]:
+                    client.send(ALIKE[number])
+                    assert told(client, ALIKE[number]) == alone[number], (first, second, number)
+
+
+def test_a_known_head_whose_body_comes_later(probe):
+    """What was read of another connection's head meanwhile has nothing to do with it."""
+    message = post("/environ", b"a=1&b=2", [FORM, ("X-One", "1")])
+    other = request("/environ", headers=[("X-Other", "a" * 100)] * 3)
+    with probe.connect() as client, probe.connect() as stranger:
+        client.send(message)
+        expected = told(client, message)
+        for number in range(8):
+            stranger.send(other)
+            assert told(stranger, other)["REQUEST_METHOD"] == ["str", "GET"]
+            pieces = [message] if number % 3 else [message[:-4], message[-4:]]
+            client.send(*pieces, pause=0.02)
+            assert told(client, message) == expected
+
+
 def test_errors_go_to_the_real_stderr(serve_probe):
     probe = serve_probe("probe.py")
     assert probe.request(request("/complain?word")).body == b"complained"
