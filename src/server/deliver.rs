@@ -108,6 +108,9 @@ pub(super) fn finish(gil: Gil<'_>, connection: &Rc<Connection>, outcome: Outcome
         After::Last { lingers } => lingers || left,
         _ => false,
     };
+    if !keep_alive {
+        out.end();
+    }
     match write(gil, connection, &mut out) {
         Flushed::Gone => {
             run.scratch.output.give_back(gil, out);
@@ -139,7 +142,7 @@ pub(super) fn finish(gil: Gil<'_>, connection: &Rc<Connection>, outcome: Outcome
                 }
                 After::Body(receiving) => wait_for_body(connection, receiving),
                 After::Wait => wait_for_head(gil, connection, reading),
-                _ if lingers => begin_lingering(gil, connection),
+                _ if lingers => begin_lingering(connection),
                 _ => close(gil, connection),
             }
         }
@@ -264,7 +267,12 @@ fn drive(
 ) -> Driven {
     let run = &connection.run;
     let site = &run.site;
+    let resets = site.dialect.resets_what_was_cut();
     loop {
+        let is_over = |rest: &Rest| rest.is_drained() && !(resets && rest.is_cut_unseen());
+        if !*keep_alive && rest.as_deref().is_none_or(is_over) {
+            out.end();
+        }
         match write(gil, connection, out) {
             Flushed::All => {}
             Flushed::Blocked => return Driven::Blocked,
@@ -272,9 +280,7 @@ fn drive(
         }
         let Some(source) = rest.as_mut().filter(|rest| !rest.is_drained()) else {
             let done = rest.take();
-            if site.dialect.resets_what_was_cut()
-                && done.as_ref().is_some_and(|rest| rest.is_cut_unseen())
-            {
+            if resets && done.as_ref().is_some_and(|rest| rest.is_cut_unseen()) {
                 // Refused by a descriptor that is no socket any more: it is closed either way.
                 let _ = stream::reset_on_close(connection.descriptor);
                 return Driven::Gone;
@@ -362,7 +368,7 @@ pub(super) fn go_on(
             connection.run.scratch.output.give_back(gil, out);
             if !keep_alive {
                 if lingers {
-                    begin_lingering(gil, connection);
+                    begin_lingering(connection);
                 } else {
                     close(gil, connection);
                 }

@@ -196,14 +196,11 @@ pub(super) fn refuse_at_once(
     let _ = finish(gil, connection, outcome);
 }
 
-/// The answer to a refused message is written. Closing now, with input unread, would make the kernel
-/// reset the connection, and the client might never see the answer (RFC 9112 section 9.6).
-pub(super) fn begin_lingering(gil: Gil<'_>, connection: &Rc<Connection>) {
+/// The last answer is written, and the stream's end behind it, and the client may still be sending.
+/// Closing now, with input unread, would make the kernel reset the connection, and the client might
+/// never see the answer (RFC 9112 section 9.6).
+pub(super) fn begin_lingering(connection: &Rc<Connection>) {
     let run = &connection.run;
-    if stream::shutdown_write(connection.descriptor).is_err() {
-        close(gil, connection);
-        return;
-    }
     connection.deadline.set(&run.clock, LINGER.0);
     connection.enter(Phase::Linger(LINGER.1));
     connection.watch(Interest::READ);

@@ -2,7 +2,8 @@
 //!
 //! Nothing is watched before a write was tried; a head and the bytes behind it are one call, and a
 //! head before a file tells the kernel that more is coming, so that no packet waits for another
-//! (and for a delayed acknowledgement).
+//! (and for a delayed acknowledgement). Likewise the end of a connection goes in the packet of its
+//! last bytes, which spares the kernel, and the client, a third of the work of a short connection.
 
 #![forbid(unsafe_code)]
 
@@ -58,17 +59,26 @@ pub fn flush(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing, written: &mut u64)
             Ok(Flow::Closed) | Err(_) => return Flushed::Gone,
         }
     }
+    // A shutdown before the close, since a close alone would drop what is kept back when there is
+    // input that nobody read.
+    if out.end_is_due() {
+        if stream::shutdown_write(socket).is_err() {
+            return Flushed::Gone;
+        }
+        out.end_told();
+    }
     Flushed::All
 }
 
 fn write_memory(socket: RawFd, out: &mut Outgoing) -> std::io::Result<Flow> {
     let mut slots: [&[u8]; SLOTS] = [&[]; SLOTS];
     let filled = out.fill(&mut slots);
-    let flow = if filled == 1 && !out.file_follows() {
-        stream::write(socket, slots[0])?
+    let more = out.file_follows() || out.end_is_due();
+    let flow = if filled == 1 {
+        stream::write(socket, slots[0], more)?
     } else {
         let slices = slots.map(IoSlice::new);
-        stream::write_vectored(socket, &slices[..filled], out.file_follows())?
+        stream::write_vectored(socket, &slices[..filled], more)?
     };
     if let Flow::Done(count) = flow {
         out.advance(count);

@@ -64,17 +64,18 @@ unsafe fn receive(fd: RawFd, room: *mut u8, room_size: usize) -> io::Result<Flow
     }
 }
 
-/// Writes some of `bytes`.
+/// Writes some of `bytes`. With `more`, the kernel keeps a last partial segment back, for at most
+/// 200 ms, as another write or the stream's end follows at once.
 ///
 /// # Errors
 /// Those of send(2) that are no verdict on the peer: `EBADF`, `ENOTSOCK`, `ENOMEM`, ...
-pub fn write(fd: RawFd, bytes: &[u8]) -> io::Result<Flow> {
+pub fn write(fd: RawFd, bytes: &[u8], more: bool) -> io::Result<Flow> {
+    let flags = if more { QUIET | MORE } else { QUIET };
     // SAFETY: the kernel reads the slice, no more.
-    flow(unsafe { syscall!(send(fd, bytes.as_ptr().cast(), bytes.len(), QUIET)) })
+    flow(unsafe { syscall!(send(fd, bytes.as_ptr().cast(), bytes.len(), flags)) })
 }
 
-/// Writes some of `slices`, one after the other; errors as with [`write`]. With `more`, the kernel
-/// keeps a last partial segment back, for at most 200 ms, as another write follows at once.
+/// Writes some of `slices`, one after the other, as [`write`] does.
 pub fn write_vectored(fd: RawFd, slices: &[IoSlice<'_>], more: bool) -> io::Result<Flow> {
     // SAFETY: all zeros is a valid, empty message; the type has private padding on some systems.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
@@ -128,7 +129,7 @@ fn sendfile_by_copy(out: RawFd, file: RawFd, offset: &mut u64, count: usize) -> 
     if got == 0 {
         return Ok(Flow::Done(0));
     }
-    advance(offset, write(out, &buffer[..got])?)
+    advance(offset, write(out, &buffer[..got], false)?)
 }
 
 fn advance(offset: &mut u64, flow: Flow) -> io::Result<Flow> {
@@ -308,13 +309,19 @@ mod tests {
         let (near, mut far) = pair();
         let block = [b'x'; 65536];
         let mut sent = 0;
-        while let Flow::Done(count) = write(near.as_raw_fd(), &block).unwrap() {
+        while let Flow::Done(count) = write(near.as_raw_fd(), &block, false).unwrap() {
             sent += count;
         }
-        assert_eq!(write(near.as_raw_fd(), &block).unwrap(), Flow::Blocked);
+        assert_eq!(
+            write(near.as_raw_fd(), &block, false).unwrap(),
+            Flow::Blocked
+        );
         let mut got = vec![0; sent];
         far.read_exact(&mut got).unwrap();
-        assert_eq!(write(near.as_raw_fd(), b"again").unwrap(), Flow::Done(5));
+        assert_eq!(
+            write(near.as_raw_fd(), b"again", false).unwrap(),
+            Flow::Done(5)
+        );
         assert_eq!(far.read(&mut got).unwrap(), 5);
     }
 
@@ -366,7 +373,7 @@ mod tests {
         let (near, far) = pair();
         drop(far);
         let fd = near.as_raw_fd();
-        assert_eq!(write(fd, b"x").unwrap(), Flow::Closed);
+        assert_eq!(write(fd, b"x", false).unwrap(), Flow::Closed);
         assert_eq!(
             write_vectored(fd, &[IoSlice::new(b"x")], false).unwrap(),
             Flow::Closed
@@ -389,7 +396,7 @@ mod tests {
             unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
             let fd = near.as_raw_fd();
             let flows = [
-                write(fd, b"x").ok(),
+                write(fd, b"x", false).ok(),
                 write_vectored(fd, &[IoSlice::new(b"x")], false).ok(),
             ];
             flows == [Some(Flow::Closed); 2]
@@ -439,7 +446,7 @@ mod tests {
         let file = File::open("/dev/null").unwrap();
         let errors = [
             read(file.as_raw_fd(), &mut Vec::with_capacity(1), 1).unwrap_err(),
-            write(file.as_raw_fd(), b"x").unwrap_err(),
+            write(file.as_raw_fd(), b"x", false).unwrap_err(),
             write_vectored(file.as_raw_fd(), &[IoSlice::new(b"x")], false).unwrap_err(),
             shutdown_write(file.as_raw_fd()).unwrap_err(),
         ];

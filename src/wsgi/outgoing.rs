@@ -91,6 +91,19 @@ pub struct Outgoing {
     /// How much of the first piece in memory has been written.
     written: usize,
     rest: VecDeque<Piece>,
+    end: End,
+}
+
+/// How far the end of the stream is.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum End {
+    /// More may be queued.
+    #[default]
+    Open,
+    /// It comes behind what is queued.
+    Due,
+    /// The client was told.
+    Told,
 }
 
 /// A place in the queue: which piece of the rest, if any, and where in it.
@@ -144,6 +157,23 @@ impl Outgoing {
         if part.remaining > 0 {
             self.rest.push_back(Piece::File(part));
         }
+    }
+
+    /// Nothing is added any more: the stream ends with what is queued.
+    pub fn end(&mut self) {
+        if self.end == End::Open {
+            self.end = End::Due;
+        }
+    }
+
+    /// Whether the stream ends with what is queued, and the client is still to be told.
+    pub fn end_is_due(&self) -> bool {
+        self.end == End::Due
+    }
+
+    /// The client was told of the end.
+    pub fn end_told(&mut self) {
+        self.end = End::Told;
     }
 
     /// Whether everything has been written.
@@ -249,6 +279,7 @@ impl Outgoing {
         self.first.clear();
         self.written = 0;
         self.rest.clear();
+        self.end = End::Open;
     }
 
     /// Gives back what a large answer made the buffer grow to.

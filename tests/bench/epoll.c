@@ -7,7 +7,8 @@
  *
  * usage: epoll PORT MODE [ARGUMENT]
  *   hello            the hello answer; the answers to all requests of one read leave in one send
- *   close            the same with `Connection: close`, one request a connection
+ *   close            the same with `Connection: close`, one request a connection, whose end goes
+ *                    in the packet of the answer
  *   post LENGTH      reads LENGTH bytes of body after each head, then answers
  *   body LENGTH      LENGTH bytes from memory, head and body in one writev
  *   file PATH        the file by sendfile
@@ -135,7 +136,8 @@ static ssize_t send_some(struct conn *c)
         return send(c->fd, copies + c->sent, cuts[i] - c->sent, 0);
     }
     size_t batch = c->owed < COPIES ? c->owed : COPIES;
-    return send(c->fd, copies + c->sent, batch * answer_length - c->sent, 0);
+    int flags = mode == CLOSE ? MSG_MORE : 0;
+    return send(c->fd, copies + c->sent, batch * answer_length - c->sent, flags);
 }
 
 static void watch(struct conn *c, int operation, unsigned events)
@@ -166,8 +168,10 @@ static enum fate flush(struct conn *c, int watched)
             c->owed--;
         }
     }
-    if (mode == CLOSE)
+    if (mode == CLOSE) {
+        shutdown(c->fd, SHUT_WR);
         return GONE;
+    }
     if (c->blocked)
         watch(c, EPOLL_CTL_MOD, EPOLLIN);
     return KEEP;

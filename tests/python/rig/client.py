@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 
 from . import PATIENCE
 
+#: Where `tcpi_segs_in` stands in the kernel's `struct tcp_info`, in bytes.
+SEGMENTS_IN = 140
+
 #: Statuses without a body, whatever the headers say (RFC 9112 section 6.3).
 BODYLESS = frozenset([204, 304])
 
@@ -74,6 +77,11 @@ class Client:
             if number and pause:
                 time.sleep(pause)
             self.socket.sendall(piece)
+
+    def segments_received(self):
+        """TCP segments that the server sent so far; Linux only."""
+        about = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, SEGMENTS_IN + 4)
+        return struct.unpack_from("I", about, SEGMENTS_IN)[0]
 
     def half_close(self):
         """Say that nothing more will be sent; answers can still be read."""

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import threading
 
 import pytest
@@ -44,6 +45,35 @@ def test_connection_close(probe, option):
         answer = client.response()
         assert (answer.body, connection_option(answer)) == (b"hello", "close")
         assert client.read_to_end() == b""
+
+
+CLOSE = [("Connection", "close")]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's own count")
+@pytest.mark.parametrize(
+    ("message", "answers"),
+    [
+        (request("/", headers=CLOSE), 1),
+        (request("/", version="HTTP/1.0"), 1),
+        (request("/", host=None), 1),
+        (request(respond(shape="list", items=[["x", 5000]]), headers=CLOSE), 1),
+        # The item goes before it is known to be the last.
+        (request(respond(shape="generator", items=["x"]), headers=CLOSE), 2),
+    ],
+    ids=["asked", "old", "refused", "long", "generator"],
+)
+def test_the_end_goes_in_the_packet_of_the_last_bytes(probe, message, answers):
+    def segments():
+        with probe.connect() as client:
+            client.send(message)
+            assert client.response().body
+            assert client.at_end()
+            return client.segments_received()
+
+    # Before the answer the connection is accepted, and the request acknowledged. Now and then the
+    # kernel acknowledges once more, so that the least of some counts.
+    assert min(segments() for _ in range(20)) == 2 + answers
 
 
 def test_connection_close_in_a_second_line(probe):
