@@ -149,31 +149,38 @@ pub enum Store {
 }
 
 impl Store {
-    /// Adds bytes; past `config.body_memory` everything goes to a file. Whether it is where it
-    /// belongs: where no descriptor is left for the file, it stays in memory.
-    pub fn append(&mut self, bytes: &[u8], run: &Run) -> std::io::Result<bool> {
+    /// Adds bytes; past `config.body_memory` everything goes to a file, or while it is `hasty` where
+    /// others are that come at once. Whether it is where it belongs: where no descriptor is left for
+    /// the file, it stays in memory.
+    pub fn append(&mut self, bytes: &[u8], run: &Run, hasty: bool) -> std::io::Result<bool> {
         match self {
-            Store::File(spool) => spool.append(bytes).map(|()| true),
-            Store::Room(body) => {
-                body.bytes.extend_from_slice(bytes);
-                Ok(true)
-            }
+            Store::File(spool) => spool.append(bytes)?,
+            Store::Room(body) => body.append(bytes),
             Store::Memory(memory) => {
                 memory.extend_from_slice(bytes);
-                self.settle(run)
+                if hasty
+                    && memory.len() > run.site.config.body_memory
+                    && let Some(body) = run.room.take_on(memory, 0)
+                {
+                    *self = Store::Room(body);
+                }
             }
         }
+        self.settle(run)
     }
 
     /// Moves what is too long for the memory to a file. Whether it is where it belongs.
     pub fn settle(&mut self, run: &Run) -> std::io::Result<bool> {
-        let Store::Memory(memory) = self else {
-            return Ok(true);
+        let is_too_long = match self {
+            Store::Memory(memory) => memory.len() > run.site.config.body_memory,
+            Store::Room(body) => body.is_too_long(),
+            Store::File(_) => false,
         };
-        if memory.len() <= run.site.config.body_memory {
-            return Ok(true);
+        if is_too_long {
+            self.move_to_file(run)
+        } else {
+            Ok(true)
         }
-        self.move_to_file(run)
     }
 
     /// Moves what is in the room for long bodies to where others are kept; false where no descriptor

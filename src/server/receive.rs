@@ -40,22 +40,34 @@ pub(super) fn wait_for_body(connection: &Rc<Connection>, receiving: Box<Receivin
 }
 
 pub(super) fn read_body(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving: Box<Receiving>) {
-    let run = &connection.run;
-    match read_some(connection, &mut receiving) {
-        Ok(Flow::Done(received)) => {
-            count(&server(gil).stats.bytes_in, received as u64);
-            work(gil, connection, Work::TakeIn(receiving));
+    let mut turn = TURN;
+    loop {
+        match read_some(connection, &mut receiving) {
+            Ok(Flow::Done(received)) => {
+                count(&server(gil).stats.bytes_in, received as u64);
+                turn = turn.saturating_sub(received);
+                // What filled the buffer was not all there is.
+                if received == READ && turn > 0 && !receiving.crowded {
+                    match absorb(gil, connection, &mut receiving) {
+                        Ok(false) => continue,
+                        Ok(true) => {}
+                        Err(error) => {
+                            refuse_at_once(gil, connection, error, receiving.is_head());
+                            return;
+                        }
+                    }
+                }
+                work(gil, connection, Work::TakeIn(receiving));
+            }
+            Ok(Flow::Blocked) => wait_for_body(connection, receiving),
+            // RFC 9112 section 8: a body that was cut short is an incomplete message.
+            Ok(Flow::Closed) if connection.run.site.dialect.refuses_early() => {
+                let cut = HttpError::BadRequest("the body was cut short");
+                refuse_at_once(gil, connection, cut, receiving.is_head());
+            }
+            Ok(Flow::Closed) | Err(_) => close(gil, connection),
         }
-        Ok(Flow::Blocked) => {
-            connection.enter(Phase::Body(receiving));
-            connection.watch(Interest::READ);
-        }
-        // RFC 9112 section 8: a body that was cut short is an incomplete message.
-        Ok(Flow::Closed) if run.site.dialect.refuses_early() => {
-            let cut = HttpError::BadRequest("the body was cut short");
-            refuse_at_once(gil, connection, cut, receiving.is_head());
-        }
-        Ok(Flow::Closed) | Err(_) => close(gil, connection),
+        return;
     }
 }
 
@@ -79,6 +91,13 @@ fn read_some(connection: &Connection, receiving: &mut Receiving) -> std::io::Res
     Ok(flow)
 }
 
+/// The body of this connection is a long one in memory, which the run looks after.
+pub(super) fn note_haste(connection: &Rc<Connection>) {
+    if !connection.is_hasty.replace(true) {
+        connection.run.hasty.borrow_mut().push(connection.clone());
+    }
+}
+
 /// Looks after a long body in memory: if it does not come in time, it goes to a file as others do, and
 /// leaves its room to somebody else.
 pub fn look_after(gil: Gil<'_>, connection: &Rc<Connection>) {
@@ -91,7 +110,8 @@ pub fn look_after(gil: Gil<'_>, connection: &Rc<Connection>) {
         }
     };
     let moved = match &mut receiving.body {
-        Received::Fixed(store @ Store::Room(_), _) => {
+        Received::Fixed(store @ Store::Room(_), _)
+        | Received::Chunked(store @ Store::Room(_), _) => {
             if run.clock.seconds() - receiving.began < HASTE {
                 Ok(false)
             } else {
@@ -161,6 +181,49 @@ fn cannot_keep(gil: Gil<'_>, error: &std::io::Error) -> HttpError {
     HttpError::Unavailable
 }
 
+/// Moves what was received behind the head to where the body is kept. Whether the body is whole.
+fn absorb(
+    gil: Gil<'_>,
+    connection: &Connection,
+    receiving: &mut Receiving,
+) -> Result<bool, HttpError> {
+    let run = &connection.run;
+    let Receiving {
+        head,
+        input,
+        body,
+        began,
+        crowded,
+        ..
+    } = receiving;
+    let start = head.len;
+    let arrived = &input[start..];
+    let (taken, whole, kept) = match body {
+        Received::InPlace(due) => return Ok(arrived.len() >= *due),
+        Received::Fixed(store, due) => {
+            let taken = arrived
+                .len()
+                .min(usize::try_from(*due).unwrap_or(usize::MAX));
+            let kept = store.append(&arrived[..taken], run, false);
+            *due -= taken as u64;
+            (taken, *due == 0, kept)
+        }
+        Received::Chunked(store, decoder) => {
+            let hasty = run.clock.seconds() - *began < HASTE;
+            let mut kept = Ok(true);
+            let (taken, whole) = decoder.decode(arrived, &mut |bytes| {
+                if kept.is_ok() {
+                    kept = store.append(bytes, run, hasty);
+                }
+            })?;
+            (taken, whole, kept)
+        }
+    };
+    *crowded = !kept.map_err(|error| cannot_keep(gil, &error))?;
+    input.drain(start..start + taken);
+    Ok(whole)
+}
+
 /// Works off what was received behind the head; answers when the body is whole.
 pub(super) fn take_in(
     gil: Gil<'_>,
@@ -169,57 +232,23 @@ pub(super) fn take_in(
 ) -> Work {
     let run = &connection.run;
     let start = receiving.head.len;
-    let Receiving {
-        input,
-        body,
-        crowded,
-        ..
-    } = &mut *receiving;
-    let arrived = input.len() - start;
-    let mut failed = None;
-    let (taken, whole) = match body {
-        Received::InPlace(due) => (0, arrived >= *due),
-        Received::Fixed(store, due) => {
-            let taken = arrived.min(usize::try_from(*due).unwrap_or(usize::MAX));
-            match store.append(&input[start..start + taken], run) {
-                Ok(settled) => *crowded = !settled,
-                Err(error) => failed = Some(cannot_keep(gil, &error)),
+    match absorb(gil, connection, &mut receiving) {
+        Ok(true) => {}
+        Ok(false) => {
+            if let Received::Chunked(Store::Room(_), _) = &receiving.body {
+                note_haste(connection);
             }
-            *due -= taken as u64;
-            (taken, *due == 0)
-        }
-        Received::Chunked(store, decoder) => {
-            let mut spooled = Ok(true);
-            let mut keep = |bytes: &[u8]| {
-                if spooled.is_ok() {
-                    spooled = store.append(bytes, run);
-                }
-            };
-            let decoded = decoder.decode(&input[start..], &mut keep);
-            match spooled {
-                Ok(settled) => *crowded = !settled,
-                Err(error) => failed = Some(cannot_keep(gil, &error)),
+            if receiving.crowded {
+                wait_for_room(connection, receiving);
+            } else {
+                wait_for_body(connection, receiving);
             }
-            decoded.unwrap_or_else(|error| {
-                failed = Some(error);
-                (arrived, false)
-            })
+            return Work::Done;
         }
-    };
-    if let Some(error) = failed {
-        refuse_at_once(gil, connection, error, receiving.is_head());
-        return Work::Done;
-    }
-    if !matches!(body, Received::InPlace(_)) {
-        input.drain(start..start + taken);
-    }
-    if !whole {
-        if receiving.crowded {
-            wait_for_room(connection, receiving);
-        } else {
-            wait_for_body(connection, receiving);
+        Err(error) => {
+            refuse_at_once(gil, connection, error, receiving.is_head());
+            return Work::Done;
         }
-        return Work::Done;
     }
     let Receiving {
         head,

@@ -12,7 +12,8 @@ use crate::http::head::{Head, HeadLimits, HeadSearch, parse_strict_line};
 use crate::py::{Gil, Owned};
 use crate::server::conn::{Connection, Reading, Received, Receiving, Store};
 use crate::server::deliver::{After, Outcome, Settled, flush_now, settle};
-use crate::server::receive::take_in;
+use crate::server::io::READ;
+use crate::server::receive::{note_haste, take_in};
 use crate::server::run::{Run, SCRATCH};
 use crate::server::server;
 use crate::server::stats::count;
@@ -284,7 +285,10 @@ fn whole_chunks(
     bytes: &[u8],
 ) -> Result<Option<(usize, Vec<u8>)>, HttpError> {
     let config = &connection.run.site.config;
-    if message.framing.body != BodyLength::Chunked || bytes.len() == message.length {
+    // What more is to come for does not end in a blank line, but by chance.
+    if message.framing.body != BodyLength::Chunked
+        || !bytes[message.length..].ends_with(b"\r\n\r\n")
+    {
         return Ok(None);
     }
     let mut body = Vec::new();
@@ -318,10 +322,16 @@ fn begin_body(
             Received::InPlace(usize::try_from(due).unwrap_or(usize::MAX))
         }
         BodyLength::Fixed(due) => Received::Fixed(store_for(connection, due), due),
-        BodyLength::None | BodyLength::Chunked => Received::Chunked(
-            Store::Memory(Vec::new()),
-            Decoder::new(run.site.config.chunk_limits()),
-        ),
+        BodyLength::None | BodyLength::Chunked => {
+            let begun = bytes.len() - length;
+            // What fills the buffer is long.
+            let place = (bytes.len() >= READ).then(|| run.room.take_on(&[], begun));
+            let store = match place.flatten() {
+                Some(body) => Store::Room(body),
+                None => Store::Memory(Vec::with_capacity(begun)),
+            };
+            Received::Chunked(store, Decoder::new(run.site.config.chunk_limits()))
+        }
     };
     Receiving {
         head,
@@ -341,9 +351,7 @@ fn store_for(connection: &Rc<Connection>, length: u64) -> Store {
     }
     match run.room.take(length) {
         Some(body) => {
-            if !connection.is_hasty.replace(true) {
-                run.hasty.borrow_mut().push(connection.clone());
-            }
+            note_haste(connection);
             Store::Room(body)
         }
         None => Store::Memory(Vec::new()),

@@ -10,7 +10,10 @@ use std::rc::Rc;
 
 /// How long such a body may be, and how much room all have together, in multiples of `body_memory`.
 const LONGEST: u64 = 32;
-const ALL: u64 = 192;
+const ALL: u64 = 1024;
+
+/// The places that a body of unknown length has one after the other, in multiples of `body_memory`.
+const STEPS: [u64; 2] = [16, LONGEST];
 
 /// More memory than the body's, for what is received with its end.
 const SLACK: u64 = 64 << 10;
@@ -28,7 +31,7 @@ pub struct Room {
 
 /// A body in the room; dropped, its place is free.
 pub struct LongBody {
-    /// What came so far; there is memory for all of it.
+    /// What came so far; there is memory for all of it, unless it [is too long](Self::is_too_long).
     pub bytes: Vec<u8>,
     size: u64,
     room: Rc<Room>,
@@ -61,6 +64,15 @@ impl Room {
         })
     }
 
+    /// A place for a body of unknown length that begins with `begun`, which `more` bytes follow.
+    pub fn take_on(self: &Rc<Room>, begun: &[u8], more: usize) -> Option<LongBody> {
+        let length = (begun.len() + more) as u64;
+        let mut places = STEPS.iter().map(|step| step.saturating_mul(self.unit));
+        let mut body = self.take(places.find(|place| *place >= length)?)?;
+        body.bytes.extend_from_slice(begun);
+        Some(body)
+    }
+
     /// Memory that was used before and fits, or new memory in the place of some that does not.
     fn memory(&self, wanted: u64) -> Option<Vec<u8>> {
         let mut spare = self.spare.borrow_mut();
@@ -90,6 +102,23 @@ impl Room {
         if !self.used.replace(false) {
             self.spare.take();
         }
+    }
+}
+
+impl LongBody {
+    /// Adds bytes, in a larger place if need be. Where there is none the body becomes too long.
+    pub fn append(&mut self, bytes: &[u8]) {
+        if (self.bytes.len() + bytes.len()) as u64 > self.size
+            && let Some(larger) = self.room.take_on(&self.bytes, bytes.len())
+        {
+            *self = larger;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Whether it has more memory than it counts for, and must go to a file.
+    pub fn is_too_long(&self) -> bool {
+        self.bytes.len() as u64 > self.size
     }
 }
 
