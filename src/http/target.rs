@@ -212,22 +212,22 @@ impl<'q> Pairs<'q> {
             return None;
         }
         self.length = 0;
-        let mark = self.decode_text(ENDS_KEY);
+        let mark = self.decode_text(b'=');
         let key = self.length;
         if mark == Some(b'=') {
-            self.decode_text(ENDS_VALUE);
+            self.decode_text(b'&');
         }
         Some(self.decoded[..self.length].split_at(key))
     }
 
-    /// Decodes up to the first byte of the class `ends`, which is taken off and returned.
-    fn decode_text(&mut self, ends: u8) -> Option<u8> {
+    /// Decodes up to the first `&` or `end`, which is taken off and returned.
+    fn decode_text(&mut self, end: u8) -> Option<u8> {
         loop {
-            let plain = copy_plain(self.rest, &mut self.decoded[self.length..], ends);
+            let plain = copy_plain(self.rest, &mut self.decoded[self.length..], end);
             self.length += plain;
             self.rest = &self.rest[plain..];
             let mark = *self.rest.first()?;
-            if MARKS[mark as usize] & ends != 0 {
+            if mark != b'%' {
                 self.rest = &self.rest[1..];
                 return Some(mark);
             }
@@ -239,49 +239,30 @@ impl<'q> Pairs<'q> {
     }
 }
 
-/// Ends a key: `=` and `&`.
-const ENDS_KEY: u8 = 1;
-/// Ends a value: `&`.
-const ENDS_VALUE: u8 = 2;
-/// Stands for another byte, with the two behind it: `%`.
-const ENCODES: u8 = 4;
-/// Stands for a blank: `+`.
-const BLANK: u8 = 8;
-
-/// What each byte is in a query or a form; 0 for most.
-static MARKS: [u8; 256] = {
-    let mut marks = [0; 256];
-    marks[b'=' as usize] = ENDS_KEY;
-    marks[b'&' as usize] = ENDS_KEY | ENDS_VALUE;
-    marks[b'%' as usize] = ENCODES;
-    marks[b'+' as usize] = BLANK;
-    marks
-};
-
 /// Bytes that are copied and looked at in one step, which the compiler makes vectors of.
 const BLOCK: usize = 16;
 
-/// Copies the run of bytes that `text` begins with and that neither encode nor end it, blanks for `+`;
-/// its length.
-fn copy_plain(text: &[u8], into: &mut [u8], ends: u8) -> usize {
-    let equals = if ends == ENDS_KEY { b'=' } else { b'&' };
+/// Copies what `text` has before the first `%`, `&` or `end`, blanks for `+`; its length.
+fn copy_plain(text: &[u8], into: &mut [u8], end: u8) -> usize {
+    let stops = |byte| (byte == b'%') | (byte == b'&') | (byte == end);
+    let plain = |byte| if byte == b'+' { b' ' } else { byte };
     let mut length = 0;
     for (block, places) in text.chunks_exact(BLOCK).zip(into.chunks_exact_mut(BLOCK)) {
-        let mut stops = false;
+        let mut stop = false;
         for (&byte, place) in block.iter().zip(places) {
-            stops |= (byte == b'&') | (byte == b'%') | (byte == equals);
-            *place = if byte == b'+' { b' ' } else { byte };
+            stop |= stops(byte);
+            *place = plain(byte);
         }
-        if stops {
+        if stop {
             break;
         }
         length += BLOCK;
     }
     for (&byte, place) in text[length..].iter().zip(&mut into[length..]) {
-        if MARKS[byte as usize] & (ends | ENCODES) != 0 {
+        if stops(byte) {
             break;
         }
-        *place = if byte == b'+' { b' ' } else { byte };
+        *place = plain(byte);
         length += 1;
     }
     length

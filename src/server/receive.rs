@@ -47,10 +47,10 @@ pub(super) fn read_body(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving
                 count(&server(gil).stats.bytes_in, received as u64);
                 turn = turn.saturating_sub(received);
                 // What filled the buffer was not all there is.
-                if received == READ && turn > 0 && !receiving.crowded {
+                if received == READ && turn > 0 {
                     match absorb(gil, connection, &mut receiving) {
-                        Ok(false) => continue,
-                        Ok(true) => {}
+                        Ok(false) if !receiving.crowded => continue,
+                        Ok(_) => {}
                         Err(error) => {
                             refuse_at_once(gil, connection, error, receiving.is_head());
                             return;
@@ -184,7 +184,7 @@ fn cannot_keep(gil: Gil<'_>, error: &std::io::Error) -> HttpError {
 /// Moves what was received behind the head to where the body is kept. Whether the body is whole.
 fn absorb(
     gil: Gil<'_>,
-    connection: &Connection,
+    connection: &Rc<Connection>,
     receiving: &mut Receiving,
 ) -> Result<bool, HttpError> {
     let run = &connection.run;
@@ -216,6 +216,9 @@ fn absorb(
                     kept = store.append(bytes, run, hasty);
                 }
             })?;
+            if matches!(store, Store::Room(_)) {
+                note_haste(connection);
+            }
             (taken, whole, kept)
         }
     };
@@ -235,9 +238,6 @@ pub(super) fn take_in(
     match absorb(gil, connection, &mut receiving) {
         Ok(true) => {}
         Ok(false) => {
-            if let Received::Chunked(Store::Room(_), _) = &receiving.body {
-                note_haste(connection);
-            }
             if receiving.crowded {
                 wait_for_room(connection, receiving);
             } else {

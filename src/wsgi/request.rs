@@ -105,6 +105,22 @@ impl<'a> Request<'a> {
         environ::last_field(self.head, self.bytes, name)
     }
 
+    /// The same request with its fields read, which are in `head`; of this one the body and the route
+    /// are gone.
+    fn reread<'b>(&mut self, head: &'b Head) -> Request<'b>
+    where
+        'a: 'b,
+    {
+        Request {
+            head,
+            known: None,
+            memory: None,
+            body: std::mem::replace(&mut self.body, RequestBody::Empty),
+            route: self.route.take(),
+            ..*self
+        }
+    }
+
     /// What it decides about the framing of its answer.
     pub fn terms(&self) -> Terms {
         Terms {
@@ -155,6 +171,12 @@ fn respond(
     }
 }
 
+fn refused(site: &Site, error: HttpError, head_only: bool, out: &mut Outgoing) -> Result<Prepared> {
+    site.dialect
+        .push_refusal(out.buffer(), site, error, head_only);
+    Ok(Prepared::Answered(Reply::last(true)))
+}
+
 enum Prepared {
     /// The environ is ready for this application.
     Call(Owned, Owned),
@@ -169,11 +191,6 @@ fn prepare(
     request: &mut Request<'_>,
     out: &mut Outgoing,
 ) -> Result<Prepared> {
-    let refused = |error, head_only, out: &mut Outgoing| {
-        site.dialect
-            .push_refusal(out.buffer(), site, error, head_only);
-        Ok(Prepared::Answered(Reply::last(true)))
-    };
     let head_only = request.is_head();
     let BaseClass { class, stock } = site.base.environ(gil)?;
     if site.dialect.is_about_server(request.target.path) {
@@ -181,11 +198,37 @@ fn prepare(
     }
     if site.dialect.has_plain_environ() && stock.is_some() {
         let Some(route) = request.route.take() else {
-            return refused(HttpError::NotFound, head_only, out);
+            return refused(site, HttpError::NotFound, head_only, out);
         };
         let environ = environ::plain(gil, site, request, &route)?;
         return Ok(Prepared::Call(environ, route.callback));
     }
+    let base = BaseClass { class, stock };
+    if request.known.take().is_none() {
+        return by_portions(gil, site, base, request, out);
+    }
+    // The class was replaced since this head was remembered.
+    let (mut head, limits) = (Head::default(), site.config.head_limits());
+    let length = request.head.len;
+    match site
+        .dialect
+        .parse(request.bytes, length, &limits, &mut head)
+    {
+        Ok(()) => by_portions(gil, site, base, &mut request.reread(&head), out),
+        Err(error) => refused(site, error, head_only, out),
+    }
+}
+
+/// Builds the environ by the methods of its class, which each take a portion.
+fn by_portions(
+    gil: Gil<'_>,
+    site: &Site,
+    base: BaseClass,
+    request: &mut Request<'_>,
+    out: &mut Outgoing,
+) -> Result<Prepared> {
+    let head_only = request.is_head();
+    let BaseClass { class, stock } = base;
     let names = names(gil);
     let environ = match &stock {
         Some(stock) => stock.new_environ(gil)?,
@@ -202,7 +245,7 @@ fn prepare(
         let supported = site.base.module.attr(gil, &names.supported_http_command)?;
         let method = text::native(gil, request.method())?;
         if !supported.contains(gil, &method)? {
-            return refused(HttpError::NotImplemented, head_only, out);
+            return refused(site, HttpError::NotImplemented, head_only, out);
         }
         if request.method() == b"OPTIONS" {
             let methods = method_list(gil, &supported)?;
@@ -212,7 +255,7 @@ fn prepare(
         }
     }
     let Some(route) = request.route.take() else {
-        return refused(HttpError::NotFound, head_only, out);
+        return refused(site, HttpError::NotFound, head_only, out);
     };
     let portion = environ::uri_portion(gil, site.dialect, request, &route)?;
     update(&names.update_uri, &portion)?;
@@ -221,7 +264,7 @@ fn prepare(
     }
     if site.dialect.gives_body(request.method()) {
         if site.dialect.needs_length() && request.field(b"content-length").is_none() {
-            return refused(HttpError::LengthRequired, head_only, out);
+            return refused(site, HttpError::LengthRequired, head_only, out);
         }
         give_body(gil, site, request, &environ)?;
     }

@@ -69,6 +69,26 @@ def own(serve_probe):
     return probe
 
 
+def test_classes_replaced_in_the_life_of_a_connection(serve_probe):
+    """What is remembered of its heads is of no use to them: the fields are read again."""
+    probe = serve_probe("own_base.py")
+    form = ("Content-Type", "application/x-www-form-urlencoded")
+    message = post("/environ", b"a=1&b=2", [form, ("X-One", "1")])
+    other = request("/environ", headers=[("X-Other", "a" * 100)] * 3)
+    with probe.connect() as client, probe.connect() as stranger:
+
+        def told():
+            client.send(message)
+            values = json.loads(client.response().body)["values"]
+            return {key: value for key, value in values.items() if "." not in key}
+
+        before = [told() for _ in range(3)]
+        stranger.send(other + request("/switch"))
+        assert [stranger.response().status for _ in range(2)] == [200, 200]
+        assert [told() for _ in range(3)] == before
+        assert before[0]["HTTP_X_ONE"] == ["str", "1"]
+
+
 def test_own_classes_are_called(own):
     answer = own.request(post("/own?q", b"the body"))
     assert (answer.status, answer.header("X-Own")) == (202, "yes")
