@@ -207,10 +207,6 @@ fn standard_head_keys(
     let mut seen = 0u64;
     for field in &head.fields {
         let (name, value) = (field.name.of(bytes), field.value.of(bytes));
-        // A name with `_` could pose as one with `-` (spoofing a proxy's headers).
-        if memchr::memchr(b'_', name).is_some() {
-            continue;
-        }
         match content_key(name) {
             Some(ContentKey::Type) => {
                 set(&names.content_type, &*text::native(gil, value)?)?;

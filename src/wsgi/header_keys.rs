@@ -69,11 +69,18 @@ const OTHERS: usize = 256;
 /// Longer names are not worth keeping: they only come from somebody who wants to fill the table.
 const LONGEST: usize = 64;
 
+/// No common name is longer.
+const WIDTH: usize = 32;
+
+/// A name in lower case, with zeros behind it: two are compared in two steps, not letter by letter.
+type Folded = [u8; WIDTH];
+
 const BUCKETS: usize = 256;
 
 /// The table of keys.
 pub struct HeaderKeys {
     keys: Vec<Owned>,
+    folded: [Folded; COMMON.len()],
     /// For each hash, the place of the first common name that has it, or none.
     first: [u8; BUCKETS],
     /// For each common name, the next one with the same hash.
@@ -111,13 +118,14 @@ impl HeaderKeys {
     pub fn new(gil: Gil<'_>) -> Result<HeaderKeys> {
         let mut table = HeaderKeys {
             keys: Vec::with_capacity(COMMON.len()),
+            folded: COMMON.map(|name| fold(name.as_bytes())),
             first: [NONE; BUCKETS],
             next: [NONE; COMMON.len()],
             others: RefCell::default(),
         };
         for (place, name) in COMMON.iter().enumerate() {
             table.keys.push(make(gil, name.as_bytes())?);
-            let bucket = &mut table.first[hash(name.as_bytes())];
+            let bucket = &mut table.first[hash(name.len(), &table.folded[place])];
             table.next[place] = std::mem::replace(bucket, place as u8);
         }
         Ok(table)
@@ -125,10 +133,15 @@ impl HeaderKeys {
 
     /// The key of a field name in any case.
     pub fn get(&self, gil: Gil<'_>, name: &[u8]) -> Result<Key<'_>> {
-        let mut place = self.first[hash(name)];
+        let mut place = NONE;
+        let mut folded = [0; WIDTH];
+        if name.len() <= WIDTH {
+            folded = fold(name);
+            place = self.first[hash(name.len(), &folded)];
+        }
         while place != NONE {
             let index = usize::from(place);
-            if COMMON[index].as_bytes().eq_ignore_ascii_case(name) {
+            if self.folded[index] == folded && COMMON[index].len() == name.len() {
                 return Ok(Key {
                     key: Held::Common(&self.keys[index]),
                     common: Some(place),
@@ -166,10 +179,17 @@ fn make(gil: Gil<'_>, name: &[u8]) -> Result<Owned> {
     text::native(gil, &key)
 }
 
+/// `name`, of at most `WIDTH` bytes.
+fn fold(name: &[u8]) -> Folded {
+    let mut folded = [0; WIDTH];
+    folded[..name.len()].copy_from_slice(name);
+    folded.make_ascii_lowercase();
+    folded
+}
+
 /// Length, first, middle and last letter tell the common names apart well enough.
-fn hash(name: &[u8]) -> usize {
-    let letter = |index: usize| usize::from(name.get(index).copied().unwrap_or(0) | 0x20);
-    let length = name.len();
+fn hash(length: usize, folded: &Folded) -> usize {
+    let letter = |index: usize| usize::from(folded[index % WIDTH]);
     (length * 29 + letter(0) * 7 + letter(length / 2) * 3 + letter(length.wrapping_sub(1)))
         % BUCKETS
 }

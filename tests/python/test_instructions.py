@@ -29,7 +29,7 @@ def _valgrind():
 STANDARD = {
     "hello": (5_300, 11_700),
     "browser": (5_300, 12_400),
-    "cold": (21_400, 37_300),
+    "cold": (18_900, 35_300),
     "post": (6_000, 31_000),
     # With a look at the clock an item, so that others have their turn after five milliseconds.
     "generator": (17_300, 32_400),
