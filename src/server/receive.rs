@@ -219,7 +219,8 @@ fn absorb(
             if matches!(store, Store::Room(_)) {
                 note_haste(connection);
             }
-            (taken, whole, kept)
+            // Asked once more, as there may have been nothing to keep.
+            (taken, whole, kept.and_then(|_| store.settle(run)))
         }
     };
     *crowded = !kept.map_err(|error| cannot_keep(gil, &error))?;

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from standard.message import post, request
+from standard.message import chunks, post, post_chunked, request
 from standard.probe import Peer
 
 CLIENTS = 400
@@ -79,6 +79,30 @@ def test_many_long_bodies(serve_bounded):
     for client in clients:
         assert client.response().body.startswith(b"300000 ")
         client.close()
+
+
+def test_a_chunked_body_waits_for_a_descriptor(serve_bounded):
+    """It is not read on: what has no file would fill the memory."""
+    probe = serve_bounded("probe.py", shell=f"ulimit -n {DESCRIPTORS}")
+    length = 100 << 20
+    with Peer(probe.address) as late:
+        late.send(request("/"))
+        assert late.response().body == b"hello"
+        held = [Peer(probe.address) for _ in range(DESCRIPTORS)]
+        for client in held:
+            client.send(request("/digest", "POST", [("Content-Length", "300000")], b"x" * 100_000))
+        # Files of bodies and sockets have all there are.
+        time.sleep(3)
+        before = probe.resident_kib
+        body = post_chunked("/digest", chunks(b"x" * length, 1 << 20))
+        sender = threading.Thread(target=late.send, args=(body,), daemon=True)
+        sender.start()
+        for _ in range(30):
+            time.sleep(0.1)
+            assert probe.resident_kib - before < 32 << 10
+        for client in held:
+            client.close()
+        assert late.response().body.startswith(b"%d " % length)
 
 
 def test_no_place_for_a_body(serve_bounded, tmp_path):
