@@ -285,6 +285,7 @@ fn drive(
                 let _ = stream::reset_on_close(connection.descriptor);
                 return Driven::Gone;
             }
+            // Its `close()` is called now, when the client has everything.
             drop(done);
             return Driven::Written;
         };

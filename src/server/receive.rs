@@ -12,14 +12,14 @@ use crate::server::conn::{Connection, Phase, Reading, Received, Receiving, Store
 use crate::server::deadlines::body_patience;
 use crate::server::deliver::{After, Outcome, Settled, settle};
 use crate::server::io::{READ, close, refuse_at_once};
-use crate::server::serve::{Work, answer, work};
+use crate::server::serve::{Recall, Work, answer, work};
 use crate::server::server;
 use crate::server::stats::count;
 use crate::sys::stream::{self, Flow};
 use crate::wsgi::console;
 use crate::wsgi::request::RequestBody;
 
-/// Bytes of a body that are read at a time into where they stay.
+/// Bytes of a body that are read before others have their turn.
 const TURN: usize = 1 << 20;
 
 /// Seconds that a long body may take before it goes to a file.
@@ -46,7 +46,7 @@ pub(super) fn read_body(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving
             Ok(Flow::Done(received)) => {
                 count(&server(gil).stats.bytes_in, received as u64);
                 turn = turn.saturating_sub(received);
-                // What filled the buffer was not all there is.
+                // What filled the buffer is probably not all there is.
                 if received == READ && turn > 0 {
                     match absorb(gil, connection, &mut receiving) {
                         Ok(false) if !receiving.crowded => continue,
@@ -100,7 +100,8 @@ pub(super) fn note_haste(connection: &Rc<Connection>) {
 
 /// Looks after a long body in memory: if it does not come in time, it goes to a file as others do, and
 /// leaves its room to somebody else.
-pub fn look_after(gil: Gil<'_>, connection: &Rc<Connection>) {
+/// `budget` is how many bytes may go to files now: others wait for it.
+pub fn look_after(gil: Gil<'_>, connection: &Rc<Connection>, budget: &mut u64) {
     let run = &connection.run;
     let mut receiving = match connection.take_phase() {
         Phase::Body(receiving) => receiving,
@@ -112,9 +113,10 @@ pub fn look_after(gil: Gil<'_>, connection: &Rc<Connection>) {
     let moved = match &mut receiving.body {
         Received::Fixed(store @ Store::Room(_), _)
         | Received::Chunked(store @ Store::Room(_), _) => {
-            if run.clock.seconds() - receiving.began < HASTE {
+            if run.clock.seconds() - receiving.began < HASTE || *budget == 0 {
                 Ok(false)
             } else {
+                *budget = budget.saturating_sub(store.length());
                 store.leave_room(run)
             }
         }
@@ -284,7 +286,7 @@ pub(super) fn take_in(
         &head,
         &framing,
         received,
-        None,
+        Recall::Apart,
         request_body,
         &mut out,
     );

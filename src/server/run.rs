@@ -29,6 +29,9 @@ const FOR_FILES: u64 = RESERVE / 2;
 /// A scratch buffer that grew beyond this is given back.
 pub const SCRATCH: usize = 256 << 10;
 
+/// Bytes of long bodies that go to files at one tick, behind which everybody waits.
+const MOVED: u64 = 8 << 20;
+
 /// The same for queues beside the first.
 const SPARE: usize = 16 << 10;
 
@@ -210,8 +213,9 @@ impl Run {
             io::timed_out(gil, &connection);
         }
         self.room.tidy();
+        let mut budget = MOVED;
         for connection in self.hasty.take() {
-            receive::look_after(gil, &connection);
+            receive::look_after(gil, &connection, &mut budget);
         }
         for connection in self.crowded.take() {
             receive::try_again(gil, &connection);

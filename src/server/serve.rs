@@ -12,7 +12,6 @@ use crate::http::head::{Head, HeadLimits, HeadSearch, parse_strict_line};
 use crate::py::{Gil, Owned};
 use crate::server::conn::{Connection, Reading, Received, Receiving, Store};
 use crate::server::deliver::{After, Outcome, Settled, flush_now, settle};
-use crate::server::io::READ;
 use crate::server::receive::{note_haste, take_in};
 use crate::server::run::{Run, SCRATCH};
 use crate::server::server;
@@ -154,8 +153,17 @@ pub(super) enum Step {
 struct Message {
     length: usize,
     framing: Framing,
+    recall: Recall,
+}
+
+/// What the memory of heads has to do with a request.
+pub(super) enum Recall {
     /// The environ of the same head, seen before.
-    known: Option<Owned>,
+    Known(Owned),
+    /// The head is to be remembered.
+    New,
+    /// It is not: its body came later, so that its like would not be found.
+    Apart,
 }
 
 fn one_request(
@@ -181,19 +189,26 @@ fn one_request(
                     [] => RequestBody::Empty,
                     body => RequestBody::Memory(body),
                 };
-                let Message { framing, known, .. } = message;
-                let reply = answer(gil, connection, &head, &framing, received, known, body, out);
+                let Message {
+                    framing, recall, ..
+                } = message;
+                let reply = answer(
+                    gil, connection, &head, &framing, received, recall, body, out,
+                );
                 Step::Answered(consumed, reply)
             }
             None => match precheck(gil, connection, &head, bytes)
                 .and_then(|()| whole_chunks(connection, &message, bytes))
             {
                 Ok(Some((consumed, body))) => {
-                    let Message { framing, known, .. } = message;
+                    let Message {
+                        framing, recall, ..
+                    } = message;
                     let received = &bytes[..message.length];
                     let body = RequestBody::Memory(&body);
-                    let reply =
-                        answer(gil, connection, &head, &framing, received, known, body, out);
+                    let reply = answer(
+                        gil, connection, &head, &framing, received, recall, body, out,
+                    );
                     Step::Answered(consumed, reply)
                 }
                 Ok(None) => {
@@ -243,7 +258,7 @@ fn read_message(
     Ok(Some(Message {
         length,
         framing,
-        known: None,
+        recall: Recall::New,
     }))
 }
 
@@ -273,7 +288,7 @@ fn remembered(
     Some(Message {
         length: known.length,
         framing: known.framing,
-        known: Some(known.environ),
+        recall: Recall::Known(known.environ),
     })
 }
 
@@ -322,16 +337,10 @@ fn begin_body(
             Received::InPlace(usize::try_from(due).unwrap_or(usize::MAX))
         }
         BodyLength::Fixed(due) => Received::Fixed(store_for(connection, due), due),
-        BodyLength::None | BodyLength::Chunked => {
-            let begun = bytes.len() - length;
-            // What fills the buffer is long.
-            let place = (bytes.len() >= READ).then(|| run.room.take_on(&[], begun));
-            let store = match place.flatten() {
-                Some(body) => Store::Room(body),
-                None => Store::Memory(Vec::with_capacity(begun)),
-            };
-            Received::Chunked(store, Decoder::new(run.site.config.chunk_limits()))
-        }
+        BodyLength::None | BodyLength::Chunked => Received::Chunked(
+            Store::Memory(Vec::with_capacity(bytes.len() - length)),
+            Decoder::new(run.site.config.chunk_limits()),
+        ),
     };
     Receiving {
         head,
@@ -391,7 +400,7 @@ pub(super) fn answer(
     head: &Head,
     framing: &Framing,
     bytes: &[u8],
-    known: Option<Owned>,
+    recall: Recall,
     body: RequestBody<'_>,
     out: &mut Outgoing,
 ) -> Reply {
@@ -414,14 +423,18 @@ pub(super) fn answer(
         raised.clear(gil);
         None
     });
-    let remembers = dialect.remembers_heads() && known.is_none();
+    let (known, learns) = match recall {
+        Recall::Known(environ) => (Some(environ), false),
+        Recall::New => (None, dialect.remembers_heads()),
+        Recall::Apart => (None, false),
+    };
     let request = Request {
         head,
         target,
         bytes,
         framing,
         known,
-        memory: remembers.then(|| (&run.memos, connection.number.get())),
+        memory: learns.then(|| (&run.memos, connection.number.get())),
         body,
         route,
         endpoint: &connection.acceptor.endpoint,

@@ -33,6 +33,9 @@ pub struct Room {
 pub struct LongBody {
     /// What came so far; there is memory for all of it, unless it [is too long](Self::is_too_long).
     pub bytes: Vec<u8>,
+    /// How long it may become here.
+    most: u64,
+    /// The memory that it counts for, in bytes.
     size: u64,
     room: Rc<Room>,
 }
@@ -59,6 +62,7 @@ impl Room {
         self.used.set(true);
         Some(LongBody {
             bytes,
+            most: length,
             size,
             room: self.clone(),
         })
@@ -108,7 +112,7 @@ impl Room {
 impl LongBody {
     /// Adds bytes, in a larger place if need be. Where there is none the body becomes too long.
     pub fn append(&mut self, bytes: &[u8]) {
-        if (self.bytes.len() + bytes.len()) as u64 > self.size
+        if (self.bytes.len() + bytes.len()) as u64 > self.most
             && let Some(larger) = self.room.take_on(&self.bytes, bytes.len())
         {
             *self = larger;
@@ -116,9 +120,9 @@ impl LongBody {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Whether it has more memory than it counts for, and must go to a file.
+    /// Whether it is longer than its place, and must go to a file.
     pub fn is_too_long(&self) -> bool {
-        self.bytes.len() as u64 > self.size
+        self.bytes.len() as u64 > self.most
     }
 }
 
@@ -127,7 +131,10 @@ impl Drop for LongBody {
         let room = &self.room;
         room.taken.set(room.taken.get() - self.size);
         let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.clear();
-        room.spare.borrow_mut().push(bytes);
+        // One that became too long has more.
+        if bytes.capacity() as u64 == self.size {
+            bytes.clear();
+            room.spare.borrow_mut().push(bytes);
+        }
     }
 }

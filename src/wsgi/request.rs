@@ -192,18 +192,17 @@ fn prepare(
     out: &mut Outgoing,
 ) -> Result<Prepared> {
     let head_only = request.is_head();
-    let BaseClass { class, stock } = site.base.environ(gil)?;
+    let base = site.base.environ(gil)?;
     if site.dialect.is_about_server(request.target.path) {
         return Ok(Prepared::Answered(server_options(gil, site, request, out)?));
     }
-    if site.dialect.has_plain_environ() && stock.is_some() {
+    if site.dialect.has_plain_environ() && base.stock.is_some() {
         let Some(route) = request.route.take() else {
             return refused(site, HttpError::NotFound, head_only, out);
         };
         let environ = environ::plain(gil, site, request, &route)?;
         return Ok(Prepared::Call(environ, route.callback));
     }
-    let base = BaseClass { class, stock };
     if request.known.take().is_none() {
         return by_portions(gil, site, base, request, out);
     }

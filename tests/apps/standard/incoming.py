@@ -139,8 +139,20 @@ def ignore(environ, start_response):
     return reply(start_response, b"ignored")
 
 
+HOSTS = []
+
+
+def same_host(environ, start_response):
+    """`/same-host`: whether the value of Host is the very object that it was the last time."""
+    host = environ["HTTP_HOST"]
+    same = HOSTS[-1:] and HOSTS[-1] is host
+    HOSTS[:] = [host]
+    return reply(start_response, b"yes" if same else b"no")
+
+
 ROUTES = {
     "/environ": show_environ,
+    "/same-host": same_host,
     "/echo": echo,
     "/oddities": oddities,
     "/digest": digest,

@@ -167,6 +167,22 @@ def test_a_known_head_whose_body_comes_later(probe):
             assert told(client, message) == expected
 
 
+def test_uploads_in_pieces_do_not_forget_other_heads(probe):
+    """As long as a head is remembered the value of a header is one object."""
+    upload = post("/echo", b"number", [FORM])
+
+    def is_remembered(client):
+        client.send(request("/same-host"))
+        return client.response().body == b"yes"
+
+    with probe.connect() as client:
+        assert [is_remembered(client) for _ in range(4)][2:] == [True, True]
+        for _ in range(6):
+            client.send(upload[:-3], upload[-3:], pause=0.05)
+            assert client.response().body == b"number"
+        assert is_remembered(client)
+
+
 def test_errors_go_to_the_real_stderr(serve_probe):
     probe = serve_probe("probe.py")
     assert probe.request(request("/complain?word")).body == b"complained"
