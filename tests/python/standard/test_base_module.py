@@ -89,6 +89,16 @@ def test_classes_replaced_in_the_life_of_a_connection(serve_probe):
         assert before[0]["HTTP_X_ONE"] == ["str", "1"]
 
 
+@pytest.mark.parametrize("length", [0, 1000, 60_000, 65_200, 65_536])
+def test_an_input_of_its_own_gets_the_body(serve_probe, length):
+    """However the body came: up to `body_memory` it is written to what the program supplied."""
+    probe = serve_probe("own_input.py")
+    body = b"x" * length
+    for message in [post("/", body), post_chunked("/", chunks(body, 1000))]:
+        answer = probe.request(message)
+        assert answer.body == b"Mine %d" % length
+
+
 def test_own_classes_are_called(own):
     answer = own.request(post("/own?q", b"the body"))
     assert (answer.status, answer.header("X-Own")) == (202, "yes")
