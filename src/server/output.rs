@@ -61,6 +61,7 @@ pub fn flush(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing, written: &mut u64)
     }
     // A shutdown before the close, since a close alone would drop what is kept back when there is
     // input that nobody read.
+    // DIFFERS(fapws3): it also ends the stream for those who have a copy of the descriptor.
     if out.end_is_due() {
         if stream::shutdown_write(socket).is_err() {
             return Flushed::Gone;

@@ -385,6 +385,16 @@ def fork_later(environ, start_response):
     yield str(os.WEXITSTATUS(os.waitpid(child, 0)[1])).encode("ascii")
 
 
+def fork_away(environ, start_response):
+    """`/fork-away`: a child that stays, with every descriptor; its process id."""
+    child = os.fork()
+    if child == 0:
+        time.sleep(300)
+        os._exit(0)
+    start_response("200 OK", PLAIN)
+    return [str(child).encode("ascii")]
+
+
 def text_items(environ, start_response):
     """Items that are text, not bytes, on Python 3 (unicode on 2.7)."""
     start_response("200 OK", PLAIN)
@@ -432,6 +442,7 @@ ROUTES = {
     "/write-then-file": write_then_file,
     "/write-without-head": write_without_head,
     "/errors-as-stderr": errors_as_stderr,
+    "/fork-away": fork_away,
     "/fork-in-close": fork_in_close,
     "/fork-in-handler": fork_in_handler,
     "/write-wrong": write_wrong,

@@ -1,5 +1,8 @@
 """A child that the application forked and let come back: it ends there, and serves nobody."""
 
+import os
+import signal
+
 import pytest
 from standard.message import request
 
@@ -22,6 +25,16 @@ def test_a_child_in_the_middle_of_a_body(serve_probe, dialect):
     headers = [("Connection", "close")]
     assert probe.request(request("/fork-later", headers=headers)).body == b"began 0"
     assert probe.request(request("/", headers=headers)).body == b"hello"
+
+
+def test_a_child_that_stays_keeps_no_client_waiting(serve_probe, dialect):
+    """It has the connection's descriptor, too, which the end of the answer does not wait for."""
+    probe = serve_probe("probe.py", dialect=dialect)
+    with probe.connect() as client:
+        client.send(request("/fork-away", headers=[("Connection", "close")]))
+        answer = client.response()
+        assert client.at_end()
+    os.kill(int(answer.body), signal.SIGKILL)
 
 
 def test_a_child_in_close(serve_probe, name):
