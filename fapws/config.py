@@ -51,7 +51,7 @@ max_body_size = 1 << 30
 
 # Bytes of a request body kept in memory; a longer one goes to an unlinked temporary file. Most
 # forms fit, and a thousand uploads at once still cost only 64 MiB. Longer ones that come within
-# half a second, up to 32 times as long, need no file while they have 192 times as much together.
+# half a second, up to 32 times as long, need no file while they have 1,024 times as much together.
 body_memory = 65536
 
 # Connections open at once; more wait in the kernel's queue. None: the process's descriptor limit

@@ -70,9 +70,12 @@ unsafe fn receive(fd: RawFd, room: *mut u8, room_size: usize) -> io::Result<Flow
 /// # Errors
 /// Those of send(2) that are no verdict on the peer: `EBADF`, `ENOTSOCK`, `ENOMEM`, ...
 pub fn write(fd: RawFd, bytes: &[u8], more: bool) -> io::Result<Flow> {
-    let flags = if more { QUIET | MORE } else { QUIET };
     // SAFETY: the kernel reads the slice, no more.
-    flow(unsafe { syscall!(send(fd, bytes.as_ptr().cast(), bytes.len(), flags)) })
+    flow(unsafe { syscall!(send(fd, bytes.as_ptr().cast(), bytes.len(), flags(more))) })
+}
+
+fn flags(more: bool) -> libc::c_int {
+    if more { QUIET | MORE } else { QUIET }
 }
 
 /// Writes some of `slices`, one after the other, as [`write`] does.
@@ -81,10 +84,9 @@ pub fn write_vectored(fd: RawFd, slices: &[IoSlice<'_>], more: bool) -> io::Resu
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = slices.as_ptr().cast_mut().cast();
     message.msg_iovlen = slices.len().min(MOST_SLICES) as _;
-    let flags = if more { QUIET | MORE } else { QUIET };
     // SAFETY: `IoSlice` is an `iovec` in memory. The kernel reads that many of them, and what they
     // point to, which is borrowed through the call.
-    flow(unsafe { syscall!(sendmsg(fd, &raw const message, flags)) })
+    flow(unsafe { syscall!(sendmsg(fd, &raw const message, flags(more))) })
 }
 
 /// Writes up to `count` bytes of the file `file`, from `offset`, and moves `offset` on. The file's

@@ -141,6 +141,7 @@ impl HeaderKeys {
         }
         while place != NONE {
             let index = usize::from(place);
+            // A name that ends in zeros of its own is another one.
             if self.folded[index] == folded && COMMON[index].len() == name.len() {
                 return Ok(Key {
                     key: Held::Common(&self.keys[index]),
