@@ -2,7 +2,7 @@
 
 Owns the one rule for all of them: what cannot be written at once is lost. Nothing here raises and
 nothing here waits, so whatever a terminal does, the server goes on. The core keeps the same rule
-for its own lines (src/wsgi/console.rs). What a line says is its caller's business.
+for its own lines (src/app/console.rs). What a line says is its caller's business.
 """
 
 import contextlib

@@ -5,14 +5,14 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::base::Base;
+use crate::app::console;
+use crate::app::params;
 use crate::ev;
 use crate::http::date::imf_fixdate;
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, number, text};
 use crate::server::{Origin, expect_callable, server};
 use crate::sys::listener::{ListenError, Listener};
-use crate::wsgi::base::Base;
-use crate::wsgi::console;
-use crate::wsgi::params;
 
 /// `start(host, port)`.
 pub fn start(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {

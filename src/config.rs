@@ -6,10 +6,10 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::dialect::Dialect;
 use crate::http::chunked::ChunkLimits;
 use crate::http::head::HeadLimits;
 use crate::py::{Gil, Kind, Object, Raised, Result, text};
-use crate::wsgi::dialect::Dialect;
 
 macro_rules! table {
     ($($(#[$doc:meta])* $name:ident: $kind:ident, standard $standard:expr, legacy $legacy:expr;)*) => {

@@ -3,12 +3,12 @@
 //! A request walks through the crate in this order:
 //!
 //! `server::io` reads bytes, `http::head` makes a head of them, `server::routes` finds the
-//! application, `wsgi::environ` builds the dict, `wsgi::request` calls, `wsgi::body` gives
+//! application, `app::environ` builds the dict, `app::request` calls, `app::body` gives
 //! chunks, `http::reply` gives head bytes, `server::output` writes them.
 //!
 //! Four islands do not know one another: [`http`] is pure, [`ev`] alone names libev, [`sys`]
-//! alone makes system calls, `py` alone names CPython. `wsgi` stands on them, `server` on
-//! `wsgi`, and `module`, `api` and `capi` are what Python and C programs see.
+//! alone makes system calls, `py` alone names CPython. `app` stands on them, `server` on
+//! `app`, and `module`, `api` and `capi` are what Python and C programs see.
 
 #[cfg(all(feature = "python2", feature = "python3"))]
 compile_error!("one interpreter at a time: build with --no-default-features --features python2");
@@ -20,6 +20,8 @@ pub mod sys;
 #[cfg(any(feature = "python2", feature = "python3"))]
 pub mod api;
 #[cfg(any(feature = "python2", feature = "python3"))]
+pub mod app;
+#[cfg(any(feature = "python2", feature = "python3"))]
 pub mod capi;
 #[cfg(any(feature = "python2", feature = "python3"))]
 pub mod config;
@@ -29,5 +31,3 @@ pub mod module;
 pub mod py;
 #[cfg(any(feature = "python2", feature = "python3"))]
 pub mod server;
-#[cfg(any(feature = "python2", feature = "python3"))]
-pub mod wsgi;

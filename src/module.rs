@@ -5,11 +5,11 @@
 use std::ffi::CStr;
 
 use crate::api;
+use crate::app::{console, site};
 use crate::ev;
 use crate::py::module::{self, Function, Module};
 use crate::py::{Gil, Owned, Result, names};
 use crate::server::server;
-use crate::wsgi::{console, site};
 
 /// The module's description.
 pub struct Evwsgi;

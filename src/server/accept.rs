@@ -4,6 +4,7 @@
 
 use std::rc::Rc;
 
+use crate::app::site::Client;
 use crate::py::Gil;
 use crate::server::conn::Connection;
 use crate::server::io;
@@ -11,7 +12,6 @@ use crate::server::run::Run;
 use crate::server::stats::count;
 use crate::server::{Acceptor, server};
 use crate::sys::accept::{Accepted, accept as accept_one};
-use crate::wsgi::site::Client;
 
 /// Connections accepted before others have their turn.
 const ACCEPTS: usize = 64;

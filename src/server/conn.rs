@@ -32,6 +32,10 @@ use std::cell::{Cell, RefCell};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
+use crate::app::long_body::LongBody;
+use crate::app::outgoing::Outgoing;
+use crate::app::reply::Rest;
+use crate::app::site::Client;
 use crate::ev::{Interest, Io, OnIo};
 use crate::http::chunked::Decoder;
 use crate::http::framing::Framing;
@@ -43,10 +47,6 @@ use crate::server::run::Run;
 use crate::server::{Acceptor, io};
 use crate::sys::limits::no_descriptor_left;
 use crate::sys::spool::Spool;
-use crate::wsgi::long_body::LongBody;
-use crate::wsgi::outgoing::Outgoing;
-use crate::wsgi::reply::Rest;
-use crate::wsgi::site::Client;
 
 /// One connection.
 pub struct Connection {

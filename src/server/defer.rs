@@ -6,10 +6,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use crate::app::{child, console};
 use crate::ev::{Idle, Loop};
 use crate::py::{Exception, Gil, Owned, Result, threads};
 use crate::server::callback_raised;
-use crate::wsgi::{child, console};
 
 #[derive(Clone)]
 struct Call(Rc<(Owned, Owned)>);

@@ -7,6 +7,9 @@ use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::app::delimiter::Progress;
+use crate::app::outgoing::Outgoing;
+use crate::app::reply::{Reply, Rest};
 use crate::ev::Interest;
 use crate::py::Gil;
 use crate::server::conn::{Connection, Phase, Reading, Receiving, Replying};
@@ -18,9 +21,6 @@ use crate::server::serve::Work;
 use crate::server::server;
 use crate::server::stats::count;
 use crate::sys::stream;
-use crate::wsgi::delimiter::Progress;
-use crate::wsgi::outgoing::Outgoing;
-use crate::wsgi::reply::{Reply, Rest};
 
 /// Answers are gathered up to this many bytes before they are written.
 const GATHERED: usize = 64 << 10;

@@ -15,13 +15,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::app::outgoing::Outgoing;
 use crate::ev::{Loop, guarded};
 use crate::py::Gil;
 use crate::server::conn::{Connection, Phase, Replying};
 use crate::server::deliver::{Outcome, finish, go_on, write};
 use crate::server::io;
 use crate::server::serve::{Work, work};
-use crate::wsgi::outgoing::Outgoing;
 
 /// How many answers are held at most.
 pub const MOST: usize = 32;

@@ -26,6 +26,11 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 
+use crate::app::base::Base;
+use crate::app::child;
+use crate::app::console;
+use crate::app::dialect::Dialect;
+use crate::app::site::{Endpoint, Site};
 use crate::config::Config;
 use crate::ev::{Check, Interest, Io, Loop, OnIo, Prepare, Timer};
 use crate::py::{Exception, Gil, GilCell, Kind, Object, Owned, Raised, Result, threads};
@@ -38,11 +43,6 @@ use crate::server::stats::Stats;
 use crate::server::timers::Timers;
 use crate::sys::fork;
 use crate::sys::listener::{ListenError, Listener};
-use crate::wsgi::base::Base;
-use crate::wsgi::child;
-use crate::wsgi::console;
-use crate::wsgi::dialect::Dialect;
-use crate::wsgi::site::{Endpoint, Site};
 
 /// Everything that the module's functions work on.
 pub struct Server {

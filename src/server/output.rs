@@ -10,10 +10,10 @@
 use std::io::{ErrorKind, IoSlice};
 use std::os::fd::RawFd;
 
+use crate::app::console;
+use crate::app::outgoing::{FilePart, Keeper, Outgoing, Piece};
 use crate::py::{Gil, Owned, Result, names, number, text};
 use crate::sys::stream::{self, Flow};
-use crate::wsgi::console;
-use crate::wsgi::outgoing::{FilePart, Keeper, Outgoing, Piece};
 
 /// How many pieces one call writes.
 const SLOTS: usize = 32;

@@ -5,6 +5,8 @@
 
 use std::rc::Rc;
 
+use crate::app::console;
+use crate::app::request::RequestBody;
 use crate::ev::Interest;
 use crate::http::error::HttpError;
 use crate::py::Gil;
@@ -16,8 +18,6 @@ use crate::server::serve::{Recall, Work, answer, work};
 use crate::server::server;
 use crate::server::stats::count;
 use crate::sys::stream::{self, Flow};
-use crate::wsgi::console;
-use crate::wsgi::request::RequestBody;
 
 /// Bytes of a body that are read before others have their turn.
 const TURN: usize = 1 << 20;

@@ -2,9 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::dialect::Dialect;
+use crate::app::request::Route;
 use crate::py::{Gil, Owned, Result, text};
-use crate::wsgi::dialect::Dialect;
-use crate::wsgi::request::Route;
 
 struct Registered {
     prefix: Vec<u8>,

@@ -5,6 +5,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use crate::app::long_body::Room;
+use crate::app::memo::Memos;
+use crate::app::outgoing::Outgoing;
+use crate::app::site::Site;
 use crate::ev::Loop;
 use crate::http::head::Head;
 use crate::py::{Exception, Gil};
@@ -14,10 +18,6 @@ use crate::server::gather::Gathered;
 use crate::server::{gather, io, receive, server};
 use crate::sys::limits::descriptor_limit;
 use crate::sys::spool;
-use crate::wsgi::long_body::Room;
-use crate::wsgi::memo::Memos;
-use crate::wsgi::outgoing::Outgoing;
-use crate::wsgi::site::Site;
 
 /// Descriptors that are left to the program: its files, its database connections.
 const RESERVE: u64 = 24;

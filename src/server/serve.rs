@@ -5,6 +5,9 @@
 
 use std::rc::Rc;
 
+use crate::app::outgoing::Outgoing;
+use crate::app::reply::Reply;
+use crate::app::request::{self, Request, RequestBody};
 use crate::http::chunked::Decoder;
 use crate::http::error::HttpError;
 use crate::http::framing::{BodyLength, Framing};
@@ -16,9 +19,6 @@ use crate::server::receive::{note_haste, take_in};
 use crate::server::run::{Run, SCRATCH};
 use crate::server::server;
 use crate::server::stats::count;
-use crate::wsgi::outgoing::Outgoing;
-use crate::wsgi::reply::Reply;
-use crate::wsgi::request::{self, Request, RequestBody};
 
 /// What is to be done for a connection before it waits.
 pub(super) enum Work {

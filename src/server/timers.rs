@@ -8,10 +8,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use crate::app::child;
 use crate::ev::{Loop, Timer};
 use crate::py::{Exception, Gil, Owned, threads};
 use crate::server::callback_raised;
-use crate::wsgi::child;
 
 /// One timer.
 struct Entry {

@@ -13,12 +13,12 @@ ROOMS = {
     "py": set(),
     "ev": set(),
     "sys": set(),
-    "wsgi": {"http", "py", "sys", "config"},
-    "server": {"http", "py", "ev", "sys", "wsgi", "config"},
+    "app": {"http", "py", "sys", "config"},
+    "server": {"http", "py", "ev", "sys", "app", "config"},
 }
 
-#: Where unsafe code may stand; lib.rs and wsgi/mod.rs hold no code.
-ISLANDS = ("py/", "ev/", "sys/", "capi.rs", "lib.rs", "wsgi/mod.rs")
+#: Where unsafe code may stand; lib.rs and app/mod.rs hold no code.
+ISLANDS = ("py/", "ev/", "sys/", "capi.rs", "lib.rs", "app/mod.rs")
 
 
 def test_imports_point_down():
@@ -34,7 +34,7 @@ def test_unsafe_code_is_forbidden_above_the_islands():
         name = str(path.relative_to(SOURCE))
         if not name.startswith(ISLANDS):
             assert "#![forbid(unsafe_code)]" in path.read_text(), name
-    for name in ("lib.rs", "wsgi/mod.rs"):
+    for name in ("lib.rs", "app/mod.rs"):
         code = [line for line in (SOURCE / name).read_text().splitlines() if "unsafe" in line]
         assert not code, name
 

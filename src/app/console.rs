@@ -10,10 +10,10 @@ use std::cell::Cell;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 
+use crate::app::site::natives;
 use crate::py::out::{self, Stream};
 use crate::py::{Exception, Gil, Object, Owned, Raised};
 use crate::sys::poll::{PIPE_BUF, writable_now};
-use crate::wsgi::site::natives;
 
 thread_local! {
     /// A stream of the program's is being written to.

@@ -10,10 +10,10 @@
 use std::io;
 use std::os::fd::AsRawFd;
 
+use crate::app::delimiter::{self, Delimiter, Progress};
+use crate::app::outgoing::{FilePart, Keeper, Outgoing};
 use crate::py::{Gil, Kind, Owned, Raised};
 use crate::sys::spool::Spool;
-use crate::wsgi::delimiter::{self, Delimiter, Progress};
-use crate::wsgi::outgoing::{FilePart, Keeper, Outgoing};
 
 /// Bytes that are held in memory.
 const HELD: u64 = 256 << 10;

@@ -5,9 +5,9 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::reply_head::{HeadFault, ReplyHead};
 use crate::http::reply::{FieldRole, field_role};
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
-use crate::wsgi::reply_head::{HeadFault, ReplyHead};
 
 /// The strings of a head. Programs call `start_response` with literals, so that request after request
 /// brings the very same objects; strings never change, so neither does what was rendered from them.

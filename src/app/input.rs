@@ -7,10 +7,10 @@
 
 use std::cell::RefCell;
 
+use crate::app::long_body::LongBody;
 use crate::py::types::{Class, Get, Instance, Method, Next};
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, number, text};
 use crate::sys::spool::Spool;
-use crate::wsgi::long_body::LongBody;
 
 /// How much of a spooled body is read at a time, for lines and other small pieces.
 const STRIDE: usize = 16 * 1024;

@@ -2,14 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::console;
+use crate::app::dialect::Dialect;
+use crate::app::outgoing::Outgoing;
+use crate::app::site::Site;
 use crate::http::error::HttpError;
 use crate::http::reply::{push_error, push_legacy_failure_head};
 use crate::py::out::Stream;
 use crate::py::{Exception, Gil, Result, names, text};
-use crate::wsgi::console;
-use crate::wsgi::dialect::Dialect;
-use crate::wsgi::outgoing::Outgoing;
-use crate::wsgi::site::Site;
 
 /// Tells the operator, and queues the 500 page.
 pub fn answer(

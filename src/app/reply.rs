@@ -7,20 +7,20 @@
 
 use std::rc::Rc;
 
+use crate::app::base::BaseClass;
+use crate::app::body::{Body, Source, Unsendable, plain_length};
+use crate::app::delimiter::{Delimiter, Progress};
+use crate::app::dialect::Dialect;
+use crate::app::line::Streamed;
+use crate::app::outgoing::Outgoing;
+use crate::app::reply_head::ReplyHead;
+use crate::app::request::Request;
+use crate::app::site::Site;
+use crate::app::start_response::Native;
+use crate::app::stock::Stock;
+use crate::app::written::{self, Written};
+use crate::app::{failure, protocol};
 use crate::py::{Exception, Gil, Kind, Object, Owned, Raised, Result};
-use crate::wsgi::base::BaseClass;
-use crate::wsgi::body::{Body, Source, Unsendable, plain_length};
-use crate::wsgi::delimiter::{Delimiter, Progress};
-use crate::wsgi::dialect::Dialect;
-use crate::wsgi::line::Streamed;
-use crate::wsgi::outgoing::Outgoing;
-use crate::wsgi::reply_head::ReplyHead;
-use crate::wsgi::request::Request;
-use crate::wsgi::site::Site;
-use crate::wsgi::start_response::Native;
-use crate::wsgi::stock::Stock;
-use crate::wsgi::written::{self, Written};
-use crate::wsgi::{failure, protocol};
 
 /// An answer whose first part is in the queue.
 pub struct Reply {

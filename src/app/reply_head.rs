@@ -6,11 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::site::Stamp;
 use crate::http::framing::{ReplyBody, ReplyFraming};
 use crate::http::reply::{
     FieldRole, field_role, is_field_value, is_token, parse_length, parse_status,
 };
-use crate::wsgi::site::Stamp;
 
 /// What is wrong with what an application gave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

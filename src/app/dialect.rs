@@ -6,14 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::body::Unsendable;
+use crate::app::site::Site;
 use crate::http::error::HttpError;
 use crate::http::framing::{self, Framing};
 use crate::http::head::{self, Head, HeadLimits, HeadSearch};
 use crate::http::reply::{LegacyPage, push_error, push_legacy_page};
 use crate::http::target::{self, Plus, Target};
 use crate::py::{Gil, Kind, Object, Raised, Result, names, text};
-use crate::wsgi::body::Unsendable;
-use crate::wsgi::site::Site;
 
 /// The environment variable that wins over the base module's `config`.
 pub const VARIABLE: &str = "FAPWS_DIALECT";

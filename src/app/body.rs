@@ -10,15 +10,15 @@
 
 use std::ffi::CStr;
 
+use crate::app::outgoing::{FilePart, Keeper};
+use crate::app::site::natives;
+use crate::app::{child, console};
 use crate::py::file::{is_in_memory, real_file};
 use crate::py::types::{Class, Instance, Method, New, Next};
 use crate::py::{
     Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, names, number, text,
 };
 use crate::sys::file::FileSpan;
-use crate::wsgi::outgoing::{FilePart, Keeper};
-use crate::wsgi::site::natives;
-use crate::wsgi::{child, console};
 
 /// Bytes that a file object without a descriptor is asked for at a time.
 const BLOCK: i64 = 32 * 1024;

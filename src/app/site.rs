@@ -6,6 +6,14 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
+use crate::app::base::Base;
+use crate::app::body::FileWrapper;
+use crate::app::dialect::Dialect;
+use crate::app::errors::Errors;
+use crate::app::header_keys::HeaderKeys;
+use crate::app::input::{Content, Input};
+use crate::app::params::ParamNames;
+use crate::app::start_response::{Spare, StartResponse, Writer};
 use crate::config::Config;
 use crate::http::date::imf_fixdate;
 use crate::py::types::ClassObject;
@@ -13,14 +21,6 @@ use crate::py::{
     Exception, Gil, GilCell, Kind, Object, Owned, Result, container, names, number, text,
 };
 use crate::sys::peer::Peer;
-use crate::wsgi::base::Base;
-use crate::wsgi::body::FileWrapper;
-use crate::wsgi::dialect::Dialect;
-use crate::wsgi::errors::Errors;
-use crate::wsgi::header_keys::HeaderKeys;
-use crate::wsgi::input::{Content, Input};
-use crate::wsgi::params::ParamNames;
-use crate::wsgi::start_response::{Spare, StartResponse, Writer};
 
 /// The classes and constants that live as long as the module.
 pub struct Natives {

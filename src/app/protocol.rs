@@ -6,11 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::reply_head::ReplyHead;
+use crate::app::said::add_line;
+use crate::app::site::Site;
 use crate::http::reply::is_folded_value;
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
-use crate::wsgi::reply_head::ReplyHead;
-use crate::wsgi::said::add_line;
-use crate::wsgi::site::Site;
 
 /// `base.Start_response()`, with `Date` and `Server` in its headers.
 pub fn start_response(gil: Gil<'_>, site: &Site, class: &Object) -> Result<Owned> {

@@ -7,6 +7,16 @@
 
 use std::os::fd::RawFd;
 
+use crate::app::base::BaseClass;
+use crate::app::input::read_spool;
+use crate::app::line::{Flush, Terms};
+use crate::app::long_body::LongBody;
+use crate::app::memo::Memos;
+use crate::app::outgoing::Outgoing;
+use crate::app::reply::{self, Reply, Starter};
+use crate::app::reply_head::ReplyHead;
+use crate::app::site::{Client, Endpoint, Site};
+use crate::app::{child, environ, failure, params};
 use crate::http::error::HttpError;
 use crate::http::framing::{BodyLength, Framing};
 use crate::http::head::Head;
@@ -14,16 +24,6 @@ use crate::http::reply::push_legacy_options;
 use crate::http::target::Target;
 use crate::py::{Exception, Gil, Kind, Object, Owned, Raised, Result, names, number, text};
 use crate::sys::spool::Spool;
-use crate::wsgi::base::BaseClass;
-use crate::wsgi::input::read_spool;
-use crate::wsgi::line::{Flush, Terms};
-use crate::wsgi::long_body::LongBody;
-use crate::wsgi::memo::Memos;
-use crate::wsgi::outgoing::Outgoing;
-use crate::wsgi::reply::{self, Reply, Starter};
-use crate::wsgi::reply_head::ReplyHead;
-use crate::wsgi::site::{Client, Endpoint, Site};
-use crate::wsgi::{child, environ, failure, params};
 
 /// Bytes of a spooled body that a program's own object gets at a time.
 const SPOOL_PIECE: usize = 64 * 1024;

@@ -8,9 +8,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::app::stock::{self, Stock};
 use crate::http::reply::is_field_value;
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
-use crate::wsgi::stock::{self, Stock};
 
 /// A registered base module.
 pub struct Base {

@@ -10,15 +10,15 @@ use std::cell::RefCell;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 
+use crate::app::delimiter::{Delimiter, Progress};
+use crate::app::outgoing::Outgoing;
+use crate::app::reply_head::ReplyHead;
+use crate::app::request::Request;
+use crate::app::site::{Site, Stamp};
+use crate::app::written::Written;
 use crate::http::framing::{self, ReplyFraming};
 use crate::http::head::Version;
 use crate::py::{Gil, Kind, Owned, Raised, Result};
-use crate::wsgi::delimiter::{Delimiter, Progress};
-use crate::wsgi::outgoing::Outgoing;
-use crate::wsgi::reply_head::ReplyHead;
-use crate::wsgi::request::Request;
-use crate::wsgi::site::{Site, Stamp};
-use crate::wsgi::written::Written;
 
 /// Writes what is queued, as far as a socket takes it; whether there is still a client.
 pub type Flush = fn(Gil<'_>, RawFd, &mut Outgoing) -> bool;

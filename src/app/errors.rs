@@ -8,10 +8,10 @@
 
 use std::ffi::CStr;
 
+use crate::app::console;
 use crate::py::out::Stream;
 use crate::py::types::{Class, Get, Instance, Method};
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, text};
-use crate::wsgi::console;
 
 /// The value of the one instance.
 pub struct Errors;

@@ -5,14 +5,14 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::dialect::Dialect;
+use crate::app::input::{Content, Input};
+use crate::app::params;
+use crate::app::request::{Request, RequestBody, Route};
+use crate::app::site::{Endpoint, Site, natives};
 use crate::http::head::Head;
 use crate::http::target::percent_decode;
 use crate::py::{Gil, Object, Owned, Result, container, names, number, text};
-use crate::wsgi::dialect::Dialect;
-use crate::wsgi::input::{Content, Input};
-use crate::wsgi::params;
-use crate::wsgi::request::{Request, RequestBody, Route};
-use crate::wsgi::site::{Endpoint, Site, natives};
 
 /// What the plain dict of the standard dialect begins as.
 ///

@@ -9,10 +9,10 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 
+use crate::app::request::{Request, RequestBody};
+use crate::app::site::natives;
 use crate::http::target::Pairs;
 use crate::py::{Gil, Object, Owned, Result, container, text};
-use crate::wsgi::request::{Request, RequestBody};
-use crate::wsgi::site::natives;
 
 /// A longer form is not parsed for `fapws.params`: it would have to be in memory twice over.
 const LONGEST_FORM: u64 = 1 << 20;

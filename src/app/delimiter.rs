@@ -2,11 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::console;
+use crate::app::outgoing::{FilePart, Outgoing};
 use crate::http::chunked::{LAST_CHUNK, push_chunk_size};
 use crate::http::framing::{ReplyBody, ReplyFraming};
 use crate::py::{Gil, Owned};
-use crate::wsgi::console;
-use crate::wsgi::outgoing::{FilePart, Outgoing};
 
 /// The rest of a body, as its framing sees it.
 #[derive(Clone, Copy, Debug)]

@@ -8,10 +8,10 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::console;
 use crate::py::out::{self, Stream};
 use crate::py::{Exception, Gil, Kind, Result};
 use crate::sys::fork;
-use crate::wsgi::console;
 
 /// Gives back what a call of the program's code gave; in a forked child it does not return.
 pub fn ends_here<T>(gil: Gil<'_>, result: Result<T>) -> Result<T> {

@@ -14,16 +14,16 @@ use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::rc::Rc;
 
+use crate::app::base::Base;
+use crate::app::line::{Line, Streamed};
+use crate::app::outgoing::Outgoing;
+use crate::app::reply_head::ReplyHead;
+use crate::app::request::Request;
+use crate::app::said::{Rendered, merge, render};
+use crate::app::site::{Site, natives};
+use crate::app::written::{self, Written};
 use crate::py::types::{Call, Class, Get, Instance, Method, Set};
 use crate::py::{Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, text};
-use crate::wsgi::base::Base;
-use crate::wsgi::line::{Line, Streamed};
-use crate::wsgi::outgoing::Outgoing;
-use crate::wsgi::reply_head::ReplyHead;
-use crate::wsgi::request::Request;
-use crate::wsgi::said::{Rendered, merge, render};
-use crate::wsgi::site::{Site, natives};
-use crate::wsgi::written::{self, Written};
 
 /// What an application has said about its answer so far.
 pub struct Exchange {

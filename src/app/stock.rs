@@ -12,10 +12,10 @@
 
 use std::ffi::CStr;
 
+use crate::app::site::{Site, natives};
 use crate::http::reply::is_folded_value;
 use crate::py::class::{Members, bare_dict, bare_instance, code_text};
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, container, names, text};
-use crate::wsgi::site::{Site, natives};
 
 /// The methods of `Environ` that are not called.
 const ENVIRON: [&CStr; 4] = [
