@@ -30,4 +30,6 @@ pub mod module;
 #[cfg(any(feature = "python2", feature = "python3"))]
 pub mod py;
 #[cfg(any(feature = "python2", feature = "python3"))]
+pub mod queue;
+#[cfg(any(feature = "python2", feature = "python3"))]
 pub mod server;

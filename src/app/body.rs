@@ -10,7 +10,6 @@
 
 use std::ffi::CStr;
 
-use crate::app::outgoing::{FilePart, Keeper};
 use crate::app::site::natives;
 use crate::app::{child, console};
 use crate::py::file::{is_in_memory, real_file};
@@ -18,6 +17,7 @@ use crate::py::types::{Class, Instance, Method, New, Next};
 use crate::py::{
     Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, names, number, text,
 };
+use crate::queue::{FileOwner, FilePart};
 use crate::sys::file::FileSpan;
 
 /// Bytes that a file object without a descriptor is asked for at a time.
@@ -307,7 +307,7 @@ fn file(gil: Gil<'_>, object: &Object) -> Result<Option<Source>> {
     let span = FileSpan::of(real.descriptor).ok().flatten();
     Ok(Some(match span {
         Some(span) => Source::File(FilePart {
-            keeper: Keeper::Object(object.own(gil)),
+            keeper: FileOwner::Object(object.own(gil)),
             descriptor: Some(real.descriptor),
             offset: real.position,
             remaining: (span.offset + span.remaining).saturating_sub(real.position),

@@ -3,10 +3,10 @@
 #![forbid(unsafe_code)]
 
 use crate::app::console;
-use crate::app::outgoing::{FilePart, Outgoing};
 use crate::http::chunked::{LAST_CHUNK, push_chunk_size};
 use crate::http::framing::{ReplyBody, ReplyFraming};
 use crate::py::{Gil, Owned};
+use crate::queue::{FilePart, WriteQueue};
 
 /// The rest of a body, as its framing sees it.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,7 @@ impl Delimiter {
 
     /// Queues one item, cut to what was promised. Once there is something to cut, which stderr is
     /// told of, the body is whole: PEP 3333 has a server ask for no more then.
-    pub fn push(&mut self, gil: Gil<'_>, item: Owned, out: &mut Outgoing) -> Progress {
+    pub fn push(&mut self, gil: Gil<'_>, item: Owned, out: &mut WriteQueue) -> Progress {
         let progress = self.push_quietly(item, out);
         if progress == Progress::Whole {
             tell_of_excess(gil);
@@ -65,7 +65,7 @@ impl Delimiter {
     }
 
     /// The same for who tells the application itself.
-    pub fn push_quietly(&mut self, item: Owned, out: &mut Outgoing) -> Progress {
+    pub fn push_quietly(&mut self, item: Owned, out: &mut WriteQueue) -> Progress {
         let length = item.as_bytes().map_or(0, <[u8]>::len);
         if length == 0 {
             return Progress::More;
@@ -93,7 +93,7 @@ impl Delimiter {
     }
 
     /// Queues a part of a file, cut to what was promised.
-    pub fn push_file(&mut self, mut part: FilePart, out: &mut Outgoing) {
+    pub fn push_file(&mut self, mut part: FilePart, out: &mut WriteQueue) {
         if part.remaining == 0 {
             // As a chunk it would be the last one.
             return;
@@ -116,7 +116,7 @@ impl Delimiter {
     }
 
     /// The body is at its end.
-    pub fn finish(self, gil: Gil<'_>, out: &mut Outgoing) -> Progress {
+    pub fn finish(self, gil: Gil<'_>, out: &mut WriteQueue) -> Progress {
         match self {
             Delimiter::Chunked => out.buffer().extend_from_slice(LAST_CHUNK),
             Delimiter::Length(due) if due > 0 => {

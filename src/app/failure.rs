@@ -4,12 +4,12 @@
 
 use crate::app::console;
 use crate::app::dialect::Dialect;
-use crate::app::outgoing::Outgoing;
 use crate::app::site::Site;
 use crate::http::error::HttpError;
 use crate::http::reply::{push_error, push_legacy_failure_head};
 use crate::py::out::Stream;
 use crate::py::{Exception, Gil, Result, names, text};
+use crate::queue::WriteQueue;
 
 /// Tells the operator, and queues the 500 page.
 pub fn answer(
@@ -17,7 +17,7 @@ pub fn answer(
     site: &Site,
     exception: Exception,
     head_only: bool,
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
 ) {
     let traceback = report(gil, site, &exception);
     match site.dialect {

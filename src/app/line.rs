@@ -11,7 +11,6 @@ use std::os::fd::RawFd;
 use std::rc::Rc;
 
 use crate::app::delimiter::{Delimiter, Progress};
-use crate::app::outgoing::Outgoing;
 use crate::app::reply_head::ReplyHead;
 use crate::app::request::Request;
 use crate::app::site::{Site, Stamp};
@@ -19,9 +18,10 @@ use crate::app::written::Written;
 use crate::http::framing::{self, ReplyFraming};
 use crate::http::head::Version;
 use crate::py::{Gil, Kind, Owned, Raised, Result};
+use crate::queue::WriteQueue;
 
 /// Writes what is queued, as far as a socket takes it; whether there is still a client.
-pub type Flush = fn(Gil<'_>, RawFd, &mut Outgoing) -> bool;
+pub type Flush = fn(Gil<'_>, RawFd, &mut WriteQueue) -> bool;
 
 /// What the request decides about the framing of its answer.
 #[derive(Clone, Copy)]
@@ -51,7 +51,7 @@ impl Terms {
 /// The line: the connection's queue, for as long as the application is called.
 pub struct Line {
     /// The queue, with the answers to earlier requests that are not written yet.
-    pub out: Outgoing,
+    pub out: WriteQueue,
     terms: Terms,
     stamp: Rc<RefCell<Stamp>>,
     socket: RawFd,
@@ -78,7 +78,7 @@ impl Line {
     /// A line to nobody.
     pub fn closed(site: &Site) -> Line {
         Line {
-            out: Outgoing::default(),
+            out: WriteQueue::default(),
             terms: Terms {
                 version: Version::Http10,
                 head_only: false,
@@ -92,7 +92,7 @@ impl Line {
     }
 
     /// Leads it to the client of a request; `out` is in it until it is taken out again.
-    pub fn open(&mut self, site: &Site, request: &Request<'_>, out: &mut Outgoing) {
+    pub fn open(&mut self, site: &Site, request: &Request<'_>, out: &mut WriteQueue) {
         std::mem::swap(&mut self.out, out);
         self.terms = request.terms();
         if !Rc::ptr_eq(&self.stamp, &site.stamp) {
@@ -115,7 +115,7 @@ impl Line {
     }
 
     /// Gives the queue back; the line leads nowhere.
-    pub fn close(&mut self, out: &mut Outgoing) {
+    pub fn close(&mut self, out: &mut WriteQueue) {
         std::mem::swap(&mut self.out, out);
         self.socket = -1;
         self.gone = true;
@@ -123,7 +123,7 @@ impl Line {
 
     /// Whether more data can be queued, or the client is so slow that it has to be kept elsewhere.
     pub fn has_room(&mut self, gil: Gil<'_>) -> bool {
-        let is_full = |out: &Outgoing| out.waiting() >= WAITING || out.file_follows();
+        let is_full = |out: &WriteQueue| out.waiting() >= WAITING || out.file_follows();
         if is_full(&self.out) && !self.gone {
             self.gone = !(self.flush)(gil, self.socket, &mut self.out);
         }

@@ -2,8 +2,8 @@
 //!
 //! [`site`] is what all requests of a run share. [`environ`] and [`start_response`] make the two
 //! arguments of the application, [`request`] calls it, [`reply`] turns what it returned ([`body`]) into
-//! [`outgoing`] bytes, files and objects ([`line`]: while the application is called), [`failure`] answers for it when it raised. Where the two
-//! dialects differ, [`dialect`] says how.
+//! a queue of bytes, files and objects ([`crate::queue`]; [`line`]: while the application is called),
+//! [`failure`] makes the response when it raised. Where the two dialects differ, [`dialect`] says how.
 
 pub mod base;
 pub mod body;
@@ -19,7 +19,6 @@ pub mod input;
 pub mod line;
 pub mod long_body;
 pub mod memo;
-pub mod outgoing;
 pub mod params;
 pub mod protocol;
 pub mod reply;

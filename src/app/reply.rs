@@ -12,7 +12,6 @@ use crate::app::body::{Body, Source, Unsendable, plain_length};
 use crate::app::delimiter::{Delimiter, Progress};
 use crate::app::dialect::Dialect;
 use crate::app::line::Streamed;
-use crate::app::outgoing::Outgoing;
 use crate::app::reply_head::ReplyHead;
 use crate::app::request::Request;
 use crate::app::site::Site;
@@ -21,6 +20,7 @@ use crate::app::stock::Stock;
 use crate::app::written::{self, Written};
 use crate::app::{failure, protocol};
 use crate::py::{Exception, Gil, Kind, Object, Owned, Raised, Result};
+use crate::queue::WriteQueue;
 
 /// An answer whose first part is in the queue.
 pub struct Reply {
@@ -98,14 +98,14 @@ impl Starter {
     }
 
     /// The application is about to be called: what it gives to `write` can be sent at once.
-    pub fn open(&self, site: &Site, request: &Request<'_>, out: &mut Outgoing) {
+    pub fn open(&self, site: &Site, request: &Request<'_>, out: &mut WriteQueue) {
         if let Starter::Native(native) = self {
             native.exchange().open(site, request, out);
         }
     }
 
     /// The application returned: `out` is as `write` left it.
-    pub fn close(&self, out: &mut Outgoing) -> Option<Streamed> {
+    pub fn close(&self, out: &mut WriteQueue) -> Option<Streamed> {
         match self {
             Starter::Native(native) => native.exchange().close(out),
             Starter::Protocol(..) => None,
@@ -163,7 +163,7 @@ pub fn reply(
     request: &Request<'_>,
     starter: Starter,
     result: Owned,
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
 ) -> Result<Reply> {
     match site.dialect {
         Dialect::Legacy => legacy(gil, request, starter, result, out),
@@ -177,7 +177,7 @@ fn legacy(
     request: &Request<'_>,
     starter: Starter,
     result: Owned,
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
 ) -> Result<Reply> {
     let head_only = request.is_head();
     let delimiter = if head_only {
@@ -230,9 +230,9 @@ fn standard(
     request: &Request<'_>,
     starter: Starter,
     result: Owned,
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
 ) -> Result<Reply> {
-    let push = |head: &ReplyHead, known: Option<u64>, out: &mut Outgoing| {
+    let push = |head: &ReplyHead, known: Option<u64>, out: &mut WriteQueue| {
         let framing = request.terms().framing(head, known);
         head.push(out.buffer(), &framing, &site.stamp.borrow());
         framing
@@ -293,7 +293,7 @@ pub fn streamed(
     starter: Starter,
     streamed: Streamed,
     result: Result<Owned>,
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
 ) -> Reply {
     let body = result.and_then(|result| Body::new(gil, result, Unsendable::Refused));
     let (body, failed) = match body {
@@ -330,7 +330,7 @@ fn push_plain(
     gil: Gil<'_>,
     mut delimiter: Delimiter,
     items: &Object,
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
 ) -> Progress {
     let mut index = 0;
     while let Some(item) = items.sequence_item(gil, index)
@@ -343,7 +343,7 @@ fn push_plain(
 
 impl Rest {
     /// Asks for the next part of the body and puts it into the queue.
-    pub fn pump(&mut self, gil: Gil<'_>, site: &Site, out: &mut Outgoing) -> Progress {
+    pub fn pump(&mut self, gil: Gil<'_>, site: &Site, out: &mut WriteQueue) -> Progress {
         if self.drained {
             return Progress::Whole;
         }
@@ -379,7 +379,7 @@ impl Rest {
     }
 
     /// Queues what is there at once: the items of a list, a file.
-    fn push_ready(&mut self, gil: Gil<'_>, out: &mut Outgoing) -> Progress {
+    fn push_ready(&mut self, gil: Gil<'_>, out: &mut WriteQueue) -> Progress {
         match std::mem::replace(self.body.source(), Source::Nothing) {
             Source::Items(items) => {
                 for item in items {
@@ -398,7 +398,7 @@ impl Rest {
         self.finish(gil, out)
     }
 
-    fn finish(&mut self, gil: Gil<'_>, out: &mut Outgoing) -> Progress {
+    fn finish(&mut self, gil: Gil<'_>, out: &mut WriteQueue) -> Progress {
         self.drained = true;
         self.delimiter.finish(gil, out)
     }

@@ -12,7 +12,6 @@ use crate::app::input::read_spool;
 use crate::app::line::{Flush, Terms};
 use crate::app::long_body::LongBody;
 use crate::app::memo::Memos;
-use crate::app::outgoing::Outgoing;
 use crate::app::reply::{self, Reply, Starter};
 use crate::app::reply_head::ReplyHead;
 use crate::app::site::{Client, Endpoint, Site};
@@ -23,6 +22,7 @@ use crate::http::head::Head;
 use crate::http::reply::push_legacy_options;
 use crate::http::target::Target;
 use crate::py::{Exception, Gil, Kind, Object, Owned, Raised, Result, names, number, text};
+use crate::queue::WriteQueue;
 use crate::sys::spool::Spool;
 
 /// Bytes of a spooled body that a program's own object gets at a time.
@@ -137,7 +137,7 @@ impl<'a> Request<'a> {
 }
 
 /// Answers a request.
-pub fn answer(gil: Gil<'_>, site: &Site, mut request: Request<'_>, out: &mut Outgoing) -> Reply {
+pub fn answer(gil: Gil<'_>, site: &Site, mut request: Request<'_>, out: &mut WriteQueue) -> Reply {
     let head_only = request.is_head();
     match respond(gil, site, &mut request, out) {
         Ok(reply) => reply,
@@ -153,7 +153,7 @@ fn respond(
     gil: Gil<'_>,
     site: &Site,
     request: &mut Request<'_>,
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
 ) -> Result<Reply> {
     let (environ, callback) = match prepare(gil, site, request, out)? {
         Prepared::Call(environ, callback) => (environ, callback),
@@ -171,7 +171,12 @@ fn respond(
     }
 }
 
-fn refused(site: &Site, error: HttpError, head_only: bool, out: &mut Outgoing) -> Result<Prepared> {
+fn refused(
+    site: &Site,
+    error: HttpError,
+    head_only: bool,
+    out: &mut WriteQueue,
+) -> Result<Prepared> {
     site.dialect
         .push_refusal(out.buffer(), site, error, head_only);
     Ok(Prepared::Answered(Reply::last(true)))
@@ -189,7 +194,7 @@ fn prepare(
     gil: Gil<'_>,
     site: &Site,
     request: &mut Request<'_>,
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
 ) -> Result<Prepared> {
     let head_only = request.is_head();
     let base = site.base.environ(gil)?;
@@ -224,7 +229,7 @@ fn by_portions(
     site: &Site,
     base: BaseClass,
     request: &mut Request<'_>,
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
 ) -> Result<Prepared> {
     let head_only = request.is_head();
     let BaseClass { class, stock } = base;
@@ -364,7 +369,7 @@ fn server_options(
     gil: Gil<'_>,
     site: &Site,
     request: &Request<'_>,
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
 ) -> Result<Reply> {
     let supported = site
         .base

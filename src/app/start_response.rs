@@ -16,7 +16,6 @@ use std::rc::Rc;
 
 use crate::app::base::Base;
 use crate::app::line::{Line, Streamed};
-use crate::app::outgoing::Outgoing;
 use crate::app::reply_head::ReplyHead;
 use crate::app::request::Request;
 use crate::app::said::{Rendered, merge, render};
@@ -24,6 +23,7 @@ use crate::app::site::{Site, natives};
 use crate::app::written::{self, Written};
 use crate::py::types::{Call, Class, Get, Instance, Method, Set};
 use crate::py::{Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, text};
+use crate::queue::WriteQueue;
 
 /// What an application has said about its answer so far.
 pub struct Exchange {
@@ -78,14 +78,14 @@ impl Exchange {
     }
 
     /// The application is about to be called: what it gives to `write` goes into `out`, and out.
-    pub fn open(&self, site: &Site, request: &Request<'_>, out: &mut Outgoing) {
+    pub fn open(&self, site: &Site, request: &Request<'_>, out: &mut WriteQueue) {
         self.line.borrow_mut().open(site, request, out);
         self.turns.set(self.turns.get() + 1);
         self.is_open.set(true);
     }
 
     /// The application returned, or raised: gives the queue back, and tells what `write` did with it.
-    pub fn close(&self, out: &mut Outgoing) -> Option<Streamed> {
+    pub fn close(&self, out: &mut WriteQueue) -> Option<Streamed> {
         self.is_open.set(false);
         self.turns.set(self.turns.get() + 1);
         self.line.borrow_mut().close(out);

@@ -11,8 +11,8 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 use crate::app::delimiter::{self, Delimiter, Progress};
-use crate::app::outgoing::{FilePart, Keeper, Outgoing};
 use crate::py::{Gil, Kind, Owned, Raised};
+use crate::queue::{FileOwner, FilePart, WriteQueue};
 use crate::sys::spool::Spool;
 
 /// Bytes that are held in memory.
@@ -95,7 +95,7 @@ impl Written {
     }
 
     /// Queues everything, as far as the body takes it, and tells stderr of what it does not take.
-    pub fn send(self, gil: Gil<'_>, delimiter: &mut Delimiter, out: &mut Outgoing) -> Progress {
+    pub fn send(self, gil: Gil<'_>, delimiter: &mut Delimiter, out: &mut WriteQueue) -> Progress {
         let progress = self.send_quietly(delimiter, out);
         if progress == Progress::Whole {
             delimiter::tell_of_excess(gil);
@@ -104,7 +104,7 @@ impl Written {
     }
 
     /// The same without a word.
-    pub fn send_quietly(self, delimiter: &mut Delimiter, out: &mut Outgoing) -> Progress {
+    pub fn send_quietly(self, delimiter: &mut Delimiter, out: &mut WriteQueue) -> Progress {
         for item in self.items {
             if delimiter.push_quietly(item, out) != Progress::More {
                 return Progress::Whole;
@@ -115,7 +115,7 @@ impl Written {
                 descriptor: Some(spool.as_raw_fd()),
                 offset: 0,
                 remaining: spool.len(),
-                keeper: Keeper::Spool(spool),
+                keeper: FileOwner::Spool(spool),
             };
             delimiter.push_file(part, out);
         }

@@ -33,7 +33,6 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
 use crate::app::long_body::LongBody;
-use crate::app::outgoing::Outgoing;
 use crate::app::reply::Rest;
 use crate::app::site::Client;
 use crate::ev::{Interest, Io, OnIo};
@@ -41,6 +40,7 @@ use crate::http::chunked::Decoder;
 use crate::http::framing::Framing;
 use crate::http::head::{Head, HeadSearch};
 use crate::py::threads;
+use crate::queue::WriteQueue;
 use crate::server::deadlines::Deadline;
 use crate::server::deliver::Turn;
 use crate::server::run::Run;
@@ -243,7 +243,7 @@ impl Receiving {
 /// An answer that is not all written.
 pub struct Replying {
     /// What is queued.
-    pub out: Outgoing,
+    pub out: WriteQueue,
     /// What is still to come, or to be closed.
     pub rest: Option<Box<Rest>>,
     /// Whether the connection is used again.

@@ -8,10 +8,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::app::delimiter::Progress;
-use crate::app::outgoing::Outgoing;
 use crate::app::reply::{Reply, Rest};
 use crate::ev::Interest;
 use crate::py::Gil;
+use crate::queue::WriteQueue;
 use crate::server::conn::{Connection, Phase, Reading, Receiving, Replying};
 use crate::server::gather::Held;
 use crate::server::io::{begin_lingering, close, wait_for_head};
@@ -59,7 +59,7 @@ pub(super) struct Outcome {
     /// What comes next.
     pub after: After,
     /// The answers.
-    pub out: Outgoing,
+    pub out: WriteQueue,
     /// Whether something was received behind the requests.
     pub left: bool,
 }
@@ -150,16 +150,16 @@ pub(super) fn finish(gil: Gil<'_>, connection: &Rc<Connection>, outcome: Outcome
     Work::Done
 }
 
-pub(super) fn write(gil: Gil<'_>, connection: &Connection, out: &mut Outgoing) -> Flushed {
+pub(super) fn write(gil: Gil<'_>, connection: &Connection, out: &mut WriteQueue) -> Flushed {
     write_to(gil, connection.descriptor, out)
 }
 
 /// Writes in the middle of the application's call; whether there is still a client.
-pub(super) fn flush_now(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing) -> bool {
+pub(super) fn flush_now(gil: Gil<'_>, socket: RawFd, out: &mut WriteQueue) -> bool {
     write_to(gil, socket, out) != Flushed::Gone
 }
 
-fn write_to(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing) -> Flushed {
+fn write_to(gil: Gil<'_>, socket: RawFd, out: &mut WriteQueue) -> Flushed {
     let mut written = 0;
     let flushed = flush(gil, socket, out, &mut written);
     count(&server(gil).stats.bytes_out, written);
@@ -189,7 +189,7 @@ pub(super) fn settle(
     gil: Gil<'_>,
     connection: &Connection,
     reply: Reply,
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
     last: bool,
 ) -> Settled {
     let Reply {
@@ -214,7 +214,7 @@ pub(super) fn settle(
     let mut keep_alive = keep_alive;
     let replying = |rest, keep_alive| {
         Box::new(Replying {
-            out: Outgoing::default(),
+            out: WriteQueue::default(),
             rest,
             keep_alive,
             lingers,
@@ -262,7 +262,7 @@ fn drive(
     connection: &Connection,
     rest: &mut Option<Box<Rest>>,
     keep_alive: &mut bool,
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
     turn: &mut Turn,
 ) -> Driven {
     let run = &connection.run;

@@ -15,9 +15,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::app::outgoing::Outgoing;
 use crate::ev::{Loop, guarded};
 use crate::py::Gil;
+use crate::queue::WriteQueue;
 use crate::server::conn::{Connection, Phase, Replying};
 use crate::server::deliver::{Outcome, finish, go_on, write};
 use crate::server::io;
@@ -58,7 +58,7 @@ pub(super) enum Held {
 }
 
 impl Held {
-    fn out(&mut self) -> &mut Outgoing {
+    fn out(&mut self) -> &mut WriteQueue {
         match self {
             Held::Answers(outcome) => &mut outcome.out,
             Held::Part(replying) => &mut replying.out,
@@ -185,7 +185,7 @@ impl Gathered {
 
 /// Writes what is ready of a connection. What the kernel says of it, it says again when the
 /// connection goes on.
-fn flush_one(gil: Gil<'_>, connection: &Rc<Connection>, out: &mut Outgoing) {
+fn flush_one(gil: Gil<'_>, connection: &Rc<Connection>, out: &mut WriteQueue) {
     if is_held(connection) {
         attempt(gil, connection, || {
             write(gil, connection, out);

@@ -11,8 +11,8 @@ use std::io::{ErrorKind, IoSlice};
 use std::os::fd::RawFd;
 
 use crate::app::console;
-use crate::app::outgoing::{FilePart, Keeper, Outgoing, Piece};
 use crate::py::{Gil, Owned, Result, names, number, text};
+use crate::queue::{FileOwner, FilePart, Segment, WriteQueue};
 use crate::sys::stream::{self, Flow};
 
 /// How many pieces one call writes.
@@ -39,7 +39,7 @@ pub enum Flushed {
 }
 
 /// Writes as much of `out` as can be; adds to `written`, in bytes.
-pub fn flush(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing, written: &mut u64) -> Flushed {
+pub fn flush(gil: Gil<'_>, socket: RawFd, out: &mut WriteQueue, written: &mut u64) -> Flushed {
     let mut turn = TURN;
     while !out.is_empty() {
         if turn == 0 {
@@ -71,7 +71,7 @@ pub fn flush(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing, written: &mut u64)
     Flushed::All
 }
 
-fn write_memory(socket: RawFd, out: &mut Outgoing) -> std::io::Result<Flow> {
+fn write_memory(socket: RawFd, out: &mut WriteQueue) -> std::io::Result<Flow> {
     let mut slots: [&[u8]; SLOTS] = [&[]; SLOTS];
     let filled = out.fill(&mut slots);
     let more = out.file_follows() || out.end_is_due();
@@ -87,7 +87,7 @@ fn write_memory(socket: RawFd, out: &mut Outgoing) -> std::io::Result<Flow> {
     Ok(flow)
 }
 
-fn write_file(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing) -> std::io::Result<Flow> {
+fn write_file(gil: Gil<'_>, socket: RawFd, out: &mut WriteQueue) -> std::io::Result<Flow> {
     let Some(part) = out.file() else {
         return Ok(Flow::Done(0));
     };
@@ -122,9 +122,9 @@ fn write_file(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing) -> std::io::Resul
                 return Ok(Flow::Closed);
             }
             if part.remaining > 0 {
-                out.put_first(Piece::File(part));
+                out.put_first(Segment::File(part));
             }
-            out.put_first(Piece::Object(block, 0, length));
+            out.put_first(Segment::Object(block, 0, length));
             Ok(Flow::Done(0))
         }
         other => other,
@@ -135,13 +135,13 @@ fn write_file(gil: Gil<'_>, socket: RawFd, out: &mut Outgoing) -> std::io::Resul
 fn read_block(gil: Gil<'_>, part: &mut FilePart) -> Result<Owned> {
     let count = part.remaining.min(BLOCK);
     let block = match &part.keeper {
-        Keeper::Object(file) | Keeper::Duplicate(file, _) => {
+        FileOwner::Object(file) | FileOwner::Duplicate(file, _) => {
             let names = names(gil);
             file.call_method(gil, &names.seek, &[&*number::int(gil, part.offset as i64)?])?;
             let read = file.call_method(gil, &names.read, &[&*number::int(gil, count as i64)?])?;
             text::body_item(gil, &read)?.unwrap_or(text::bytes(gil, b"")?)
         }
-        Keeper::Spool(spool) => {
+        FileOwner::Spool(spool) => {
             let mut piece = vec![0; count as usize];
             // An error is an early end, which the caller sees by the missing bytes.
             let length = spool.read_at(part.offset, &mut piece).unwrap_or(0);

@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use crate::app::long_body::Room;
 use crate::app::memo::Memos;
-use crate::app::outgoing::Outgoing;
 use crate::app::site::Site;
 use crate::ev::Loop;
 use crate::http::head::Head;
 use crate::py::{Exception, Gil};
+use crate::queue::WriteQueue;
 use crate::server::conn::{Connection, Phase};
 use crate::server::deadlines::{Clock, Deadline};
 use crate::server::gather::Gathered;
@@ -81,16 +81,16 @@ pub struct Scratch {
 
 /// Queues that wait for the next answer, for the memory they have.
 #[derive(Default)]
-pub struct Outputs(RefCell<Vec<Outgoing>>);
+pub struct Outputs(RefCell<Vec<WriteQueue>>);
 
 impl Outputs {
     /// A queue with nothing in it.
-    pub fn take(&self) -> Outgoing {
+    pub fn take(&self) -> WriteQueue {
         self.0.borrow_mut().pop().unwrap_or_default()
     }
 
     /// Keeps a queue that has been written, or will not be.
-    pub fn give_back(&self, gil: Gil<'_>, mut out: Outgoing) {
+    pub fn give_back(&self, gil: Gil<'_>, mut out: WriteQueue) {
         out.clear(gil);
         let mut spare = self.0.borrow_mut();
         let most = if spare.is_empty() { SCRATCH } else { SPARE };

@@ -5,7 +5,6 @@
 
 use std::rc::Rc;
 
-use crate::app::outgoing::Outgoing;
 use crate::app::reply::Reply;
 use crate::app::request::{self, Request, RequestBody};
 use crate::http::chunked::Decoder;
@@ -13,6 +12,7 @@ use crate::http::error::HttpError;
 use crate::http::framing::{BodyLength, Framing};
 use crate::http::head::{Head, HeadLimits, HeadSearch, parse_strict_line};
 use crate::py::{Gil, Owned};
+use crate::queue::WriteQueue;
 use crate::server::conn::{Connection, Reading, Received, Receiving, Store};
 use crate::server::deliver::{After, Outcome, Settled, flush_now, settle};
 use crate::server::receive::{note_haste, take_in};
@@ -30,7 +30,7 @@ pub(super) enum Work {
         input: Vec<u8>,
         scratch: bool,
         /// What is to be written before the answers.
-        out: Outgoing,
+        out: WriteQueue,
     },
     /// Work off what was received behind a head.
     TakeIn(Box<Receiving>),
@@ -38,7 +38,7 @@ pub(super) enum Work {
 
 impl Work {
     /// The next head has begun in what was received behind the last request; `out` is queued before it.
-    pub fn go_on_with(connection: &Connection, input: Vec<u8>, out: Outgoing) -> Work {
+    pub fn go_on_with(connection: &Connection, input: Vec<u8>, out: WriteQueue) -> Work {
         connection.expect_head();
         Work::Serve {
             reading: Reading::default(),
@@ -73,7 +73,7 @@ fn serve(
     mut reading: Reading,
     mut input: Vec<u8>,
     scratch: bool,
-    mut out: Outgoing,
+    mut out: WriteQueue,
 ) -> Work {
     let run = &connection.run;
     let mut at = 0;
@@ -171,7 +171,7 @@ fn one_request(
     connection: &Rc<Connection>,
     reading: &mut Reading,
     bytes: &[u8],
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
 ) -> Step {
     let run = &connection.run;
     let mut head = run.scratch.head.take();
@@ -321,7 +321,7 @@ fn begin_body(
     head: Head,
     message: Message,
     bytes: &[u8],
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
 ) -> Receiving {
     let run = &connection.run;
     let Message {
@@ -402,7 +402,7 @@ pub(super) fn answer(
     bytes: &[u8],
     recall: Recall,
     body: RequestBody<'_>,
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
 ) -> Reply {
     let run = &connection.run;
     let (server, dialect) = (server(gil), run.site.dialect);
@@ -459,7 +459,7 @@ pub(super) fn answer(
 pub(super) fn refuse(
     gil: Gil<'_>,
     run: &Run,
-    out: &mut Outgoing,
+    out: &mut WriteQueue,
     error: HttpError,
     head_only: bool,
 ) -> Step {

@@ -13,8 +13,8 @@ ROOMS = {
     "py": set(),
     "ev": set(),
     "sys": set(),
-    "app": {"http", "py", "sys", "config"},
-    "server": {"http", "py", "ev", "sys", "app", "config"},
+    "app": {"http", "py", "sys", "config", "queue"},
+    "server": {"http", "py", "ev", "sys", "app", "config", "queue"},
 }
 
 #: Where unsafe code may stand; lib.rs and app/mod.rs hold no code.

@@ -17,12 +17,12 @@ use crate::sys::spool::Spool;
 const COPIED: usize = 4 * 1024;
 
 /// Room for so many pieces is kept for the next answer.
-const MOST_PIECES: usize = 64;
+const KEPT_SEGMENTS: usize = 64;
 
 /// A part of a file that goes by `sendfile`.
 pub struct FilePart {
     /// Keeps the descriptor open.
-    pub keeper: Keeper,
+    pub keeper: FileOwner,
     /// The file's descriptor; `None` where it cannot be relied on.
     pub descriptor: Option<RawFd>,
     /// Where the part begins, in bytes from the start of the file.
@@ -32,7 +32,7 @@ pub struct FilePart {
 }
 
 /// Who owns a file's descriptor.
-pub enum Keeper {
+pub enum FileOwner {
     /// A file object, which the application may close at any time.
     Object(Owned),
     /// The same, and a descriptor of our own.
@@ -45,13 +45,13 @@ impl FilePart {
     /// Takes a descriptor of our own, so that the application may close its file, and another may get
     /// the number, while the client reads. Without one the file object is read, which can tell.
     fn detach(&mut self) {
-        let (Keeper::Object(file), Some(descriptor)) = (&self.keeper, self.descriptor) else {
+        let (FileOwner::Object(file), Some(descriptor)) = (&self.keeper, self.descriptor) else {
             return;
         };
         match duplicate(descriptor) {
             Ok(copy) => {
                 self.descriptor = Some(copy.as_raw_fd());
-                self.keeper = Keeper::Duplicate(file.own(file.gil()), copy);
+                self.keeper = FileOwner::Duplicate(file.own(file.gil()), copy);
             }
             Err(_) => self.descriptor = None,
         }
@@ -59,7 +59,7 @@ impl FilePart {
 }
 
 /// One piece of the queue.
-pub enum Piece {
+pub enum Segment {
     /// Gathered bytes.
     Bytes(Vec<u8>),
     /// A bytes object, and where in it the piece begins and ends.
@@ -68,29 +68,29 @@ pub enum Piece {
     File(FilePart),
 }
 
-impl Piece {
+impl Segment {
     /// The piece in memory; `None` for a file.
     pub fn memory(&self) -> Option<&[u8]> {
         match self {
-            Piece::Bytes(bytes) => Some(bytes),
-            Piece::Object(object, start, end) => Some(
+            Segment::Bytes(bytes) => Some(bytes),
+            Segment::Object(object, start, end) => Some(
                 object
                     .as_bytes()
                     .and_then(|bytes| bytes.get(*start..*end))
                     .unwrap_or_default(),
             ),
-            Piece::File(_) => None,
+            Segment::File(_) => None,
         }
     }
 }
 
 /// The queue. The first gathered buffer stands apart, so that an ordinary answer needs no queue.
 #[derive(Default)]
-pub struct Outgoing {
+pub struct WriteQueue {
     first: Vec<u8>,
     /// How much of the first piece in memory has been written.
     written: usize,
-    rest: VecDeque<Piece>,
+    rest: VecDeque<Segment>,
     end: End,
 }
 
@@ -107,20 +107,20 @@ enum End {
 }
 
 /// A place in the queue: which piece of the rest, if any, and where in it.
-pub struct Place(Option<usize>, usize);
+pub struct Mark(Option<usize>, usize);
 
-impl Outgoing {
+impl WriteQueue {
     /// Where the next bytes for [`buffer`](Self::buffer) will stand.
-    pub fn place(&mut self) -> Place {
+    pub fn place(&mut self) -> Mark {
         let at = self.buffer().len();
-        Place(self.rest.len().checked_sub(1), at)
+        Mark(self.rest.len().checked_sub(1), at)
     }
 
     /// The gathered bytes from a place on, to the end of its piece.
-    pub fn from(&self, place: &Place) -> &[u8] {
+    pub fn from(&self, place: &Mark) -> &[u8] {
         let piece = match place.0 {
             None => Some(&*self.first),
-            Some(index) => self.rest.get(index).and_then(Piece::memory),
+            Some(index) => self.rest.get(index).and_then(Segment::memory),
         };
         piece
             .and_then(|bytes| bytes.get(place.1..))
@@ -132,11 +132,11 @@ impl Outgoing {
         if self.rest.is_empty() {
             return &mut self.first;
         }
-        if !matches!(self.rest.back(), Some(Piece::Bytes(_))) {
-            self.rest.push_back(Piece::Bytes(Vec::new()));
+        if !matches!(self.rest.back(), Some(Segment::Bytes(_))) {
+            self.rest.push_back(Segment::Bytes(Vec::new()));
         }
         match self.rest.back_mut() {
-            Some(Piece::Bytes(bytes)) => bytes,
+            Some(Segment::Bytes(bytes)) => bytes,
             _ => unreachable!("a buffer was put there just now"),
         }
     }
@@ -148,14 +148,14 @@ impl Outgoing {
         if length <= COPIED {
             self.buffer().extend_from_slice(&bytes[..length]);
         } else {
-            self.rest.push_back(Piece::Object(item, 0, length));
+            self.rest.push_back(Segment::Object(item, 0, length));
         }
     }
 
     /// Adds a part of a file.
     pub fn push_file(&mut self, part: FilePart) {
         if part.remaining > 0 {
-            self.rest.push_back(Piece::File(part));
+            self.rest.push_back(Segment::File(part));
         }
     }
 
@@ -186,7 +186,7 @@ impl Outgoing {
         let rest: usize = self
             .rest
             .iter()
-            .filter_map(Piece::memory)
+            .filter_map(Segment::memory)
             .map(<[u8]>::len)
             .sum();
         self.first.len() + rest - self.written
@@ -197,7 +197,10 @@ impl Outgoing {
         let mut filled = 0;
         let mut skip = self.written;
         let first = (!self.first.is_empty()).then_some(Some(self.first.as_slice()));
-        for memory in first.into_iter().chain(self.rest.iter().map(Piece::memory)) {
+        for memory in first
+            .into_iter()
+            .chain(self.rest.iter().map(Segment::memory))
+        {
             let Some(memory) = memory else { break };
             if filled == slots.len() {
                 break;
@@ -215,7 +218,7 @@ impl Outgoing {
             return None;
         }
         match self.rest.front_mut() {
-            Some(Piece::File(part)) => Some(part),
+            Some(Segment::File(part)) => Some(part),
             _ => None,
         }
     }
@@ -224,20 +227,20 @@ impl Outgoing {
     pub fn file_follows(&self) -> bool {
         self.rest
             .iter()
-            .any(|piece| matches!(piece, Piece::File(_)))
+            .any(|piece| matches!(piece, Segment::File(_)))
     }
 
     /// Takes the file part that is next off the queue.
     pub fn drop_file(&mut self) -> Option<FilePart> {
         self.file()?;
         match self.rest.pop_front() {
-            Some(Piece::File(part)) => Some(part),
+            Some(Segment::File(part)) => Some(part),
             _ => unreachable!("looked at just now"),
         }
     }
 
     /// Puts bytes where the file part was that [`drop_file`](Self::drop_file) took.
-    pub fn put_first(&mut self, piece: Piece) {
+    pub fn put_first(&mut self, piece: Segment) {
         self.rest.push_front(piece);
     }
 
@@ -253,7 +256,7 @@ impl Outgoing {
             self.first.clear();
             self.written = 0;
         }
-        while let Some(memory) = self.rest.front().and_then(Piece::memory) {
+        while let Some(memory) = self.rest.front().and_then(Segment::memory) {
             let left = memory.len() - self.written;
             if count < left {
                 self.written += count;
@@ -268,7 +271,7 @@ impl Outgoing {
     /// The queue will outlive the callback that filled it: the application runs before it is written.
     pub fn detach(&mut self) {
         for piece in &mut self.rest {
-            if let Piece::File(part) = piece {
+            if let Segment::File(part) = piece {
                 part.detach();
             }
         }
@@ -288,7 +291,7 @@ impl Outgoing {
             self.first = Vec::with_capacity(most);
         }
         if self.rest.is_empty() {
-            self.rest.shrink_to(MOST_PIECES);
+            self.rest.shrink_to(KEPT_SEGMENTS);
         }
     }
 }
