@@ -2,15 +2,15 @@
 //!
 //! Small pieces are gathered in one buffer, so that a head and a short body are one write; large
 //! ones are kept as the objects they came in, and written from there. This file only queues;
-//! `server::output` writes.
+//! `server::output` writes. A queue may be sent by a thread without the interpreter's lock, as long as
+//! only memory is in it.
 
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::py::{Gil, Owned};
-use crate::sys::file::duplicate;
+use crate::py::{Gil, Kept, KeptBytes, Owned};
 use crate::sys::spool::Spool;
 
 /// An item up to this size is copied: below it a copy costs less than one more buffer to write.
@@ -21,10 +21,8 @@ const KEPT_SEGMENTS: usize = 64;
 
 /// A part of a file that goes by `sendfile`.
 pub struct FilePart {
-    /// Keeps the descriptor open.
-    pub keeper: FileOwner,
-    /// The file's descriptor; `None` where it cannot be relied on.
-    pub descriptor: Option<RawFd>,
+    /// What keeps the file open.
+    pub owner: FileOwner,
     /// Where the part begins, in bytes from the start of the file.
     pub offset: u64,
     /// How many bytes of it are left.
@@ -33,37 +31,29 @@ pub struct FilePart {
 
 /// Who owns a file's descriptor.
 pub enum FileOwner {
-    /// A file object, which the application may close at any time.
-    Object(Owned),
-    /// The same, and a descriptor of our own.
-    Duplicate(Owned, OwnedFd),
+    /// A file object, and a descriptor of our own: the application may close its file at any time, and
+    /// another may get the number. Without one the file object is read, which can tell.
+    Object(Kept, Option<OwnedFd>),
     /// A temporary file of ours.
     Spool(Spool),
 }
 
 impl FilePart {
-    /// Takes a descriptor of our own, so that the application may close its file, and another may get
-    /// the number, while the client reads. Without one the file object is read, which can tell.
-    fn detach(&mut self) {
-        let (FileOwner::Object(file), Some(descriptor)) = (&self.keeper, self.descriptor) else {
-            return;
-        };
-        match duplicate(descriptor) {
-            Ok(copy) => {
-                self.descriptor = Some(copy.as_raw_fd());
-                self.keeper = FileOwner::Duplicate(file.own(file.gil()), copy);
-            }
-            Err(_) => self.descriptor = None,
+    /// The descriptor to send from; `None` where the file has to be read.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match &self.owner {
+            FileOwner::Object(_, copy) => copy.as_ref().map(AsFd::as_fd),
+            FileOwner::Spool(spool) => Some(spool.as_fd()),
         }
     }
 }
 
-/// One piece of the queue.
+/// One segment of the queue.
 pub enum Segment {
     /// Gathered bytes.
     Bytes(Vec<u8>),
     /// A bytes object, and where in it the piece begins and ends.
-    Object(Owned, usize, usize),
+    Object(KeptBytes, usize, usize),
     /// A part of a file.
     File(FilePart),
 }
@@ -73,12 +63,9 @@ impl Segment {
     pub fn memory(&self) -> Option<&[u8]> {
         match self {
             Segment::Bytes(bytes) => Some(bytes),
-            Segment::Object(object, start, end) => Some(
-                object
-                    .as_bytes()
-                    .and_then(|bytes| bytes.get(*start..*end))
-                    .unwrap_or_default(),
-            ),
+            Segment::Object(object, start, end) => {
+                Some(object.as_slice().get(*start..*end).unwrap_or_default())
+            }
             Segment::File(_) => None,
         }
     }
@@ -148,7 +135,8 @@ impl WriteQueue {
         if length <= COPIED {
             self.buffer().extend_from_slice(&bytes[..length]);
         } else {
-            self.rest.push_back(Segment::Object(item, 0, length));
+            self.rest
+                .push_back(Segment::Object(KeptBytes::new(item), 0, length));
         }
     }
 
@@ -265,15 +253,6 @@ impl WriteQueue {
             count -= left;
             self.written = 0;
             self.rest.pop_front();
-        }
-    }
-
-    /// The queue will outlive the callback that filled it: the application runs before it is written.
-    pub fn detach(&mut self) {
-        for piece in &mut self.rest {
-            if let Segment::File(part) = piece {
-                part.detach();
-            }
         }
     }
 

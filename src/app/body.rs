@@ -15,10 +15,10 @@ use crate::app::{child, console};
 use crate::py::file::{is_in_memory, real_file};
 use crate::py::types::{Class, Instance, Method, New, Next};
 use crate::py::{
-    Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, names, number, text,
+    Arguments, Exception, Gil, Kept, Kind, Object, Owned, Raised, Result, names, number, text,
 };
 use crate::queue::{FileOwner, FilePart};
-use crate::sys::file::FileSpan;
+use crate::sys::file::{FileSpan, duplicate};
 
 /// Bytes that a file object without a descriptor is asked for at a time.
 const BLOCK: i64 = 32 * 1024;
@@ -307,8 +307,7 @@ fn file(gil: Gil<'_>, object: &Object) -> Result<Option<Source>> {
     let span = FileSpan::of(real.descriptor).ok().flatten();
     Ok(Some(match span {
         Some(span) => Source::File(FilePart {
-            keeper: FileOwner::Object(object.own(gil)),
-            descriptor: Some(real.descriptor),
+            owner: FileOwner::Object(Kept::new(object.own(gil)), duplicate(real.descriptor).ok()),
             offset: real.position,
             remaining: (span.offset + span.remaining).saturating_sub(real.position),
         }),

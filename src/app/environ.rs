@@ -344,7 +344,7 @@ fn fapws_client_keys(gil: Gil<'_>, request: &Request<'_>, environ: &Object) -> R
     set(&names.fapws_remote_addr, &address)?;
     set(&names.remote_addr, &address)?;
     set(&names.fapws_remote_port, &*request.client.port_number(gil)?)?;
-    let descriptor = number::long(gil, i64::from(request.descriptor))?;
+    let descriptor = number::long(gil, i64::from(request.socket.number()))?;
     set(&names.fapws_socket_fd, &descriptor)
 }
 

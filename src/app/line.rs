@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
-use std::os::fd::RawFd;
 use std::rc::Rc;
 
 use crate::app::delimiter::{Delimiter, Progress};
@@ -19,9 +18,10 @@ use crate::http::framing::{self, ReplyFraming};
 use crate::http::head::Version;
 use crate::py::{Gil, Kind, Owned, Raised, Result};
 use crate::queue::WriteQueue;
+use crate::sys::socket::Socket;
 
 /// Writes what is queued, as far as a socket takes it; whether there is still a client.
-pub type Flush = fn(Gil<'_>, RawFd, &mut WriteQueue) -> bool;
+pub type Flush = fn(Gil<'_>, &Socket, &mut WriteQueue) -> bool;
 
 /// What the request decides about the framing of its answer.
 #[derive(Clone, Copy)]
@@ -54,7 +54,7 @@ pub struct Line {
     pub out: WriteQueue,
     terms: Terms,
     stamp: Rc<RefCell<Stamp>>,
-    socket: RawFd,
+    socket: Option<Socket>,
     flush: Flush,
     /// The client left: what is written is dropped.
     gone: bool,
@@ -85,7 +85,7 @@ impl Line {
                 keep_alive: false,
             },
             stamp: site.stamp.clone(),
-            socket: -1,
+            socket: None,
             flush: |_, _, _| false,
             gone: true,
         }
@@ -98,7 +98,7 @@ impl Line {
         if !Rc::ptr_eq(&self.stamp, &site.stamp) {
             self.stamp = site.stamp.clone();
         }
-        self.socket = request.descriptor;
+        self.socket = Some(request.socket.clone());
         self.flush = request.flush;
         self.gone = false;
     }
@@ -117,15 +117,22 @@ impl Line {
     /// Gives the queue back; the line leads nowhere.
     pub fn close(&mut self, out: &mut WriteQueue) {
         std::mem::swap(&mut self.out, out);
-        self.socket = -1;
+        self.socket = None;
         self.gone = true;
+    }
+
+    fn flush(&mut self, gil: Gil<'_>) {
+        self.gone = match &self.socket {
+            Some(socket) => !(self.flush)(gil, socket, &mut self.out),
+            None => true,
+        };
     }
 
     /// Whether more data can be queued, or the client is so slow that it has to be kept elsewhere.
     pub fn has_room(&mut self, gil: Gil<'_>) -> bool {
         let is_full = |out: &WriteQueue| out.waiting() >= WAITING || out.file_follows();
         if is_full(&self.out) && !self.gone {
-            self.gone = !(self.flush)(gil, self.socket, &mut self.out);
+            self.flush(gil);
         }
         self.gone || !is_full(&self.out)
     }
@@ -137,7 +144,7 @@ impl Line {
         }
         // More than was promised: the next `write` is told.
         let _ = kept.send_quietly(&mut streamed.delimiter, &mut self.out);
-        self.gone = !(self.flush)(gil, self.socket, &mut self.out);
+        self.flush(gil);
     }
 
     /// Sends data: an `AssertionError` for what is past the promised length.
@@ -146,7 +153,7 @@ impl Line {
             return Ok(());
         }
         let progress = streamed.delimiter.push_quietly(data, &mut self.out);
-        self.gone = !(self.flush)(gil, self.socket, &mut self.out);
+        self.flush(gil);
         if progress == Progress::More {
             return Ok(());
         }

@@ -5,8 +5,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::os::fd::RawFd;
-
 use crate::app::base::BaseClass;
 use crate::app::input::read_spool;
 use crate::app::line::{Flush, Terms};
@@ -23,6 +21,7 @@ use crate::http::reply::push_legacy_options;
 use crate::http::target::Target;
 use crate::py::{Exception, Gil, Kind, Object, Owned, Raised, Result, names, number, text};
 use crate::queue::WriteQueue;
+use crate::sys::socket::Socket;
 use crate::sys::spool::Spool;
 
 /// Bytes of a spooled body that a program's own object gets at a time.
@@ -86,8 +85,8 @@ pub struct Request<'a> {
     pub endpoint: &'a Endpoint,
     /// Who sent it.
     pub client: &'a Client,
-    /// The connection's descriptor.
-    pub descriptor: RawFd,
+    /// The connection's socket.
+    pub socket: &'a Socket,
     /// Whether the connection may be kept; not when the server is about to end.
     pub may_keep_alive: bool,
     /// How what is queued is written at once.

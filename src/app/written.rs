@@ -8,7 +8,6 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::os::fd::AsRawFd;
 
 use crate::app::delimiter::{self, Delimiter, Progress};
 use crate::py::{Gil, Kind, Owned, Raised};
@@ -112,10 +111,9 @@ impl Written {
         }
         if let Some(spool) = self.spool {
             let part = FilePart {
-                descriptor: Some(spool.as_raw_fd()),
                 offset: 0,
                 remaining: spool.len(),
-                keeper: FileOwner::Spool(spool),
+                owner: FileOwner::Spool(spool),
             };
             delimiter.push_file(part, out);
         }

@@ -31,6 +31,7 @@ pub mod class;
 pub mod container;
 pub mod error;
 pub mod file;
+pub mod kept;
 pub mod module;
 pub mod names;
 pub mod number;
@@ -42,5 +43,6 @@ pub mod types;
 
 pub use call::Arguments;
 pub use error::{Exception, Kind, Raised, Result};
+pub use kept::{Kept, KeptBytes};
 pub use names::names;
 pub use object::{Gil, GilCell, Object, Owned};

@@ -10,6 +10,7 @@ use super::ffi;
 use super::object::Gil;
 
 thread_local! {
+    static NATIVE: Cell<bool> = const { Cell::new(false) };
     static SERVING: Cell<bool> = const { Cell::new(false) };
     static RELEASED: Cell<*mut ffi::PyThreadState> = const { Cell::new(std::ptr::null_mut()) };
 }
@@ -70,4 +71,14 @@ pub fn prepare(_: Gil<'_>) {
 /// Whether this thread is the one that serves.
 pub fn is_serving() -> bool {
     SERVING.get()
+}
+
+/// This thread is none of Python's, and never holds the lock.
+pub fn mark_native() {
+    NATIVE.set(true);
+}
+
+/// Whether this thread said so of itself.
+pub fn is_native() -> bool {
+    NATIVE.get()
 }

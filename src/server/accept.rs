@@ -57,7 +57,9 @@ fn accept_next(gil: Gil<'_>, run: &Rc<Run>, acceptor: &Rc<Acceptor>) -> Option<R
                 run.add(&connection);
                 let server = server(gil);
                 count(&server.stats.accepted, 1);
-                server.trace(gil, || format!("fd={} accepted", connection.descriptor));
+                server.trace(gil, || {
+                    format!("fd={} accepted", connection.socket().number())
+                });
                 connection
                     .deadline
                     .set(&run.clock, run.site.config.header_timeout);

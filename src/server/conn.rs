@@ -29,7 +29,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use crate::app::long_body::LongBody;
@@ -46,15 +46,13 @@ use crate::server::deliver::Turn;
 use crate::server::run::Run;
 use crate::server::{Acceptor, io};
 use crate::sys::limits::no_descriptor_left;
+use crate::sys::socket::Socket;
 use crate::sys::spool::Spool;
 
 /// One connection.
 pub struct Connection {
     io: Io<Connection>,
-    /// The socket, until it is closed.
-    pub socket: RefCell<Option<OwnedFd>>,
-    /// Its number, for as long as the socket is open.
-    pub descriptor: RawFd,
+    socket: RefCell<Option<Socket>>,
     /// The run it belongs to.
     pub run: Rc<Run>,
     /// The listener it came by.
@@ -263,8 +261,7 @@ impl Connection {
     pub fn new(socket: OwnedFd, run: Rc<Run>, acceptor: Rc<Acceptor>, client: Client) -> Rc<Self> {
         Rc::new(Connection {
             io: Io::new(),
-            descriptor: socket.as_raw_fd(),
-            socket: RefCell::new(Some(socket)),
+            socket: RefCell::new(Some(Socket::new(socket))),
             run,
             acceptor,
             client,
@@ -275,6 +272,17 @@ impl Connection {
             deadline: Deadline::default(),
             phase: RefCell::new(Phase::Head(Reading::default())),
         })
+    }
+
+    /// A share in the socket; a closed one when the connection is over.
+    pub fn socket(&self) -> Socket {
+        let socket = self.socket.borrow().clone();
+        socket.unwrap_or_else(Socket::closed)
+    }
+
+    /// Takes the connection's own share, with which the socket is closed as a rule.
+    pub fn take_socket(&self) -> Option<Socket> {
+        self.socket.take()
     }
 
     /// Takes the phase, to work on it.
@@ -305,7 +313,7 @@ impl Connection {
         if self.io.is_active() {
             self.io.change(interest);
         } else {
-            Io::start(self, self.run.lp, self.descriptor, interest);
+            Io::start(self, self.run.lp, self.socket().number(), interest);
         }
     }
 

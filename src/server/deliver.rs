@@ -3,7 +3,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use crate::server::receive::wait_for_body;
 use crate::server::serve::Work;
 use crate::server::server;
 use crate::server::stats::count;
-use crate::sys::stream;
+use crate::sys::socket::Socket;
 
 /// Answers are gathered up to this many bytes before they are written.
 const GATHERED: usize = 64 << 10;
@@ -151,15 +150,15 @@ pub(super) fn finish(gil: Gil<'_>, connection: &Rc<Connection>, outcome: Outcome
 }
 
 pub(super) fn write(gil: Gil<'_>, connection: &Connection, out: &mut WriteQueue) -> Flushed {
-    write_to(gil, connection.descriptor, out)
+    write_to(gil, &connection.socket(), out)
 }
 
 /// Writes in the middle of the application's call; whether there is still a client.
-pub(super) fn flush_now(gil: Gil<'_>, socket: RawFd, out: &mut WriteQueue) -> bool {
+pub(super) fn flush_now(gil: Gil<'_>, socket: &Socket, out: &mut WriteQueue) -> bool {
     write_to(gil, socket, out) != Flushed::Gone
 }
 
-fn write_to(gil: Gil<'_>, socket: RawFd, out: &mut WriteQueue) -> Flushed {
+fn write_to(gil: Gil<'_>, socket: &Socket, out: &mut WriteQueue) -> Flushed {
     let mut written = 0;
     let flushed = flush(gil, socket, out, &mut written);
     count(&server(gil).stats.bytes_out, written);
@@ -282,7 +281,7 @@ fn drive(
             let done = rest.take();
             if resets && done.as_ref().is_some_and(|rest| rest.is_cut_unseen()) {
                 // Refused by a descriptor that is no socket any more: it is closed either way.
-                let _ = stream::reset_on_close(connection.descriptor);
+                let _ = connection.socket().reset_on_close();
                 return Driven::Gone;
             }
             // Its `close()` is called now, when the client has everything.
@@ -308,8 +307,7 @@ fn drive(
 fn wait_for_reader(connection: &Rc<Connection>, mut replying: Box<Replying>) {
     let run = &connection.run;
     replying.turn = Turn::default();
-    replying.out.detach();
-    replying.held = stream::unacknowledged(connection.descriptor).unwrap_or(0);
+    replying.held = connection.socket().unacknowledged().unwrap_or(0);
     connection
         .deadline
         .set(&run.clock, run.site.config.write_timeout);
@@ -321,7 +319,7 @@ fn wait_for_reader(connection: &Rc<Connection>, mut replying: Box<Replying>) {
 /// part of its buffer, some megabytes, is free; so whether the client stands still is told by what is
 /// left in the buffer.
 pub(super) fn write_timed_out(gil: Gil<'_>, connection: &Rc<Connection>, replying: Box<Replying>) {
-    let held = stream::unacknowledged(connection.descriptor);
+    let held = connection.socket().unacknowledged();
     let least = LEAST_TAKEN.min(replying.held.max(1));
     if held.is_ok_and(|held| held.saturating_add(least) <= replying.held) {
         wait_for_reader(connection, replying);

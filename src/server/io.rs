@@ -17,7 +17,7 @@ use crate::server::receive::read_body;
 use crate::server::serve::{Work, names_head, refuse, work};
 use crate::server::server;
 use crate::server::stats::count;
-use crate::sys::stream::{self, Flow};
+use crate::sys::stream::Flow;
 
 /// Bytes read at a time.
 pub(super) const READ: usize = 64 << 10;
@@ -90,9 +90,9 @@ pub fn panicked(gil: Gil<'_>, connection: &Rc<Connection>) {
 pub fn close(gil: Gil<'_>, connection: &Rc<Connection>) {
     connection.unwatch();
     connection.enter(Phase::Closed);
-    let socket = connection.socket.take();
-    if socket.is_some() {
-        server(gil).trace(gil, || format!("fd={} closed", connection.descriptor));
+    let socket = connection.take_socket();
+    if let Some(socket) = &socket {
+        server(gil).trace(gil, || format!("fd={} closed", socket.number()));
     }
     drop(socket);
     connection.run.remove(gil, connection);
@@ -110,7 +110,7 @@ pub(super) fn read_head(gil: Gil<'_>, connection: &Rc<Connection>, mut reading: 
     // A head in pieces is short, or comes from somebody who wants us to keep large buffers.
     let room = if was_empty { READ } else { PIECE };
     input.reserve(room);
-    let flow = stream::read(connection.descriptor, &mut input, room);
+    let flow = connection.socket().read(&mut input, room);
     match flow {
         Ok(Flow::Done(received)) => {
             count(&server(gil).stats.bytes_in, received as u64);
@@ -162,7 +162,7 @@ pub fn expect_last(connection: &Rc<Connection>) {
 pub(super) fn wait_for_head(gil: Gil<'_>, connection: &Rc<Connection>, reading: Reading) {
     let run = &connection.run;
     if reading.has_begun() {
-        stream::acknowledge_now(connection.descriptor);
+        connection.socket().acknowledge_now();
     } else if run.is_draining() {
         close(gil, connection);
         return;
@@ -210,7 +210,7 @@ pub(super) fn linger(gil: Gil<'_>, connection: &Rc<Connection>, mut left: usize)
     let mut dropped = connection.run.scratch.input.take();
     dropped.clear();
     dropped.reserve(READ);
-    let flow = stream::read(connection.descriptor, &mut dropped, READ);
+    let flow = connection.socket().read(&mut dropped, READ);
     dropped.clear();
     connection.run.scratch.input.set(dropped);
     match flow {

@@ -8,12 +8,12 @@
 #![forbid(unsafe_code)]
 
 use std::io::{ErrorKind, IoSlice};
-use std::os::fd::RawFd;
 
 use crate::app::console;
-use crate::py::{Gil, Owned, Result, names, number, text};
+use crate::py::{Gil, KeptBytes, Owned, Result, names, number, text};
 use crate::queue::{FileOwner, FilePart, Segment, WriteQueue};
-use crate::sys::stream::{self, Flow};
+use crate::sys::socket::Socket;
+use crate::sys::stream::Flow;
 
 /// How many pieces one call writes.
 const SLOTS: usize = 32;
@@ -39,7 +39,7 @@ pub enum Flushed {
 }
 
 /// Writes as much of `out` as can be; adds to `written`, in bytes.
-pub fn flush(gil: Gil<'_>, socket: RawFd, out: &mut WriteQueue, written: &mut u64) -> Flushed {
+pub fn flush(gil: Gil<'_>, socket: &Socket, out: &mut WriteQueue, written: &mut u64) -> Flushed {
     let mut turn = TURN;
     while !out.is_empty() {
         if turn == 0 {
@@ -63,7 +63,7 @@ pub fn flush(gil: Gil<'_>, socket: RawFd, out: &mut WriteQueue, written: &mut u6
     // input that nobody read.
     // DIFFERS(fapws3): it also ends the stream for those who have a copy of the descriptor.
     if out.end_is_due() {
-        if stream::shutdown_write(socket).is_err() {
+        if socket.shutdown_write().is_err() {
             return Flushed::Gone;
         }
         out.end_told();
@@ -71,15 +71,15 @@ pub fn flush(gil: Gil<'_>, socket: RawFd, out: &mut WriteQueue, written: &mut u6
     Flushed::All
 }
 
-fn write_memory(socket: RawFd, out: &mut WriteQueue) -> std::io::Result<Flow> {
+fn write_memory(socket: &Socket, out: &mut WriteQueue) -> std::io::Result<Flow> {
     let mut slots: [&[u8]; SLOTS] = [&[]; SLOTS];
     let filled = out.fill(&mut slots);
     let more = out.file_follows() || out.end_is_due();
     let flow = if filled == 1 {
-        stream::write(socket, slots[0], more)?
+        socket.write(slots[0], more)?
     } else {
         let slices = slots.map(IoSlice::new);
-        stream::write_vectored(socket, &slices[..filled], more)?
+        socket.write_vectored(&slices[..filled], more)?
     };
     if let Flow::Done(count) = flow {
         out.advance(count);
@@ -87,19 +87,21 @@ fn write_memory(socket: RawFd, out: &mut WriteQueue) -> std::io::Result<Flow> {
     Ok(flow)
 }
 
-fn write_file(gil: Gil<'_>, socket: RawFd, out: &mut WriteQueue) -> std::io::Result<Flow> {
+fn write_file(gil: Gil<'_>, socket: &Socket, out: &mut WriteQueue) -> std::io::Result<Flow> {
     let Some(part) = out.file() else {
         return Ok(Flow::Done(0));
     };
     let count = part.remaining.min(STRIDE) as usize;
-    let sent = match part.descriptor {
-        Some(descriptor) => stream::sendfile(socket, descriptor, &mut part.offset, count),
+    let mut offset = part.offset;
+    let sent = match part.descriptor() {
+        Some(file) => socket.send_file(file, &mut offset, count),
         None => Err(ErrorKind::Unsupported.into()),
     };
     match sent {
         // The file became shorter than it was: what was promised cannot be sent any more.
         Ok(Flow::Done(0)) => Ok(Flow::Closed),
         Ok(Flow::Done(sent)) => {
+            part.offset = offset;
             part.remaining -= sent as u64;
             if part.remaining == 0 {
                 out.drop_file();
@@ -124,7 +126,7 @@ fn write_file(gil: Gil<'_>, socket: RawFd, out: &mut WriteQueue) -> std::io::Res
             if part.remaining > 0 {
                 out.put_first(Segment::File(part));
             }
-            out.put_first(Segment::Object(block, 0, length));
+            out.put_first(Segment::Object(KeptBytes::new(block), 0, length));
             Ok(Flow::Done(0))
         }
         other => other,
@@ -134,9 +136,9 @@ fn write_file(gil: Gil<'_>, socket: RawFd, out: &mut WriteQueue) -> std::io::Res
 /// The next block of a file on a file system that `sendfile` does not know.
 fn read_block(gil: Gil<'_>, part: &mut FilePart) -> Result<Owned> {
     let count = part.remaining.min(BLOCK);
-    let block = match &part.keeper {
-        FileOwner::Object(file) | FileOwner::Duplicate(file, _) => {
-            let names = names(gil);
+    let block = match &part.owner {
+        FileOwner::Object(file, _) => {
+            let (file, names) = (file.get(gil), names(gil));
             file.call_method(gil, &names.seek, &[&*number::int(gil, part.offset as i64)?])?;
             let read = file.call_method(gil, &names.read, &[&*number::int(gil, count as i64)?])?;
             text::body_item(gil, &read)?.unwrap_or(text::bytes(gil, b"")?)

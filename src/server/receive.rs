@@ -17,7 +17,7 @@ use crate::server::io::{READ, close, refuse_at_once};
 use crate::server::serve::{Recall, Work, answer, work};
 use crate::server::server;
 use crate::server::stats::count;
-use crate::sys::stream::{self, Flow};
+use crate::sys::stream::Flow;
 
 /// Bytes of a body that are read before others have their turn.
 const TURN: usize = 1 << 20;
@@ -34,7 +34,7 @@ pub(super) fn wait_for_body(connection: &Rc<Connection>, receiving: Box<Receivin
         receiving.received(),
     );
     connection.deadline.set(&run.clock, patience);
-    stream::acknowledge_now(connection.descriptor);
+    connection.socket().acknowledge_now();
     connection.enter(Phase::Body(receiving));
     connection.watch(Interest::READ);
 }
@@ -76,13 +76,13 @@ fn read_some(connection: &Connection, receiving: &mut Receiving) -> std::io::Res
     let Receiving { input, body, .. } = receiving;
     let Received::Fixed(Store::Room(body), due) = body else {
         input.reserve(READ);
-        return stream::read(connection.descriptor, input, READ);
+        return connection.socket().read(input, READ);
     };
     // What comes behind the body is read as well: the kernel would reset the connection for it, if
     // this were the last answer.
     let most = TURN.min(*due as usize + READ);
     body.bytes.reserve(most);
-    let flow = stream::read(connection.descriptor, &mut body.bytes, most)?;
+    let flow = connection.socket().read(&mut body.bytes, most)?;
     if let Flow::Done(received) = flow {
         let behind = received.saturating_sub(*due as usize);
         *due -= (received - behind) as u64;

@@ -409,7 +409,7 @@ pub(super) fn answer(
     count(&server.stats.requests, 1);
     server.trace(gil, || {
         let target = String::from_utf8_lossy(head.target.of(bytes)).into_owned();
-        format!("fd={} request {target}", connection.descriptor)
+        format!("fd={} request {target}", connection.socket().number())
     });
     let target = match dialect.target(head.method.of(bytes), head.target.of(bytes)) {
         Ok(target) => target,
@@ -428,6 +428,7 @@ pub(super) fn answer(
         Recall::New => (None, dialect.remembers_heads()),
         Recall::Apart => (None, false),
     };
+    let socket = connection.socket();
     let request = Request {
         head,
         target,
@@ -439,7 +440,7 @@ pub(super) fn answer(
         route,
         endpoint: &connection.acceptor.endpoint,
         client: &connection.client,
-        descriptor: connection.descriptor,
+        socket: &socket,
         may_keep_alive: !run.is_draining(),
         flush: flush_now,
     };

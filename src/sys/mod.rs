@@ -33,6 +33,7 @@ mod option;
 pub mod peer;
 pub mod poll;
 pub mod signal;
+pub mod socket;
 pub mod spool;
 pub mod stream;
 #[cfg(test)]

@@ -1,0 +1,147 @@
+//! A connected socket with its owners.
+//!
+//! A connection and whatever may write for it later (the sink of `write()`, the monitor) share one
+//! [`Socket`]; the descriptor is closed when the last of them is gone, so that its number never
+//! outlives its owner and no bytes reach another client.
+//!
+//! A program can close a descriptor that is not its own (`os.close`, `os.closerange`). Its number then
+//! comes back from the next `accept`: the old owner is [disowned](Socket::disown), since closing it
+//! would close the new one's.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use super::stream::{self, Flow};
+
+/// A share in a connected, non-blocking socket.
+#[derive(Clone)]
+pub struct Socket(Arc<Descriptor>);
+
+/// The number, or -1 once it belongs to somebody else.
+struct Descriptor(AtomicI32);
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        let number = *self.0.get_mut();
+        if number >= 0 {
+            // SAFETY: `new` took the descriptor from its only owner, and `disown` did not run.
+            drop(unsafe { OwnedFd::from_raw_fd(number) });
+        }
+    }
+}
+
+impl Socket {
+    /// The first share in `socket`.
+    pub fn new(socket: OwnedFd) -> Socket {
+        Socket(Arc::new(Descriptor(AtomicI32::new(socket.into_raw_fd()))))
+    }
+
+    /// One that is closed already: every transfer fails with `EBADF`.
+    pub fn closed() -> Socket {
+        Socket(Arc::new(Descriptor(AtomicI32::new(-1))))
+    }
+
+    /// Its number, to be shown or watched while this share is kept; -1 after [`Socket::disown`].
+    pub fn number(&self) -> RawFd {
+        self.0.0.load(Ordering::Relaxed)
+    }
+
+    /// Somebody else closed it, and the number is another descriptor's by now: it is not closed here,
+    /// and every transfer fails with `EBADF`.
+    pub fn disown(&self) {
+        self.0.0.store(-1, Ordering::Relaxed);
+    }
+
+    /// Whether there are other shares.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// See [`stream::read`].
+    pub fn read(&self, buffer: &mut Vec<u8>, max: usize) -> io::Result<Flow> {
+        stream::read(self.number(), buffer, max)
+    }
+
+    /// See [`stream::write`].
+    pub fn write(&self, bytes: &[u8], more: bool) -> io::Result<Flow> {
+        stream::write(self.number(), bytes, more)
+    }
+
+    /// See [`stream::write_vectored`].
+    pub fn write_vectored(&self, slices: &[IoSlice<'_>], more: bool) -> io::Result<Flow> {
+        stream::write_vectored(self.number(), slices, more)
+    }
+
+    /// See [`stream::sendfile`].
+    pub fn send_file(
+        &self,
+        file: BorrowedFd<'_>,
+        offset: &mut u64,
+        count: usize,
+    ) -> io::Result<Flow> {
+        use std::os::fd::AsRawFd;
+        stream::sendfile(self.number(), file.as_raw_fd(), offset, count)
+    }
+
+    /// See [`stream::shutdown_write`].
+    pub fn shutdown_write(&self) -> io::Result<()> {
+        stream::shutdown_write(self.number())
+    }
+
+    /// See [`stream::acknowledge_now`].
+    pub fn acknowledge_now(&self) {
+        stream::acknowledge_now(self.number());
+    }
+
+    /// See [`stream::unacknowledged`].
+    pub fn unacknowledged(&self) -> io::Result<usize> {
+        stream::unacknowledged(self.number())
+    }
+
+    /// See [`stream::reset_on_close`].
+    pub fn reset_on_close(&self) -> io::Result<()> {
+        stream::reset_on_close(self.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn the_last_share_closes_it() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let socket = Socket::new(near.into());
+        let share = socket.clone();
+        assert!(share.is_shared());
+        drop(socket);
+        assert_eq!(share.write(b"x", false).unwrap(), Flow::Done(1));
+        drop(share);
+        let mut all = Vec::new();
+        far.read_to_end(&mut all).unwrap();
+        assert_eq!(all, b"x");
+    }
+
+    #[test]
+    fn what_was_disowned_is_neither_written_nor_closed() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let near = OwnedFd::from(near);
+        let number = near.as_raw_fd();
+        let socket = Socket::new(near);
+        socket.disown();
+        assert!(socket.write(b"x", false).is_err());
+        drop(socket);
+        // SAFETY: nobody closed it, and nobody owns it.
+        let still = Socket::new(unsafe { OwnedFd::from_raw_fd(number) });
+        assert_eq!(still.write(b"y", false).unwrap(), Flow::Done(1));
+        drop(still);
+        let mut all = Vec::new();
+        far.read_to_end(&mut all).unwrap();
+        assert_eq!(all, b"y");
+    }
+}
