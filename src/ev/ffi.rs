@@ -75,6 +75,13 @@ pub struct EvPrepare {
     pub base: Base<EvPrepare>,
 }
 
+#[repr(C)]
+pub struct EvAsync {
+    pub base: Base<EvAsync>,
+    /// A `sig_atomic_t` that libev's `ev_async_send` sets from any thread; nothing here looks at it.
+    pub sent: c_int,
+}
+
 pub const EV_READ: c_int = 1;
 pub const EV_WRITE: c_int = 2;
 
@@ -113,6 +120,9 @@ unsafe extern "C" {
     pub fn ev_prepare_stop(lp: *mut EvLoop, prepare: *mut EvPrepare);
     pub fn ev_check_start(lp: *mut EvLoop, check: *mut EvCheck);
     pub fn ev_check_stop(lp: *mut EvLoop, check: *mut EvCheck);
+    pub fn ev_async_start(lp: *mut EvLoop, watcher: *mut EvAsync);
+    pub fn ev_async_stop(lp: *mut EvLoop, watcher: *mut EvAsync);
+    pub fn ev_async_send(lp: *mut EvLoop, watcher: *mut EvAsync);
 
     // shim.c
     pub fn fapws_ev_is_active(watcher: *const c_void) -> c_int;

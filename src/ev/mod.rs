@@ -57,6 +57,7 @@ mod tenancy;
 mod timer;
 #[cfg(test)]
 mod trial;
+mod wake;
 mod watcher;
 
 pub use io::{Interest, Io, OnIo};
@@ -64,6 +65,7 @@ pub use panics::{guarded, report_panics_to};
 pub use phases::{Check, Idle, Prepare};
 pub use signal::Signal;
 pub use timer::Timer;
+pub use wake::{Wake, Waker};
 
 use ffi::EvLoop;
 use std::cell::Cell;

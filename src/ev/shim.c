@@ -9,7 +9,7 @@
 #include <ev.h>
 
 #if !EV_MULTIPLICITY || !EV_SIGNAL_ENABLE || !EV_IDLE_ENABLE || !EV_PREPARE_ENABLE \
-    || !EV_CHECK_ENABLE || !EV_FEATURE_API
+    || !EV_CHECK_ENABLE || !EV_ASYNC_ENABLE || !EV_FEATURE_API
 # error "this libev was built without a watcher type or the loop argument that the server needs"
 #endif
 
@@ -44,6 +44,12 @@ struct mirror_signal
   int signum;
 };
 
+struct mirror_async
+{
+  struct mirror_watcher base;
+  int sent;
+};
+
 #define SAME_WHOLE(mirror, original)                                                             \
   _Static_assert (sizeof (struct mirror) == sizeof (struct original), "size of " #original);     \
   _Static_assert (_Alignof (struct mirror) == _Alignof (struct original), "alignment of " #original)
@@ -74,6 +80,9 @@ SAME_WHOLE (mirror_signal, ev_signal);
 SAME_BASE (mirror_signal, ev_signal);
 SAME_FIELD (mirror_signal, next, ev_signal, next);
 SAME_FIELD (mirror_signal, signum, ev_signal, signum);
+SAME_WHOLE (mirror_async, ev_async);
+SAME_BASE (mirror_async, ev_async);
+SAME_FIELD (mirror_async, sent, ev_async, sent);
 
 int
 fapws_ev_is_active (const void *watcher)

@@ -14,6 +14,7 @@ use super::{Loop, raw};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_int;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// One of libev's watcher structs.
 ///
@@ -29,8 +30,19 @@ pub struct Boxed<W: Kind> {
     state: Rc<State<W>>,
 }
 
+/// libev's struct, at an address of its own. libev alone reads and writes it while it is active.
+pub struct Place<W>(UnsafeCell<W>);
+
+impl<W> Place<W> {
+    /// The struct's address, for libev.
+    pub fn get(&self) -> *mut W {
+        self.0.get()
+    }
+}
+
 struct State<W: Kind> {
-    watcher: UnsafeCell<W>,
+    // Apart, as a `Waker` of another thread keeps it too.
+    watcher: Arc<Place<W>>,
     staying: Cell<bool>,
     callback: Box<dyn Fn()>,
 }
@@ -39,7 +51,7 @@ impl<W: Kind> Boxed<W> {
     /// `build` completes the struct around its common part.
     pub fn new(build: impl FnOnce(Base<W>) -> W, callback: impl Fn() + 'static) -> Boxed<W> {
         let state = Rc::new(State {
-            watcher: UnsafeCell::new(build(Base::new(fire::<W>))),
+            watcher: Arc::new(Place(UnsafeCell::new(build(Base::new(fire::<W>))))),
             staying: Cell::new(false),
             callback: Box::new(callback),
         });
@@ -47,6 +59,11 @@ impl<W: Kind> Boxed<W> {
         // SAFETY: `Kind` promises the common part at the front; no one else knows the struct yet.
         unsafe { (*base).data = Rc::as_ptr(&state).cast_mut().cast() };
         Boxed { state }
+    }
+
+    /// The struct, which whoever has this keeps in its place, the watcher's own end notwithstanding.
+    pub fn place(&self) -> Arc<Place<W>> {
+        Arc::clone(&self.state.watcher)
     }
 
     /// Calls `action` with the loop and the watcher, then keeps account of what came of it.

@@ -37,6 +37,7 @@ pub mod names;
 pub mod number;
 pub mod object;
 pub mod out;
+pub mod spawn;
 pub mod text;
 pub mod threads;
 pub mod types;

@@ -45,6 +45,23 @@ pub fn acquire() {
     }
 }
 
+/// Runs `wait` without the lock, on any thread that holds it; other threads run meanwhile. `wait`
+/// may touch nothing of the interpreter's: no object, no token. Each thread's state is its own, so any
+/// number of threads may wait so at a time.
+pub fn without_lock<R>(_: Gil<'_>, wait: impl FnOnce() -> R) -> R {
+    /// Takes the lock when `wait` is over, a panic of it included.
+    struct Restore(*mut ffi::PyThreadState);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            // SAFETY: the state is this thread's own, from the call below.
+            unsafe { ffi::PyEval_RestoreThread(self.0) }
+        }
+    }
+    // SAFETY: the lock is held, as the token says.
+    let _restore = Restore(unsafe { ffi::PyEval_SaveThread() });
+    wait()
+}
+
 /// Runs a callback of the loop.
 ///
 /// # Panics

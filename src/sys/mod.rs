@@ -25,16 +25,19 @@ macro_rules! syscall {
 }
 
 pub mod accept;
+pub mod clock;
 pub mod file;
 pub mod fork;
 pub mod limits;
 pub mod listener;
 mod option;
+pub mod park;
 pub mod peer;
 pub mod poll;
 pub mod signal;
 pub mod socket;
 pub mod spool;
 pub mod stream;
+pub mod thread;
 #[cfg(test)]
 mod trial;

@@ -1,0 +1,52 @@
+//! Clocks that only go forward: elapsed time, and the processor time of a thread.
+
+use std::mem::MaybeUninit;
+
+/// Microseconds since some moment before the process began (`CLOCK_MONOTONIC`, the same for all
+/// processes until the machine starts anew).
+pub fn monotonic_micros() -> u64 {
+    nanoseconds(libc::CLOCK_MONOTONIC) / 1_000
+}
+
+/// The processor time that the calling thread has used, in nanoseconds.
+pub fn thread_cpu_nanos() -> u64 {
+    nanoseconds(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn nanoseconds(clock: libc::clockid_t) -> u64 {
+    let mut now = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: the kernel fills `now` in. Should it not know the clock, zeros are a valid time.
+    let now = unsafe {
+        libc::clock_gettime(clock, now.as_mut_ptr());
+        now.assume_init()
+    };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn elapsed_time_is_that_of_the_standard_library() {
+        let (began, before) = (Instant::now(), monotonic_micros());
+        std::thread::sleep(Duration::from_millis(3));
+        let elapsed = monotonic_micros() - before;
+        assert!(elapsed >= 3_000, "{elapsed}");
+        assert!(u128::from(elapsed) <= began.elapsed().as_micros() + 1);
+    }
+
+    #[test]
+    fn only_work_costs_processor_time() {
+        let before = thread_cpu_nanos();
+        let mut sum = 0u64;
+        while thread_cpu_nanos() < before + 1_000_000 {
+            sum = std::hint::black_box(sum + 1); // ends: the loop itself is work
+        }
+        let slept_from = (thread_cpu_nanos(), monotonic_micros());
+        std::thread::sleep(Duration::from_millis(200));
+        let slept = (monotonic_micros() - slept_from.1) * 1_000;
+        assert!(thread_cpu_nanos() - slept_from.0 < slept / 2);
+    }
+}
