@@ -21,6 +21,7 @@ fn main() {
     tell_python_version();
     link_libev();
     leave_python_to_the_interpreter();
+    run_tests_one_at_a_time();
 }
 
 /// Has `cfg(Py_3_13)` say whether the interpreter that pyo3-ffi was configured for has what came with
@@ -73,4 +74,12 @@ fn leave_python_to_the_interpreter() {
     if apple && python.iter().any(Option::is_some) {
         println!("cargo::rustc-cdylib-link-arg=-Wl,-undefined,dynamic_lookup");
     }
+}
+
+/// Some tests fork or start processes. Until such a child ends or execs, it holds the descriptors that
+/// other tests close to see what closing does. (`cargo nextest`, with a process for each test, is as
+/// good.) It stands here and not in `.cargo/config.toml` because that file belongs to packagers:
+/// `cargo vendor` has them write it.
+fn run_tests_one_at_a_time() {
+    println!("cargo::rustc-env=RUST_TEST_THREADS=1");
 }

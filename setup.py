@@ -28,8 +28,12 @@ except ImportError:
     setuptools = None
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+# Named one by one: find_packages has no `include` before setuptools 3.3, and RHEL 7 brings 0.9.8.
+PACKAGES = ["fapws", "fapws.contrib", "fapws.contrib.siforms"]
 PYTHON_3 = sys.version_info[0] >= 3
 ABI3 = PYTHON_3 and os.environ.get("FAPWS_ABI3") == "1"
+# Python 2.7's distutils warns about the word.
+LIMITED_API = {"py_limited_api": True} if ABI3 else {}
 
 
 def read(name):
@@ -136,14 +140,14 @@ def main():
         long_description_content_type="text/markdown",
         license="GPL-2.0-only",
         python_requires=">=2.7," + ",".join("!=3.%d.*" % minor for minor in range(9)),
-        packages=setuptools.find_packages(include=["fapws", "fapws.*"]),
+        packages=PACKAGES,
         package_data={"": ["*.pyi"], "fapws": ["py.typed"]},
         entry_points={
             "console_scripts": ["fapws = fapws.__main__:main"],
             "paste.server_runner": ["main = fapws.contrib.paste:serve"],
         },
         zip_safe=False,
-        ext_modules=[setuptools.Extension("fapws._evwsgi", sources=[], py_limited_api=ABI3)],
+        ext_modules=[setuptools.Extension("fapws._evwsgi", sources=[], **LIMITED_API)],
         cmdclass={"build_ext": BuildCore},
         options={"bdist_wheel": {"py_limited_api": "cp39"}} if ABI3 else {},
         classifiers=[

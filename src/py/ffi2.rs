@@ -11,6 +11,7 @@
 )]
 
 use std::ffi::{c_char, c_double, c_int, c_long, c_longlong, c_uint, c_void};
+use std::sync::OnceLock;
 
 pub type Py_ssize_t = isize;
 
@@ -140,7 +141,6 @@ unsafe extern "C" {
     ) -> c_int;
     pub fn PyObject_Free(memory: *mut c_void);
     pub fn _PyObject_New(class: *mut PyTypeObject) -> *mut PyObject;
-    pub fn _PyObject_NextNotImplemented(object: *mut PyObject) -> *mut PyObject;
     pub fn PyType_Ready(class: *mut PyTypeObject) -> c_int;
     pub static mut PyType_Type: PyTypeObject;
     pub static mut PyList_Type: PyTypeObject;
@@ -259,18 +259,25 @@ pub unsafe fn Py_TYPE(object: *mut PyObject) -> *mut PyTypeObject {
     unsafe { (*object).ob_type }
 }
 
-/// The macro of Include/abstract.h.
+/// The macro of Include/abstract.h of the running Python.
 pub unsafe fn PyIter_Check(object: *mut PyObject) -> c_int {
     // SAFETY: the caller's, that `object` is alive; every object has a type.
     let (flags, next) = unsafe {
         let class = (*object).ob_type;
         ((*class).tp_flags, (*class).tp_iternext)
     };
-    let iterates = flags & (1 << 7) != 0
-        && next.is_some_and(|next| {
-            next as usize != _PyObject_NextNotImplemented as *const () as usize
-        });
+    let iterates =
+        flags & (1 << 7) != 0 && next.is_some_and(|next| next as usize != missing_next());
     c_int::from(iterates)
+}
+
+/// What a class without `next` has in its slot: `_PyObject_NextNotImplemented`. Python 2.6 leaves the
+/// slot empty and lacks that function, so it is looked up, not linked. 0: there is none.
+fn missing_next() -> usize {
+    static ADDRESS: OnceLock<usize> = OnceLock::new();
+    let name = c"_PyObject_NextNotImplemented";
+    // SAFETY: `name` ends with a NUL; the address is compared, never called.
+    *ADDRESS.get_or_init(|| unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) } as usize)
 }
 
 unsafe fn has_flag(object: *mut PyObject, flags: c_long) -> c_int {
