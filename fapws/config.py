@@ -8,8 +8,9 @@ written for an older release keeps working.
 
 import sys
 
-# Sent as the Server header. Bottle's adapter calls float() on the last two characters.
-SERVER_IDENT = "fapws3/1.00"
+# Sent as the Server header; "" or None sends none (standard dialect). Bottle's adapters read the
+# last two characters as a number, and want it above 0.4.
+SERVER_IDENT = "fapws3/1.01"
 
 # How time.strftime writes a date as HTTP has it (RFC 9110 section 5.6.7), for programs: the core
 # refuses a base module without it, and writes its own dates so whatever it says.

@@ -1,4 +1,4 @@
-SERVER_IDENT: str
+SERVER_IDENT: str | None
 date_format: str
 send_traceback_to_browser: bool
 send_traceback_short: str

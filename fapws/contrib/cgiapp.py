@@ -122,7 +122,7 @@ def _variables(environ, script, length):
     variables["REQUEST_URI"] = _request_uri(environ)
     variables["SCRIPT_FILENAME"] = script
     variables.setdefault("REMOTE_HOST", variables.get("REMOTE_ADDR", ""))
-    variables["SERVER_SOFTWARE"] = config.SERVER_IDENT
+    variables["SERVER_SOFTWARE"] = config.SERVER_IDENT or ""
     return variables
 
 

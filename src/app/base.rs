@@ -18,7 +18,7 @@ pub struct Base {
     pub module: Owned,
     /// Its `config`.
     pub config: Owned,
-    /// `config.SERVER_IDENT` as it was then.
+    /// `config.SERVER_IDENT` as it was then, empty for `None`.
     pub ident: Vec<u8>,
     /// The same as a native string.
     pub ident_text: Owned,
@@ -49,7 +49,11 @@ impl Base {
         let config = module.attr(gil, &names.config)?;
         let ident = config.attr(gil, &names.server_ident)?;
         config.attr(gil, &names.date_format)?;
-        let ident = text::display(gil, &ident)?;
+        let ident = if ident.is_none() {
+            Vec::new()
+        } else {
+            text::display(gil, &ident)?
+        };
         if !is_field_value(&ident) {
             let message = "config.SERVER_IDENT is sent as a header: it must be one line";
             return Err(Raised::new(gil, Kind::ValueError, message));

@@ -161,9 +161,11 @@ impl Stamp {
             self.lines.extend_from_slice(b"\r\n");
         }
         self.date_ends = self.lines.len();
-        self.lines.extend_from_slice(b"Server: ");
-        self.lines.extend_from_slice(ident);
-        self.lines.extend_from_slice(b"\r\n");
+        if !ident.is_empty() {
+            self.lines.extend_from_slice(b"Server: ");
+            self.lines.extend_from_slice(ident);
+            self.lines.extend_from_slice(b"\r\n");
+        }
     }
 
     /// `Date: ...` with its line end.
@@ -171,7 +173,7 @@ impl Stamp {
         &self.lines[..self.date_ends]
     }
 
-    /// `Server: ...` with its line end.
+    /// `Server: ...` with its line end; empty where `SERVER_IDENT` is.
     pub fn server_line(&self) -> &[u8] {
         &self.lines[self.date_ends..]
     }
@@ -237,6 +239,9 @@ impl Site {
         };
         drop(stamp);
         headers.dict_set(gil, &names.date, &date)?;
+        if self.dialect == Dialect::Standard && self.base.ident.is_empty() {
+            return Ok(());
+        }
         headers.dict_set(gil, &names.server, &self.base.ident_text)
     }
 

@@ -147,7 +147,7 @@ def test_the_defaults_of_the_dialect(ask, interpreter):
     server = ask(None)
     wait_until(lambda: server.alive, "the server")
     assert server.get("/process").version == version
-    assert server.get("/process").header("Server") == "fapws3/1.00"
+    assert server.get("/process").header("Server") == "fapws3/1.01"
 
 
 def test_another_word_for_a_dialect_is_refused(ask):
