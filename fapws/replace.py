@@ -4,8 +4,8 @@
     python2.7 -m fapws.replace /srv/site/lib    one in a folder of its own
     python2.7 -m fapws.replace --back           the way back
 
-Owns the exchange of one file, `fapws/_evwsgi.so`. The installation may be flat, an unpacked egg, or a
-copy in a program's own folder. Its original stays beside it as `_evwsgi.so.original`. The new core
+Owns the exchange of one file, `fapws/_evwsgi.so`. The installation may be flat, an unpacked egg, or
+a copy in a program's own folder. Its original stays beside it as `_evwsgi.so.original`. The new core
 has to serve a request with the installation's own files before anything is changed, and each change
 is a rename, so that a server which runs keeps the file that it has mapped.
 
@@ -88,7 +88,8 @@ class Installation(object):
 
     def version(self):
         """The original's version, as its files or its metadata have it; None when none does."""
-        found = re.search(r"""^SERVER_IDENT *= *["']fapws3?/([\d.]+)""", self._text("config.py"), re.M)
+        ident = r"""^SERVER_IDENT *= *["']fapws3?/([\d.]+)"""
+        found = re.search(ident, self._text("config.py"), re.M)
         return found.group(1) if found else self._version_of_metadata()
 
     def _version_of_metadata(self):
