@@ -4,9 +4,12 @@ use std::ffi::CStr;
 
 #[cfg(any(feature = "python2", feature = "abi3"))]
 use super::container::tuple;
-use super::error::{Kind, Raised, Result};
-use super::object::{Gil, Object, Owned};
-use super::{ffi, text};
+use super::ffi;
+use super::gil::Gil;
+use super::kinds::Kind;
+use super::object::{Object, Owned};
+use super::raised::{Raised, Result};
+use super::text;
 
 /// `import name`, and the module that the dotted name ends in is what counts (`sys.modules`).
 pub fn import(_: Gil<'_>, name: &CStr) -> Result<Owned> {

@@ -8,9 +8,13 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
-use super::error::Result;
-use super::object::{Gil, Object, Owned};
-use super::{Raised, ffi, names, text};
+use super::ffi;
+use super::gil::Gil;
+use super::kinds::Kind;
+use super::names::names;
+use super::object::{Object, Owned};
+use super::raised::{Raised, Result};
+use super::text;
 
 /// Some members of a class, as they were when it was read.
 pub struct Members {
@@ -155,7 +159,7 @@ pub fn bare_dict(gil: Gil<'_>, class: &Object) -> Result<Owned> {
     }
     Err(Raised::new(
         gil,
-        super::Kind::TypeError,
+        Kind::TypeError,
         "the class does not derive from dict",
     ))
 }

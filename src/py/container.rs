@@ -3,9 +3,10 @@
 //! The accessors check the type themselves, so that they are safe on any object: of another type,
 //! a container is empty.
 
-use super::error::Result;
 use super::ffi;
-use super::object::{Gil, Object, Owned, done};
+use super::gil::Gil;
+use super::object::{Object, Owned};
+use super::raised::{Result, check};
 
 /// `{}`.
 pub fn dict(_: Gil<'_>) -> Result<Owned> {
@@ -24,7 +25,7 @@ pub fn list_of(_: Gil<'_>, item: Owned) -> Result<Owned> {
     // SAFETY: the list is new and ours alone, with room for the one item, whose reference is stolen.
     unsafe {
         let list = Owned::new_reference(ffi::PyList_New(1))?;
-        done(ffi::PyList_SetItem(list.as_ptr(), 0, item.into_ptr()))?;
+        check(ffi::PyList_SetItem(list.as_ptr(), 0, item.into_ptr()))?;
         Ok(list)
     }
 }
@@ -35,9 +36,10 @@ pub fn tuple(gil: Gil<'_>, items: &[&Object]) -> Result<Owned> {
     let tuple = unsafe { Owned::new_reference(ffi::PyTuple_New(items.len() as _))? };
     for (index, item) in items.iter().enumerate() {
         // SAFETY: the tuple is new and ours alone, the index within it; the reference is stolen.
-        done(unsafe {
-            ffi::PyTuple_SetItem(tuple.as_ptr(), index as _, item.own(gil).into_ptr())
-        })?;
+        unsafe {
+            let item = item.own(gil).into_ptr();
+            check(ffi::PyTuple_SetItem(tuple.as_ptr(), index as _, item))?;
+        }
     }
     Ok(tuple)
 }
@@ -137,7 +139,7 @@ impl Object {
     /// `list.append(item)`.
     pub fn list_append(&self, _: Gil<'_>, item: &Object) -> Result<()> {
         // SAFETY: both are alive and the lock is held; the call itself refuses what is no list.
-        done(unsafe { ffi::PyList_Append(self.as_ptr(), item.as_ptr()) })
+        unsafe { check(ffi::PyList_Append(self.as_ptr(), item.as_ptr())) }
     }
 
     /// Whether it is a dict and of no class derived from it.
@@ -189,13 +191,19 @@ impl Object {
     /// `dict[key] = value`.
     pub fn dict_set(&self, _: Gil<'_>, key: &Object, value: &Object) -> Result<()> {
         // SAFETY: all are alive and the lock is held; the call itself refuses what is no dict.
-        done(unsafe { ffi::PyDict_SetItem(self.as_ptr(), key.as_ptr(), value.as_ptr()) })
+        unsafe {
+            check(ffi::PyDict_SetItem(
+                self.as_ptr(),
+                key.as_ptr(),
+                value.as_ptr(),
+            ))
+        }
     }
 
     /// `del dict[key]`.
     pub fn dict_delete(&self, _: Gil<'_>, key: &Object) -> Result<()> {
         // SAFETY: both are alive and the lock is held; the call itself refuses what is no dict.
-        done(unsafe { ffi::PyDict_DelItem(self.as_ptr(), key.as_ptr()) })
+        unsafe { check(ffi::PyDict_DelItem(self.as_ptr(), key.as_ptr())) }
     }
 
     /// `dict.copy()`.
@@ -207,6 +215,6 @@ impl Object {
     /// `dict.update(other)`.
     pub fn dict_update(&self, _: Gil<'_>, other: &Object) -> Result<()> {
         // SAFETY: both are alive and the lock is held.
-        done(unsafe { ffi::PyDict_Update(self.as_ptr(), other.as_ptr()) })
+        unsafe { check(ffi::PyDict_Update(self.as_ptr(), other.as_ptr())) }
     }
 }

@@ -6,10 +6,14 @@
 use std::cell::OnceCell;
 use std::os::fd::RawFd;
 
-use super::error::Result;
-use super::names;
-use super::object::{Gil, Object};
-use super::{GilCell, Owned};
+use super::call::import;
+#[cfg(feature = "python2")]
+use super::ffi;
+use super::gil::{Gil, GilCell};
+use super::names::names;
+use super::object::{Object, Owned};
+use super::raised::Result;
+use super::text::interned;
 
 /// A file object's descriptor and where its next `read` would start.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +61,8 @@ pub fn is_in_memory(gil: Gil<'_>, object: &Object) -> Result<bool> {
     let class = match CLASS.get(gil).get() {
         Some(class) => class,
         None => {
-            let io = super::call::import(gil, c"io")?;
-            let found = io.attr(gil, &*super::text::interned(gil, c"BytesIO")?)?;
+            let io = import(gil, c"io")?;
+            let found = io.attr(gil, &*interned(gil, c"BytesIO")?)?;
             CLASS.get(gil).get_or_init(|| found)
         }
     };
@@ -68,7 +72,7 @@ pub fn is_in_memory(gil: Gil<'_>, object: &Object) -> Result<bool> {
 #[cfg(feature = "python2")]
 fn is_real(_: Gil<'_>, object: &Object) -> Result<bool> {
     // SAFETY: the type object is the interpreter's and lives as long as it.
-    Ok(object.type_is(unsafe { Object::borrowed((&raw mut super::ffi::PyFile_Type).cast()) }))
+    Ok(object.type_is(unsafe { Object::borrowed((&raw mut ffi::PyFile_Type).cast()) }))
 }
 
 #[cfg(feature = "python3")]
@@ -77,8 +81,8 @@ fn is_real(gil: Gil<'_>, object: &Object) -> Result<bool> {
     let types = match TYPES.get(gil).get() {
         Some(types) => types,
         None => {
-            let io = super::call::import(gil, c"io")?;
-            let class = |name| io.attr(gil, &*super::text::interned(gil, name)?);
+            let io = import(gil, c"io")?;
+            let class = |name| io.attr(gil, &*interned(gil, name)?);
             let found = [
                 class(c"BufferedReader")?,
                 class(c"FileIO")?,

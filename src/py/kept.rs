@@ -7,7 +7,8 @@
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
-use super::object::{Gil, Object, Owned};
+use super::gil::Gil;
+use super::object::{Object, Owned};
 use super::threads;
 
 /// A reference that is ours, behind which nothing can be done without the lock.

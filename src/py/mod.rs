@@ -15,35 +15,39 @@
 //! - **A reference that is kept is an [`Owned`]**; `&Object` is a borrowed one, tied by its
 //!   lifetime to whoever keeps the object alive. Neither can leave its thread.
 //! - **[`Raised`] means "a Python exception is set".** It is propagated to the interpreter, or
-//!   taken with [`error::Exception::take`], in exactly one place.
+//!   taken with [`Exception::take`], in exactly one place.
 //! - **No panic crosses into C**: each trampoline catches it and raises `SystemError`.
 //! - Any call into Python can run anything, us included. No `&mut` of ours is alive across one.
-
-#[cfg(feature = "python2")]
-mod ffi2;
-#[cfg(feature = "python2")]
-use ffi2 as ffi;
-#[cfg(feature = "python3")]
-use pyo3_ffi as ffi;
 
 pub mod call;
 pub mod class;
 pub mod container;
-pub mod error;
+pub mod exception;
+mod ffi;
+#[cfg(feature = "python2")]
+mod ffi2;
 pub mod file;
+pub mod gil;
 pub mod kept;
+pub mod kinds;
 pub mod module;
 pub mod names;
 pub mod number;
 pub mod object;
-pub mod out;
+mod operations;
+pub mod raised;
 pub mod spawn;
+pub mod stdio;
 pub mod text;
 pub mod threads;
 pub mod types;
 
 pub use call::Arguments;
-pub use error::{Exception, Kind, Raised, Result};
+pub use exception::Exception;
+pub use gil::{Gil, GilCell};
 pub use kept::{Kept, KeptBytes};
-pub use names::names;
-pub use object::{Gil, GilCell, Object, Owned};
+pub use kinds::Kind;
+pub(crate) use names::names;
+pub use object::{Object, Owned};
+pub use raised::{Raised, Result};
+pub use stdio as out;

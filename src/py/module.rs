@@ -4,9 +4,11 @@ use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::call::Arguments;
-use super::error::{Kind, Raised, Result};
 use super::ffi;
-use super::object::{Gil, Object, Owned};
+use super::gil::Gil;
+use super::kinds::Kind;
+use super::object::{Object, Owned};
+use super::raised::{Raised, Result, check};
 
 /// One function of a module.
 pub struct Function {
@@ -24,12 +26,12 @@ pub trait Module {
     const NAME: &'static CStr;
     /// The module's docstring.
     const DOC: &'static CStr;
-    /// At most [`MOST`] functions.
+    /// At most [`MAX_ENTRIES`] functions.
     const FUNCTIONS: &'static [Function];
 }
 
 /// How many entries a table of functions or methods can have.
-pub const MOST: usize = 24;
+pub const MAX_ENTRIES: usize = 24;
 
 pub(super) type Entry = unsafe extern "C" fn(
     *mut ffi::PyObject,
@@ -126,8 +128,8 @@ pub(super) fn sentinel() -> ffi::PyMethodDef {
 /// Makes the module object. The tables live as long as the process, as the interpreter wants.
 pub fn create<M: Module>(gil: Gil<'_>) -> Result<Owned> {
     assert!(
-        M::FUNCTIONS.len() <= MOST,
-        "a module has at most {MOST} functions"
+        M::FUNCTIONS.len() <= MAX_ENTRIES,
+        "a module has at most {MAX_ENTRIES} functions"
     );
     let mut methods: Vec<_> = M::FUNCTIONS
         .iter()
@@ -178,9 +180,14 @@ fn new_module<M: Module>(_: Gil<'_>, methods: *mut ffi::PyMethodDef) -> Result<O
 pub fn add(gil: Gil<'_>, module: &Object, name: &'static CStr, value: &Object) -> Result<()> {
     // SAFETY: all are alive and the lock is held; the call steals the new reference when it
     // succeeds, and failing leaks it, at import, once.
-    super::object::done(unsafe {
-        ffi::PyModule_AddObject(module.as_ptr(), name.as_ptr(), value.own(gil).into_ptr())
-    })
+    unsafe {
+        let value = value.own(gil).into_ptr();
+        check(ffi::PyModule_AddObject(
+            module.as_ptr(),
+            name.as_ptr(),
+            value,
+        ))
+    }
 }
 
 /// A new exception class; `name` is dotted. Its base is `Exception`.

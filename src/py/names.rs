@@ -1,33 +1,32 @@
 //! Attribute names and dict keys that are used at every request, interned once at import.
 
 use std::cell::OnceCell;
+use std::ffi::CStr;
 
-use super::error::Result;
-use super::object::{Gil, GilCell, Owned};
-use super::text::interned;
+use super::ffi;
+use super::gil::{Gil, GilCell};
+use super::object::Owned;
+use super::raised::Result;
 
 macro_rules! names {
-    ($($field:ident = $text:literal,)*) => {
-        /// The interned native strings.
+    ($($(#[$when:meta])* $field:ident = $text:literal,)*) => {
+        /// The interned native strings. Visible in the crate only, so that the compiler finds one that
+        /// nothing uses.
         #[allow(missing_docs, reason = "each field is the string it is named after")]
-        pub struct Names { $(pub $field: Owned,)* }
+        pub(crate) struct Names { $($(#[$when])* pub(crate) $field: Owned,)* }
 
         impl Names {
             fn new(gil: Gil<'_>) -> Result<Names> {
-                Ok(Names { $($field: interned(gil, $text)?,)* })
+                Ok(Names { $($(#[$when])* $field: interned(gil, $text)?,)* })
             }
         }
     };
 }
 
 names! {
-    add_header = c"add_header",
-    allow = c"Allow",
-    buffer = c"buffer",
     bytes_io = c"BytesIO",
     close = c"close",
     code = c"code",
-    combine = c"combine",
     config = c"config",
     content_length = c"CONTENT_LENGTH",
     content_type = c"CONTENT_TYPE",
@@ -36,12 +35,12 @@ names! {
     date_format = c"date_format",
     dialect = c"dialect",
     dict = c"__dict__",
+    #[cfg(feature = "python2")]
     encode = c"encode",
     environ = c"Environ",
     exc_info = c"exc_info",
     excepthook = c"excepthook",
     fapws_major_minor = c"fapws.major_minor",
-    fapws_native = c"__fapws_native__",
     fapws_params = c"fapws.params",
     fapws_raw_header = c"fapws.raw_header",
     fapws_remote_addr = c"fapws.remote_addr",
@@ -52,9 +51,7 @@ names! {
     flush = c"flush",
     format_exception = c"format_exception",
     getvalue = c"getvalue",
-    http_content_length = c"HTTP_CONTENT_LENGTH",
     http_content_type = c"HTTP_CONTENT_TYPE",
-    http_cookie = c"HTTP_COOKIE",
     http_host = c"HTTP_HOST",
     name = c"__name__",
     path_info = c"PATH_INFO",
@@ -77,12 +74,10 @@ names! {
     server_name = c"SERVER_NAME",
     server_port = c"SERVER_PORT",
     server_protocol = c"SERVER_PROTOCOL",
-    set_cookie = c"set_cookie",
     start_response = c"Start_response",
     status_code = c"status_code",
     status_reasons = c"status_reasons",
     stderr = c"stderr",
-    stdout = c"stdout",
     string_io = c"StringIO",
     supported_http_command = c"supported_HTTP_command",
     sys = c"sys",
@@ -112,9 +107,20 @@ pub fn intern(gil: Gil<'_>) -> Result<()> {
 }
 
 /// The interned strings.
-pub fn names(gil: Gil<'_>) -> &Names {
+pub(crate) fn names(gil: Gil<'_>) -> &Names {
     NAMES
         .get(gil)
         .get()
         .expect("interned when the module was imported")
+}
+
+/// An interned native string, for keys and attribute names.
+pub fn interned(_: Gil<'_>, content: &CStr) -> Result<Owned> {
+    // SAFETY: the text ends in NUL, the lock is held, the result is a new reference.
+    unsafe {
+        #[cfg(feature = "python2")]
+        return Owned::new_reference(ffi::PyString_InternFromString(content.as_ptr()));
+        #[cfg(feature = "python3")]
+        Owned::new_reference(ffi::PyUnicode_InternFromString(content.as_ptr()))
+    }
 }

@@ -2,9 +2,11 @@
 
 use std::ffi::c_long;
 
-use super::error::{Kind, Raised, Result};
 use super::ffi;
-use super::object::{Gil, Object, Owned};
+use super::gil::Gil;
+use super::kinds::Kind;
+use super::object::{Object, Owned};
+use super::raised::{Raised, Result};
 
 /// An `int` (on Python 2 an `int`, not a `long`).
 pub fn int(_: Gil<'_>, value: i64) -> Result<Owned> {

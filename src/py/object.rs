@@ -1,4 +1,5 @@
-//! The lock token, owned and borrowed references, and what can be asked of any object.
+//! Owned and borrowed references, and what can be asked of any object without running Python code
+//! (but for the destructor that the end of an [`Owned`] may run).
 //!
 //! Invariant: an [`Owned`] holds exactly one reference, and exists only on a thread that holds the
 //! interpreter lock; an `&Object` points to an object that somebody keeps alive for its lifetime.
@@ -8,40 +9,9 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
-use super::error::{Raised, Result};
 use super::ffi;
-
-/// Proof that this thread holds the interpreter lock for `'g`.
-#[derive(Clone, Copy)]
-pub struct Gil<'g>(PhantomData<(&'g (), *mut ())>);
-
-impl Gil<'_> {
-    /// # Safety
-    /// The calling thread holds the interpreter lock, and holds it for the whole lifetime that
-    /// the caller gives to the token (but for calls into Python, which give it back on return).
-    pub(crate) unsafe fn assume_held() -> Self {
-        Gil(PhantomData)
-    }
-}
-
-/// A value that belongs to the interpreter lock: whoever has a [`Gil`] may look at it.
-pub struct GilCell<T>(T);
-
-// SAFETY: `get` asks for the lock's token, so two threads never look at the same time, and the
-// lock's own mutex orders what one wrote before what the next reads.
-unsafe impl<T> Sync for GilCell<T> {}
-
-impl<T> GilCell<T> {
-    /// Wraps `value`; usable in a `static`.
-    pub const fn new(value: T) -> Self {
-        GilCell(value)
-    }
-
-    /// The value, for as long as the lock is held.
-    pub fn get<'g>(&'g self, _: Gil<'g>) -> &'g T {
-        &self.0
-    }
-}
+use super::gil::{Gil, NotSend};
+use super::raised::{Raised, Result};
 
 /// Any Python object, behind a borrowed reference `&Object`.
 #[repr(transparent)]
@@ -65,7 +35,7 @@ impl Object {
         // SAFETY: `self` is alive and the lock is held; the new reference is what `Owned` holds.
         unsafe {
             ffi::Py_INCREF(self.as_ptr());
-            Owned(NonNull::new_unchecked(self.as_ptr()))
+            Owned::of(NonNull::new_unchecked(self.as_ptr()))
         }
     }
 
@@ -110,64 +80,6 @@ impl Object {
         unsafe { ffi::PyCallable_Check(self.as_ptr()) != 0 }
     }
 
-    /// `self == other`.
-    pub fn equals(&self, _: Gil<'_>, other: &Object) -> Result<bool> {
-        // SAFETY: both are alive and the lock is held.
-        truth(unsafe {
-            ffi::PyObject_RichCompareBool(self.as_ptr(), other.as_ptr(), ffi::Py_EQ as _)
-        })
-    }
-
-    /// `item in self`.
-    pub fn contains(&self, _: Gil<'_>, item: &Object) -> Result<bool> {
-        // SAFETY: both are alive and the lock is held.
-        truth(unsafe { ffi::PySequence_Contains(self.as_ptr(), item.as_ptr()) })
-    }
-
-    /// `self.name`.
-    pub fn attr(&self, _: Gil<'_>, name: &Object) -> Result<Owned> {
-        // SAFETY: both are alive and the lock is held; the result is a new reference.
-        unsafe { Owned::new_reference(ffi::PyObject_GetAttr(self.as_ptr(), name.as_ptr())) }
-    }
-
-    /// `getattr(self, name, None)`, told apart from an attribute that is `None`.
-    pub fn optional_attr(&self, gil: Gil<'_>, name: &Object) -> Result<Option<Owned>> {
-        #[cfg(any(feature = "python2", feature = "abi3"))]
-        return match self.attr(gil, name) {
-            Ok(value) => Ok(Some(value)),
-            Err(raised) => raised
-                .unless(gil, super::Kind::AttributeError)
-                .map(|()| None),
-        };
-        // The interpreter's own way makes no exception that nobody looks at.
-        #[cfg(not(any(feature = "python2", feature = "abi3")))]
-        {
-            let _ = gil;
-            let mut value = std::ptr::null_mut();
-            // SAFETY: both are alive and the lock is held; `value` becomes null or a new reference.
-            truth(unsafe { get_optional_attr(self.as_ptr(), name.as_ptr(), &mut value) })?;
-            Ok(NonNull::new(value).map(Owned))
-        }
-    }
-
-    /// `self.name = value`.
-    pub fn set_attr(&self, _: Gil<'_>, name: &Object, value: &Object) -> Result<()> {
-        // SAFETY: all three are alive and the lock is held.
-        done(unsafe { ffi::PyObject_SetAttr(self.as_ptr(), name.as_ptr(), value.as_ptr()) })
-    }
-
-    /// `str(self)`.
-    pub fn str(&self, _: Gil<'_>) -> Result<Owned> {
-        // SAFETY: `self` is alive and the lock is held; the result is a new reference.
-        unsafe { Owned::new_reference(ffi::PyObject_Str(self.as_ptr())) }
-    }
-
-    /// `iter(self)`.
-    pub fn iterate(&self, _: Gil<'_>) -> Result<Owned> {
-        // SAFETY: `self` is alive and the lock is held; the result is a new reference.
-        unsafe { Owned::new_reference(ffi::PyObject_GetIter(self.as_ptr())) }
-    }
-
     /// Whether it is a plain generator, which has none of the attributes of a file.
     #[cfg(not(feature = "abi3"))]
     pub fn is_generator(&self) -> bool {
@@ -186,58 +98,36 @@ impl Object {
         // SAFETY: `self` is alive; the check only looks at the type.
         unsafe { ffi::PyIter_Check(self.as_ptr()) != 0 }
     }
-
-    /// `next(self)`, `None` at the end; a `TypeError` for what is no iterator.
-    pub fn next(&self, gil: Gil<'_>) -> Result<Option<Owned>> {
-        if !self.is_iterator() {
-            return Err(Raised::new(
-                gil,
-                super::Kind::TypeError,
-                "the object is no iterator",
-            ));
-        }
-        // SAFETY: `self` is an iterator and the lock is held; the answer is a new reference or
-        // null, with an exception set unless it is the end.
-        let item = unsafe { ffi::PyIter_Next(self.as_ptr()) };
-        match NonNull::new(item) {
-            Some(item) => Ok(Some(Owned(item))),
-            None => match Raised::occurred(gil) {
-                Some(raised) => Err(raised),
-                None => Ok(None),
-            },
-        }
-    }
 }
 
-#[cfg(all(Py_3_13, not(feature = "abi3")))]
-use ffi::PyObject_GetOptionalAttr as get_optional_attr;
-
-#[cfg(not(any(Py_3_13, feature = "python2", feature = "abi3")))]
-unsafe extern "C" {
-    /// What `PyObject_GetOptionalAttr` was called before Python 3.13 made it public.
-    #[link_name = "_PyObject_LookupAttr"]
-    fn get_optional_attr(
-        object: *mut ffi::PyObject,
-        name: *mut ffi::PyObject,
-        value: *mut *mut ffi::PyObject,
-    ) -> std::ffi::c_int;
-}
-
-/// A reference that is ours: dropped, it is given back.
+/// A reference that is ours; dropped, it is released. It stays on its thread, which holds the lock:
+/// what is to be seen by a thread that may not hold it is a [`Kept`](super::Kept).
 #[repr(transparent)]
-pub struct Owned(NonNull<ffi::PyObject>);
+pub struct Owned(NonNull<ffi::PyObject>, PhantomData<NotSend>);
 
 impl Owned {
+    fn of(pointer: NonNull<ffi::PyObject>) -> Owned {
+        Owned(pointer, PhantomData)
+    }
+
     /// Takes what a C-API call returned as a new reference; null means that it raised.
     ///
     /// # Safety
     /// `pointer` is null with an exception set, or a reference that the caller gives away.
     pub(crate) unsafe fn new_reference(pointer: *mut ffi::PyObject) -> Result<Owned> {
         match NonNull::new(pointer) {
-            Some(pointer) => Ok(Owned(pointer)),
+            Some(pointer) => Ok(Owned::of(pointer)),
             // SAFETY: the caller's, that an exception is set.
             None => Err(unsafe { Raised::assume() }),
         }
+    }
+
+    /// The same for a call of which null is no exception.
+    ///
+    /// # Safety
+    /// `pointer` is null, or a reference that the caller gives away.
+    pub(super) unsafe fn new_or_null(pointer: *mut ffi::PyObject) -> Option<Owned> {
+        NonNull::new(pointer).map(Owned::of)
     }
 
     /// Whether this reference is the only one.
@@ -300,16 +190,16 @@ impl Drop for Owned {
     }
 }
 
-/// The C-API's -1, 0, 1.
-pub(super) fn truth(answer: std::ffi::c_int) -> Result<bool> {
-    match answer {
-        // SAFETY: -1 means that the call raised.
-        -1 => Err(unsafe { Raised::assume() }),
-        answer => Ok(answer != 0),
-    }
+/// Fails to compile where `T` is `Send`: two implementations then fit.
+trait NeverSend<Marker> {
+    const IS_KEPT: () = ();
 }
+impl<T: ?Sized> NeverSend<()> for T {}
+impl<T: ?Sized + Send> NeverSend<u8> for T {}
 
-/// The C-API's 0 for done, -1 for raised.
-pub(super) fn done(answer: std::ffi::c_int) -> Result<()> {
-    truth(answer).map(drop)
-}
+const _: [(); 4] = [
+    <Gil<'static> as NeverSend<_>>::IS_KEPT,
+    <Owned as NeverSend<_>>::IS_KEPT,
+    <&Object as NeverSend<_>>::IS_KEPT,
+    <super::gil::GilCell<Owned> as NeverSend<_>>::IS_KEPT,
+];

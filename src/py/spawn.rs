@@ -8,8 +8,9 @@ use std::cell::{Cell, OnceCell};
 use std::ffi::CStr;
 
 use super::call::{Arguments, import};
-use super::error::Result;
-use super::object::{Gil, GilCell, Owned};
+use super::gil::{Gil, GilCell};
+use super::object::Owned;
+use super::raised::Result;
 use super::text;
 use super::types::{Class, ClassObject, Instance, Method};
 

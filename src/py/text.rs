@@ -3,12 +3,15 @@
 //! The native string is bytes on Python 2 and text of code points below 256 on Python 3. Here it is
 //! always a run of bytes: nothing above this file knows the difference.
 
-use std::ffi::CStr;
 use std::ops::Deref;
 
-use super::error::Result;
-use super::object::{Gil, Object, Owned};
-use super::{Kind, Raised, ffi};
+use super::ffi;
+use super::gil::Gil;
+use super::kinds::Kind;
+pub use super::names::interned;
+use super::names::names;
+use super::object::{Object, Owned};
+use super::raised::{Raised, Result};
 
 /// A native string of these bytes.
 pub fn native(gil: Gil<'_>, content: &[u8]) -> Result<Owned> {
@@ -45,17 +48,6 @@ pub fn native(gil: Gil<'_>, content: &[u8]) -> Result<Owned> {
                 std::ptr::null(),
             ))
         }
-    }
-}
-
-/// An interned native string, for keys and attribute names.
-pub fn interned(_: Gil<'_>, content: &CStr) -> Result<Owned> {
-    // SAFETY: the text ends in NUL, the lock is held, the result is a new reference.
-    unsafe {
-        #[cfg(feature = "python2")]
-        return Owned::new_reference(ffi::PyString_InternFromString(content.as_ptr()));
-        #[cfg(feature = "python3")]
-        Owned::new_reference(ffi::PyUnicode_InternFromString(content.as_ptr()))
     }
 }
 
@@ -168,7 +160,7 @@ fn utf8(_: Gil<'_>, text: &Object) -> Result<Owned> {
 #[cfg(feature = "python2")]
 fn utf8(gil: Gil<'_>, text: &Object) -> Result<Owned> {
     let codec = native(gil, b"utf-8")?;
-    text.call_method(gil, &super::names(gil).encode, &[&codec])
+    text.call_method(gil, &names(gil).encode, &[&codec])
 }
 
 #[cfg(feature = "python3")]
@@ -235,7 +227,7 @@ impl Object {
 
     /// The type's name, for messages.
     pub fn class_name(&self, gil: Gil<'_>) -> Result<String> {
-        let name = self.class().attr(gil, &super::names(gil).name)?;
+        let name = self.class().attr(gil, &names(gil).name)?;
         let name = display(gil, &name)?;
         Ok(String::from_utf8_lossy(&name).into_owned())
     }

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 
 use super::ffi;
-use super::object::Gil;
+use super::gil::Gil;
 
 thread_local! {
     static NATIVE: Cell<bool> = const { Cell::new(false) };

@@ -12,10 +12,12 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use super::call::Arguments;
-use super::error::{Kind, Raised, Result};
 use super::ffi;
-use super::module::{MOST, definition, entries, guarded, returned, sentinel};
-use super::object::{Gil, Object, Owned};
+use super::gil::Gil;
+use super::kinds::Kind;
+use super::module::{MAX_ENTRIES, definition, entries, guarded, returned, sentinel};
+use super::object::{Object, Owned};
+use super::raised::{Raised, Result};
 
 /// One method of a native class.
 pub struct Method<T: 'static> {
@@ -48,7 +50,7 @@ pub trait Class: Sized + 'static {
     const NAME: &'static CStr;
     /// The docstring.
     const DOC: &'static CStr;
-    /// At most [`MOST`] methods.
+    /// At most [`MAX_ENTRIES`] methods.
     const METHODS: &'static [Method<Self>];
     /// What calling an instance does, where it can be called.
     const CALL: Option<Call<Self>> = None;
@@ -101,8 +103,8 @@ impl<T: Class> ClassObject<T> {
     /// Makes the class; once, when the module is imported.
     pub fn new(gil: Gil<'_>) -> Result<Self> {
         assert!(
-            T::METHODS.len() <= MOST,
-            "a class has at most {MOST} methods"
+            T::METHODS.len() <= MAX_ENTRIES,
+            "a class has at most {MAX_ENTRIES} methods"
         );
         let mut methods: Vec<_> = T::METHODS
             .iter()
@@ -420,7 +422,7 @@ fn make_class<T: Class>(_: Gil<'_>, methods: *mut ffi::PyMethodDef) -> Result<Ow
     class.tp_setattro = T::SET.map(|_| set::<T> as ffi::setattrofunc);
     // SAFETY: the type is whole and lives for ever; its one reference becomes ours.
     unsafe {
-        super::object::done(ffi::PyType_Ready(class))?;
+        super::raised::check(ffi::PyType_Ready(class))?;
         Owned::new_reference((&raw mut *class).cast())
     }
 }

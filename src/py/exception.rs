@@ -1,123 +1,21 @@
-//! Python exceptions: raising, taking, telling apart, showing.
+//! Exceptions that were taken off the thread: showing them, asking them, setting them again.
 //!
-//! Invariant: a [`Raised`] exists only while an exception is set on this thread, so that it is
-//! either returned to the interpreter or taken; an [`Exception`] is one that was taken.
+//! Invariant: an [`Exception`] owns what it was made of, and is no longer set on the thread.
 
 #![allow(
     deprecated,
     reason = "fetch and restore are what 2.7 and 3.9 have; 3.12 only advises"
 )]
 
-use std::ffi::CString;
-
 use super::call::import;
-use super::object::{Gil, Object, Owned};
-use super::out::{self, Stream};
-use super::{ffi, names, text};
-
-/// A Python exception is set on this thread.
-#[must_use = "an exception is set: return it, or take it with Exception::take"]
-#[derive(Debug)]
-pub struct Raised(());
-
-/// What a call into Python gives.
-pub type Result<T> = std::result::Result<T, Raised>;
-
-/// The built-in exceptions that the module raises or looks for.
-#[derive(Clone, Copy)]
-#[allow(missing_docs, reason = "each is the Python exception of the same name")]
-pub enum Kind {
-    AssertionError,
-    AttributeError,
-    BaseException,
-    IndexError,
-    OSError,
-    RuntimeError,
-    SystemError,
-    SystemExit,
-    TypeError,
-    ValueError,
-}
-
-impl Kind {
-    fn class(self) -> &'static Object {
-        // SAFETY: the built-in exceptions live as long as the interpreter, in whose call we are.
-        unsafe {
-            Object::borrowed(match self {
-                Kind::AssertionError => ffi::PyExc_AssertionError,
-                Kind::AttributeError => ffi::PyExc_AttributeError,
-                Kind::BaseException => ffi::PyExc_BaseException,
-                Kind::IndexError => ffi::PyExc_IndexError,
-                Kind::OSError => ffi::PyExc_OSError,
-                Kind::RuntimeError => ffi::PyExc_RuntimeError,
-                Kind::SystemError => ffi::PyExc_SystemError,
-                Kind::SystemExit => ffi::PyExc_SystemExit,
-                Kind::TypeError => ffi::PyExc_TypeError,
-                Kind::ValueError => ffi::PyExc_ValueError,
-            })
-        }
-    }
-}
-
-impl Raised {
-    /// # Safety
-    /// An exception is set on this thread.
-    pub(crate) unsafe fn assume() -> Raised {
-        Raised(())
-    }
-
-    /// The exception that is set, if one is.
-    pub fn occurred(_: Gil<'_>) -> Option<Raised> {
-        // SAFETY: the lock is held; the answer is borrowed and only compared.
-        (!unsafe { ffi::PyErr_Occurred() }.is_null()).then_some(Raised(()))
-    }
-
-    /// Sets `kind(message)`.
-    pub fn new(gil: Gil<'_>, kind: Kind, message: &str) -> Raised {
-        Raised::of_class(gil, kind.class(), message)
-    }
-
-    /// Sets `class(message)` for an exception class of the module's own.
-    pub fn of_class(_: Gil<'_>, class: &Object, message: &str) -> Raised {
-        let message = CString::new(message.replace('\0', "\\0")).unwrap_or_default();
-        // SAFETY: the class is alive, the text ends in NUL, the lock is held.
-        unsafe { ffi::PyErr_SetString(class.as_ptr(), message.as_ptr()) };
-        Raised(())
-    }
-
-    /// Sets a `MemoryError`.
-    pub fn no_memory(_: Gil<'_>) -> Raised {
-        // SAFETY: the lock is held.
-        unsafe { ffi::PyErr_NoMemory() };
-        Raised(())
-    }
-
-    /// Clears an exception of this kind; gives back any other.
-    pub fn unless(self, gil: Gil<'_>, kind: Kind) -> Result<()> {
-        // SAFETY: an exception is set, so both are live exception classes; the lock is held.
-        let matches = unsafe {
-            ffi::PyErr_GivenExceptionMatches(ffi::PyErr_Occurred(), kind.class().as_ptr())
-        };
-        if matches == 0 {
-            return Err(self);
-        }
-        self.clear(gil);
-        Ok(())
-    }
-
-    /// Forgets the exception.
-    pub fn clear(self, _: Gil<'_>) {
-        // SAFETY: the lock is held.
-        unsafe { ffi::PyErr_Clear() }
-    }
-
-    /// Runs handlers of signals that came (only on the main thread), as the interpreter does
-    /// between two instructions.
-    pub fn check_signals(_: Gil<'_>) -> Result<()> {
-        // SAFETY: the lock is held.
-        super::object::done(unsafe { ffi::PyErr_CheckSignals() })
-    }
-}
+use super::ffi;
+use super::gil::Gil;
+use super::kinds::Kind;
+use super::names::names;
+use super::object::{Object, Owned};
+use super::raised::{Raised, Result};
+use super::stdio::{self, Stream};
+use super::text;
 
 /// An exception that was taken off the thread: its class, value and traceback.
 pub struct Exception {
@@ -129,7 +27,7 @@ pub struct Exception {
 impl Exception {
     /// Takes the exception that is set, normalized.
     pub fn take(gil: Gil<'_>, raised: Raised) -> Exception {
-        let Raised(()) = raised;
+        let _ = raised;
         let mut class = std::ptr::null_mut();
         let mut value = std::ptr::null_mut();
         let mut traceback = std::ptr::null_mut();
@@ -150,15 +48,15 @@ impl Exception {
     /// Sets it again.
     pub fn restore(self, _: Gil<'_>) -> Raised {
         let pointer = |part: Option<Owned>| part.map_or(std::ptr::null_mut(), Owned::into_ptr);
-        // SAFETY: the three references are ours and given away.
+        // SAFETY: the three references are ours (`self`) and given away; an exception is set then.
         unsafe {
             ffi::PyErr_Restore(
                 self.class.into_ptr(),
                 pointer(self.value),
                 pointer(self.traceback),
-            )
-        };
-        Raised(())
+            );
+            Raised::assume()
+        }
     }
 
     /// Sets a `sys.exc_info()` tuple, as PEP 3333 has an application pass it.
@@ -202,11 +100,11 @@ impl Exception {
                 Ok(number) => number as i32,
                 Err(raised) => {
                     raised.clear(gil);
-                    if let Some(stream) = out::object(gil, Stream::Stderr)
+                    if let Some(stream) = stdio::object(gil, Stream::Stderr)
                         && let Ok(mut text) = text::display(gil, &code)
                     {
                         text.push(b'\n');
-                        out::write(gil, &stream, &text);
+                        stdio::write(gil, &stream, &text);
                     }
                     1
                 }

@@ -8,9 +8,12 @@
 use std::ffi::CStr;
 use std::os::fd::RawFd;
 
-use super::error::Result;
-use super::object::{Gil, Object, Owned};
-use super::{ffi, names, text};
+use super::ffi;
+use super::gil::Gil;
+use super::names::names;
+use super::object::{Object, Owned};
+use super::raised::Result;
+use super::text;
 
 /// One of the program's two output streams.
 #[derive(Clone, Copy, PartialEq, Eq)]
