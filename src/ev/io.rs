@@ -6,9 +6,10 @@
 //! Invariant: `data` is non-null from `start` to `release`, is then what `Rc::into_raw` gave, and
 //! stands for one strong reference. A watcher that libev has in its tables has a non-null `data`.
 
+use super::default_loop::{Loop, raw};
 use super::ffi::{self, Base, EvIo, EvLoop};
+use super::ownership;
 use super::panics::guarded;
-use super::{Loop, raw, tenancy};
 use std::cell::UnsafeCell;
 use std::ffi::c_int;
 use std::marker::PhantomData;
@@ -103,12 +104,12 @@ impl<T: OnIo> Io<T> {
             "a watcher must be a field of its owner"
         );
         assert!(fd >= 0, "no descriptor: {fd}");
-        let visit = tenancy::Visit::new();
+        let guard = ownership::LoopGuard::new();
         if io.hold(owner) {
-            visit.stay();
+            guard.retain();
         }
         let watcher = io.watcher.get();
-        // SAFETY: `_lp` says that the loop exists, the stay that it is this thread's. The watcher is
+        // SAFETY: `_lp` says that the loop exists, the guard that it is this thread's. The watcher is
         // inside `*owner`, which the reference in `data` keeps alive and in place until `release`.
         unsafe {
             ffi::ev_io_stop(raw(), watcher);
@@ -133,11 +134,11 @@ impl<T: OnIo> Io<T> {
         }
     }
 
-    /// Stops watching, and drops an event that is not handled yet. Gives the reference to the owner
-    /// back, which may be the last one: after this call, use only what you hold yourself.
+    /// Stops watching, and drops an event that is not handled yet. Returns the reference to the owner,
+    /// which may be the last one: after this call, use only what you hold yourself.
     pub fn stop(&self) {
         // SAFETY: as in `change`; of a watcher that is not active nothing is touched but a pending
-        // event. Whoever calls has `&self` from a reference of his own, so it outlives the release.
+        // event. Whoever calls has `&self` from a reference of its own, so it outlives the release.
         unsafe {
             if (*self.watcher.get()).base.data.is_null() {
                 return;
@@ -174,12 +175,12 @@ fn lies_inside<T: OnIo>(io: &Io<T>, owner: &Rc<T>) -> bool {
     at >= start && at + size_of::<Io<T>>() <= start + size_of::<T>()
 }
 
-/// Takes the reference out of a stopped watcher, and ends its stay.
+/// Takes the reference out of a stopped watcher, and releases its hold on the loop.
 ///
 /// # Safety
 /// `watcher` belongs to an `Io<T>`, is not in libev's tables, and its `data` is not null.
 unsafe fn release<T: OnIo>(watcher: *mut EvIo) -> Rc<T> {
-    tenancy::leave();
+    ownership::leave();
     // SAFETY: what is in `data` came from `Rc::into_raw` in `hold`; it is taken out once.
     unsafe {
         let data = ptr::replace(&raw mut (*watcher).base.data, ptr::null_mut());
@@ -209,7 +210,7 @@ unsafe extern "C" fn fire<T: OnIo>(_: *mut EvLoop, watcher: *mut EvIo, events: c
 
 #[cfg(test)]
 mod tests {
-    use super::super::trial::{Stream, alone, settle};
+    use super::super::test_support::{Stream, alone, settle};
     use super::*;
     use std::cell::Cell;
     use std::io::{Read, Write};
@@ -381,7 +382,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "a field of its owner")]
-    fn a_watcher_outside_its_owner_is_refused() {
+    fn a_watcher_outside_its_owner_is_rejected() {
         let (_turn, lp) = alone();
         Io::start(&Rc::new(Stray(Box::new(Io::new()))), lp, 0, Interest::READ);
     }

@@ -1,13 +1,13 @@
 //! The border that no panic crosses: C code above a callback cannot be unwound.
 //!
-//! Owns the catching; the telling is left to Rust's panic hook, which alone sees where a panic arose.
+//! Owns the catching; reporting is left to Rust's panic hook, which alone sees where a panic arose.
 //! In an extension module that hook sees this crate's panics and no others, as the standard library
 //! is linked into it.
 
 use std::backtrace::Backtrace;
 use std::panic::{self, AssertUnwindSafe};
 
-/// Tells every panic (message, place, backtrace) to `reporter`, as it arises, caught or not. Without
+/// Reports every panic (message, place, backtrace) to `reporter`, as it arises, caught or not. Without
 /// this the standard library writes its line on stderr.
 ///
 /// `reporter` must not panic (Rust ends the process for it) and holds no lock: it can be called
@@ -34,10 +34,10 @@ mod tests {
     thread_local!(static SEEN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) });
 
     #[test]
-    fn a_panic_is_told_with_its_place_and_its_backtrace_and_goes_no_further() {
+    fn a_panic_is_reported_with_its_place_and_its_backtrace_and_goes_no_further() {
         let others = panic::take_hook();
         report_panics_to(|story| SEEN.with_borrow_mut(|seen| seen.push(story.to_owned())));
-        let first = guarded(|| -> u8 { panic!("told once") });
+        let first = guarded(|| -> u8 { panic!("reported once") });
         let nested = guarded(|| guarded(|| panic!("inner")).is_none());
         panic::set_hook(others);
 
@@ -45,7 +45,7 @@ mod tests {
         let seen = SEEN.take();
         assert_eq!(seen.len(), 2);
         assert!(
-            seen[0].contains("told once") && seen[0].contains("panics.rs"),
+            seen[0].contains("reported once") && seen[0].contains("panics.rs"),
             "{}",
             seen[0]
         );

@@ -1,6 +1,6 @@
 //! Watchers for the phases of the loop's turn: before the poll, after it, and when it found nothing.
 
-use super::Loop;
+use super::default_loop::Loop;
 use super::ffi::{self, EvCheck, EvIdle, EvLoop, EvPrepare};
 use super::watcher::{Boxed, Kind, stoppable};
 
@@ -48,7 +48,7 @@ phase_watcher! {
 
 #[cfg(test)]
 mod tests {
-    use super::super::trial::{Stream, alone};
+    use super::super::test_support::{Stream, alone};
     use super::super::{Interest, OnIo, Timer};
     use super::*;
     use std::cell::RefCell;
@@ -84,9 +84,9 @@ mod tests {
     fn prepare_comes_before_the_poll_and_check_before_the_events() {
         let (_turn, lp) = alone();
         thread_local!(static STORY: RefCell<Vec<&'static str>> = RefCell::default());
-        let tell = |word| STORY.with_borrow_mut(|story| story.push(word));
-        let prepare = Prepare::new(move || tell("prepare"));
-        let check = Check::new(move || tell("check"));
+        let note = |word| STORY.with_borrow_mut(|story| story.push(word));
+        let prepare = Prepare::new(move || note("prepare"));
+        let check = Check::new(move || note("check"));
         let stream = Stream::new(|stream| {
             STORY.with_borrow_mut(|story| story.push("event"));
             stream.io.stop();

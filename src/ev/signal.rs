@@ -3,7 +3,7 @@
 //! libev keeps the handler for itself while a watcher is active and sets the default action when the
 //! last one stops; who wants the handler of before back saves it (`sys::signal::Disposition`).
 
-use super::Loop;
+use super::default_loop::Loop;
 use super::ffi::{self, EvLoop, EvSignal};
 use super::watcher::{Boxed, Kind, stoppable};
 use std::ffi::c_int;
@@ -48,7 +48,7 @@ stoppable!(Signal);
 
 #[cfg(test)]
 mod tests {
-    use super::super::trial::{alone, settle};
+    use super::super::test_support::{alone, settle};
     use super::*;
     use std::cell::Cell;
     use std::rc::Rc;
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "no signal")]
-    fn a_number_that_is_no_signal_is_refused() {
+    fn a_number_that_is_no_signal_is_rejected() {
         Signal::new(0, || ());
     }
 }

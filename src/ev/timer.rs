@@ -1,6 +1,6 @@
 //! Timers, once or repeated, on the loop's monotonic clock.
 
-use super::Loop;
+use super::default_loop::Loop;
 use super::ffi::{self, EvLoop, EvTimer};
 use super::watcher::{Boxed, Kind, stoppable};
 
@@ -50,7 +50,7 @@ stoppable!(Timer);
 
 #[cfg(test)]
 mod tests {
-    use super::super::trial::{alone, settle};
+    use super::super::test_support::{alone, settle};
     use super::*;
     use std::cell::{Cell, RefCell};
     use std::rc::Rc;

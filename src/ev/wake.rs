@@ -17,9 +17,9 @@
 //! In a child of a fork a send wakes the child's own loop, once that was made anew, and before that it
 //! may wake the parent's for nothing.
 
+use super::default_loop::{Loop, raw};
 use super::ffi::{self, EvAsync, EvLoop};
 use super::watcher::{Boxed, Kind, Place, stoppable};
-use super::{Loop, raw};
 use std::sync::Arc;
 
 // SAFETY: `EvAsync` begins with its `Base`, and `ev_async_stop` is as `Kind` wants it.
@@ -78,7 +78,7 @@ impl Waker {
 #[cfg(test)]
 mod tests {
     use super::super::Timer;
-    use super::super::trial::{alone, settle};
+    use super::super::test_support::{alone, settle};
     use super::*;
     use std::cell::Cell;
     use std::rc::Rc;

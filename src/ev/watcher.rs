@@ -3,14 +3,14 @@
 //! Owns the pinning of a boxed watcher. Knows no watcher type: each says through [`Kind`] how libev
 //! starts and stops it.
 //!
-//! Invariant: `staying` is true exactly while the watcher may be in libev's tables; `data` is the
+//! Invariant: `retained` is true exactly while the watcher may be in libev's tables; `data` is the
 //! address of the `State` around the watcher, which outlives that time: the [`Boxed`] that owns it
 //! stops the watcher when dropped.
 
+use super::default_loop::{Loop, raw};
 use super::ffi::{self, Base, EvLoop};
+use super::ownership::{self, LoopGuard};
 use super::panics::guarded;
-use super::tenancy::{self, Visit};
-use super::{Loop, raw};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_int;
 use std::rc::Rc;
@@ -43,7 +43,7 @@ impl<W> Place<W> {
 struct State<W: Kind> {
     // Apart, as a `Waker` of another thread keeps it too.
     watcher: Arc<Place<W>>,
-    staying: Cell<bool>,
+    retained: Cell<bool>,
     callback: Box<dyn Fn()>,
 }
 
@@ -52,7 +52,7 @@ impl<W: Kind> Boxed<W> {
     pub fn new(build: impl FnOnce(Base<W>) -> W, callback: impl Fn() + 'static) -> Boxed<W> {
         let state = Rc::new(State {
             watcher: Arc::new(Place(UnsafeCell::new(build(Base::new(fire::<W>))))),
-            staying: Cell::new(false),
+            retained: Cell::new(false),
             callback: Box::new(callback),
         });
         let base: *mut Base<W> = state.watcher.get().cast();
@@ -74,21 +74,21 @@ impl<W: Kind> Boxed<W> {
     /// # Panics
     /// If the loop is in use by another thread.
     pub unsafe fn alter(&self, _lp: Loop, action: impl FnOnce(*mut EvLoop, *mut W)) {
-        let visit = Visit::new();
+        let guard = LoopGuard::new();
         action(raw(), self.state.watcher.get());
         if !self.is_active() {
-            self.state.end_stay();
-        } else if !self.state.staying.replace(true) {
-            visit.stay();
+            self.state.release();
+        } else if !self.state.retained.replace(true) {
+            guard.retain();
         }
     }
 
     pub fn stop(&self) {
-        if self.state.staying.get() {
-            // SAFETY: a staying watcher was started by this thread (it is not `Send`), so the loop
+        if self.state.retained.get() {
+            // SAFETY: a retained watcher was started by this thread (it is not `Send`), so the loop
             // exists and is ours.
             unsafe { W::STOP(raw(), self.state.watcher.get()) };
-            self.state.end_stay();
+            self.state.release();
         }
     }
 
@@ -103,9 +103,9 @@ impl<W: Kind> State<W> {
         unsafe { ffi::fapws_ev_is_active(self.watcher.get().cast()) != 0 }
     }
 
-    fn end_stay(&self) {
-        if self.staying.replace(false) {
-            tenancy::leave();
+    fn release(&self) {
+        if self.retained.replace(false) {
+            ownership::leave();
         }
     }
 }
@@ -144,7 +144,7 @@ unsafe extern "C" fn fire<W: Kind>(_: *mut EvLoop, watcher: *mut W, _: c_int) {
         Rc::from_raw(data)
     };
     if !state.is_active() {
-        state.end_stay(); // a timer that fires once is stopped by libev
+        state.release(); // a timer that fires once is stopped by libev
     }
     guarded(|| (state.callback)());
     guarded(move || drop(state));

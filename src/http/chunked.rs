@@ -13,7 +13,7 @@
 //! input was cut; the data is handed on in whole slices. Extensions and trailers have no use here
 //! and are dropped, but not unread: what a lenient reader skips is where a smuggled request hides.
 //! A trailer that would say how the message is read, were it a header, is such a sign too: RFC 9110
-//! section 6.5.1 lets nobody send one, so it is refused.
+//! section 6.5.1 lets nobody send one, so it is rejected.
 //!
 //! Invariant: after an error the decoder gives that error for ever, and what it gave before is the
 //! beginning of no valid body.
@@ -67,7 +67,7 @@ pub struct Decoder {
     trailer: usize,
     trailer_fields: usize,
     /// The name of the trailer field that is read, in lower case, as far as it fits.
-    name: [u8; LONGEST_REFUSED],
+    name: [u8; LONGEST_FORBIDDEN],
     name_len: usize,
     /// Bytes of the body that were announced so far.
     body: u64,
@@ -75,7 +75,7 @@ pub struct Decoder {
 
 /// Fields that have no place in a trailer section: they frame or route the message, or say what its
 /// body is, which was read by then.
-const REFUSED: [&[u8]; 10] = [
+const FORBIDDEN_TRAILERS: [&[u8]; 10] = [
     b"authorization",
     b"connection",
     b"content-encoding",
@@ -88,7 +88,7 @@ const REFUSED: [&[u8]; 10] = [
     b"transfer-encoding",
 ];
 
-const LONGEST_REFUSED: usize = "transfer-encoding".len();
+const LONGEST_FORBIDDEN: usize = "transfer-encoding".len();
 
 /// What the next byte is expected to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -151,7 +151,7 @@ impl Decoder {
             total_extension: 0,
             trailer: 0,
             trailer_fields: 0,
-            name: [0; LONGEST_REFUSED],
+            name: [0; LONGEST_FORBIDDEN],
             name_len: 0,
             body: 0,
         }
@@ -304,7 +304,7 @@ impl Decoder {
 
     fn check_name(&self) -> Result<(), HttpError> {
         match self.name.get(..self.name_len) {
-            Some(name) if REFUSED.contains(&name) => Err(TRAILER_NAME),
+            Some(name) if FORBIDDEN_TRAILERS.contains(&name) => Err(TRAILER_NAME),
             _ => Ok(()),
         }
     }
@@ -626,7 +626,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_readers_could_read_differently_is_refused() {
+    fn what_two_readers_could_read_differently_is_rejected() {
         for text in [
             "\r\n",
             "\n",
@@ -702,7 +702,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_over_the_limit_is_refused_with_the_line_that_says_it() {
+    fn a_size_over_the_limit_is_rejected_with_the_line_that_says_it() {
         assert_eq!(status("3e8\r\n"), Ok(None));
         assert_eq!(status("3e9\r\n"), Err(413));
         assert_eq!(status("ffffffffffffffff\r\n"), Err(413));
@@ -760,7 +760,7 @@ mod tests {
 
     #[test]
     fn what_only_a_header_may_say_is_no_trailer() {
-        for name in REFUSED.map(|name| String::from_utf8_lossy(name).into_owned()) {
+        for name in FORBIDDEN_TRAILERS.map(|name| String::from_utf8_lossy(name).into_owned()) {
             for name in [name.clone(), name.to_ascii_uppercase()] {
                 let tail = |field: &str| format!("0\r\nT: v\r\n{field}: 5\r\n\r\n");
                 assert_eq!(status(&tail(&name)), Err(400), "{name}");
@@ -773,7 +773,11 @@ mod tests {
                 }
             }
         }
-        assert!(REFUSED.iter().all(|name| name.len() <= LONGEST_REFUSED));
+        assert!(
+            FORBIDDEN_TRAILERS
+                .iter()
+                .all(|name| name.len() <= LONGEST_FORBIDDEN)
+        );
     }
 
     #[test]

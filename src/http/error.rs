@@ -1,13 +1,13 @@
 //! What can be wrong with a request, as one small value.
 //!
-//! Owns the list of refusals and their status codes, phrases and explanations; the bytes of an
-//! answer are [`super::reply`]'s. Every function of this island that judges what the peer sent
-//! returns an [`HttpError`]. Invariant: the value is `Copy` and borrows nothing, so a refusal
+//! Owns the list of rejections and their status codes, phrases and explanations; the bytes of a
+//! response are [`super::reply`]'s. Every function of this island that judges what the peer sent
+//! returns an [`HttpError`]. Invariant: the value is `Copy` and borrows nothing, so a rejection
 //! costs no allocation and can outlive the buffer that caused it.
 
 #![forbid(unsafe_code)]
 
-/// A request that is refused, by the status that says why.
+/// A request that is rejected, by the status that says why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HttpError {
     /// 400. The text says which rule was broken; it is fixed text, never the peer's bytes.
@@ -37,7 +37,7 @@ pub enum HttpError {
 }
 
 impl HttpError {
-    /// The status code of the answer.
+    /// The status code of the response.
     pub fn status(self) -> u16 {
         match self {
             HttpError::BadRequest(_) => 400,
@@ -55,12 +55,12 @@ impl HttpError {
         }
     }
 
-    /// The reason phrase of the answer's status line.
+    /// The reason phrase of the response's status line.
     pub fn phrase(self) -> &'static str {
         phrase(self.status())
     }
 
-    /// One short line for the answer's body, without a line end.
+    /// One short line for the response's body, without a line end.
     pub fn detail(self) -> &'static str {
         match self {
             HttpError::BadRequest(rule) => rule,
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn every_refusal_has_a_registered_phrase_and_one_line_of_explanation() {
+    fn every_rejection_has_a_registered_phrase_and_one_line_of_explanation() {
         for error in ALL {
             assert!(!error.phrase().ends_with("Error") || error == HttpError::Internal);
             assert!(!error.detail().is_empty());

@@ -1,19 +1,19 @@
 //! Where a message's body ends and whether the connection lives on: RFC 9112 section 6, decided
 //! once a message, here and nowhere else.
 //!
-//! A request's body is told by its head alone. What RFC 9112 section 6.3 says of requests comes
+//! A request's body is framed by its head alone. What RFC 9112 section 6.3 says of requests comes
 //! down to three cases, and this is what is made of them:
 //!
 //! 1. `Transfer-Encoding` present: `chunked` and nothing else, in a message that says HTTP/1.1 and
 //!    has no `Content-Length`. The RFC lets a server prefer the coding over the length; a proxy in
 //!    front may have preferred the length, and then the two disagree on where the next request
-//!    begins. That is request smuggling, so the message is refused and the connection closed. A
+//!    begins. That is request smuggling, so the message is rejected and the connection closed. A
 //!    coding that we do not have is 501, unless `chunked` is not the last: then no length is known
 //!    at all and the RFC asks for 400. Empty list elements, which lists elsewhere may have, are
-//!    refused in this one. In HTTP/1.0 the coding does not exist, and proxies of that time pass it
-//!    through unread: refused.
+//!    rejected in this one. In HTTP/1.0 the coding does not exist, and proxies of that time pass it
+//!    through unread: rejected.
 //! 2. `Content-Length` present: once, and `1*DIGIT`. The RFC lets a server take `5, 5` for 5; a
-//!    repeated length is a sign that somebody joined two messages' heads, so it is refused even
+//!    repeated length is a sign that somebody joined two messages' heads, so it is rejected even
 //!    when both are equal. A number above any integer of ours is a valid length, and too large.
 //! 3. Neither: no body.
 //!
@@ -22,7 +22,7 @@
 //! as on the length. `Connection` is a list in any number of lines; `close` wins. `Expect` concerns
 //! the body, so it is answered only where one will follow.
 //!
-//! A response's body is told by the request's method, the status, and what the application said
+//! A response's body is framed by the request's method, the status, and what the application said
 //! about its length; [`reply`] is that half, for the standard dialect. The legacy dialect closes
 //! the connection after every response and needs no framing.
 //!
@@ -188,7 +188,7 @@ pub struct ReplyFraming {
     pub body: ReplyBody,
     /// Whether the connection serves another request afterwards.
     pub keep_alive: bool,
-    /// Whether the body is left out although its framing is announced: an answer to `HEAD`.
+    /// Whether the body is left out although its framing is announced: a response to `HEAD`.
     pub head_only: bool,
     /// The whole `Connection` line to write, with its line end, where one is needed.
     pub connection: Option<&'static [u8]>,
@@ -209,7 +209,7 @@ pub fn reply(
     let body = match status {
         // RFC 9112 section 6.3, case 1: these end at their blank line, whatever fields they have.
         100..=199 | 204 | 304 => ReplyBody::Empty,
-        // RFC 9110 section 15.3.6: a 205 has no content, but its end must be told.
+        // RFC 9110 section 15.3.6: a 205 has no content, but its end must be announced.
         205 => ReplyBody::Length(0),
         _ => match (promised, known, version) {
             (Some(length), _, _) => ReplyBody::Length(length),
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn an_announced_length_over_the_limit_is_refused_before_the_body() {
+    fn an_announced_length_over_the_limit_is_rejected_before_the_body() {
         let with_limit = |length: &str, max_body| {
             let bytes = format!("PUT / HTTP/1.0\r\nContent-Length: {length}\r\n\r\n").into_bytes();
             let mut head = Head::default();
@@ -420,7 +420,7 @@ mod tests {
     /// Each of these two implementations have been seen to read differently, or the RFCs say that
     /// they could (RFC 9112 sections 2.2, 5, 6 and 11.2).
     #[test]
-    fn what_can_be_read_two_ways_is_refused() {
+    fn what_can_be_read_two_ways_is_rejected() {
         const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
         let cases: &[(&str, &str)] = &[
             (
@@ -585,7 +585,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coding_that_is_not_implemented_is_told_so_if_the_length_is_known() {
+    fn a_coding_that_is_not_implemented_is_named_if_the_length_is_known() {
         for lines in [
             "Transfer-Encoding: gzip, chunked\r\n",
             "Transfer-Encoding: identity, chunked\r\n",
@@ -805,10 +805,10 @@ mod tests {
         assert_eq!(body(Version::Http10, None, None), ReplyBody::UntilClose);
     }
 
-    /// RFC 9110 section 8.6: the length told in answer to HEAD is that of the answer to GET, or
-    /// none is told.
+    /// RFC 9110 section 8.6: the length in a response to HEAD is that of the response to GET, or
+    /// there is none.
     #[test]
-    fn an_answer_to_head_tells_no_length_that_get_would_not_have() {
+    fn a_response_to_head_has_no_length_that_get_would_not_have() {
         let body = |promised, known| {
             let framing = reply(Version::Http11, true, 200, promised, known, true);
             assert!(framing.head_only && framing.keep_alive);

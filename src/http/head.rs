@@ -99,7 +99,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// Whether only the head of an answer is wanted; `buf` begins with this head.
+    /// Whether only the head of a response is wanted; `buf` begins with this head.
     pub fn is_for_head(&self, buf: &[u8]) -> bool {
         self.method.of(buf) == b"HEAD"
     }
@@ -121,7 +121,7 @@ impl HeadSearch {
     ///
     /// A complete head is not judged here: [`parse_strict`] does that. An incomplete one is
     /// judged as far as it goes, so that what can never become a request (a TLS hello, lines
-    /// that end in a bare LF) is refused now and not when its time has run out.
+    /// that end in a bare LF) is rejected now and not when its time has run out.
     ///
     /// # Errors
     /// Those of [`parse_strict`].
@@ -134,7 +134,7 @@ impl HeadSearch {
         Self::incomplete(within, limits)
     }
 
-    /// The same in the legacy dialect, where only the limits can refuse an incomplete head.
+    /// The same in the legacy dialect, where only the limits can reject an incomplete head.
     ///
     /// # Errors
     /// [`HttpError::TargetTooLong`], [`HttpError::HeadTooLarge`].
@@ -266,7 +266,7 @@ mod tests {
             prop_assert_eq!(judge(STRICT, &bytes, &cuts), whole);
         }
 
-        /// But for blank lines alone, which are answered when they are all that came.
+        /// But for blank lines alone, which are rejected when they are all that came.
         #[test]
         fn no_cut_changes_a_lenient_verdict(bytes in near_heads(), cuts in cuts()) {
             let line_ends = bytes.iter().take_while(|byte| b"\r\n".contains(byte)).count();
@@ -287,7 +287,7 @@ mod tests {
             let _ = judge(LENIENT, &bytes, &cuts);
         }
 
-        /// A parser that is handed a length which no search found refuses or parses; it never
+        /// A parser that is handed a length which no search found rejects or parses; it never
         /// reads past that length.
         #[test]
         fn no_length_makes_it_panic(bytes in near_heads(), len in 0usize..200) {
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incomplete_head_past_a_limit_is_refused_at_once() {
+    fn an_incomplete_head_past_a_limit_is_rejected_at_once() {
         let target = [b'G'; LIMITS.request_line + 2];
         assert_eq!(status(&judge(STRICT, &target, &[])), Err(414));
         assert_eq!(status(&judge(LENIENT, &target, &[])), Err(414));
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_never_become_a_request_is_refused_at_once_in_the_standard_dialect() {
+    fn what_can_never_become_a_request_is_rejected_at_once_in_the_standard_dialect() {
         let tls_hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
         for bytes in [
             &tls_hello[..],

@@ -7,11 +7,11 @@
 //! - [`framing`]: how long the body is, whether the connection stays; the same for responses;
 //! - [`chunked`]: the chunked coding, in and out;
 //! - [`target`]: path and query, percent decoding, pairs;
-//! - [`reply`]: error answers, and what an application's head may hold;
+//! - [`reply`]: error responses, and what an application's head may hold;
 //! - [`date`]: the `Date` line's text;
-//! - [`error`]: the refusals, by status; [`grammar`]: the characters under all of it.
+//! - [`error`]: the rejections, by status; [`grammar`]: the characters under all of it.
 //!
-//! Two rules hold throughout. What could be read in two ways is refused, never repaired: a proxy
+//! Two rules hold throughout. What could be read in two ways is rejected, never repaired: a proxy
 //! in front of us may have repaired it differently. And no cost depends on the peer's cunning: each
 //! byte is looked at a bounded number of times, and each length is checked before it is believed.
 

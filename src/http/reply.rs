@@ -1,10 +1,10 @@
-//! The bytes of heads and of ready answers, and what an application's own head may hold.
+//! The bytes of heads and of ready responses, and what an application's own head may hold.
 //!
-//! Owns the error answers of both dialects to the byte, and the judgement of a status line and of
+//! Owns the error responses of both dialects to the byte, and the judgement of a status line and of
 //! fields that an application supplies. The order of fields in an application's response and how
 //! its body is delimited are the callers' ([`super::framing::reply`] decides the latter).
 //!
-//! Invariant: what these functions append is a whole head (or a whole answer), and no byte of it
+//! Invariant: what these functions append is a whole head (or a whole response), and no byte of it
 //! was chosen by the peer.
 
 #![forbid(unsafe_code)]
@@ -14,7 +14,7 @@ use super::grammar;
 
 pub use super::grammar::{is_field_value, is_token};
 
-/// Appends the answer to a refused request in the standard dialect; the connection closes after it.
+/// Appends the response to a rejected request in the standard dialect; the connection closes after it.
 ///
 /// `stamp` is the ready `Date` and `Server` lines. `body` replaces the one line that explains the
 /// error (a traceback, where the operator wants it shown). With `head_only` the body is announced
@@ -49,7 +49,7 @@ pub fn push_error(
     }
 }
 
-/// The answers of the legacy dialect that are no application's.
+/// The responses of the legacy dialect that are no application's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LegacyPage {
     /// No registered URI matches and there is no generic callback.
@@ -122,7 +122,7 @@ fn push_legacy_head(out: &mut Vec<u8>, status: &str, server: &[&[u8]]) {
     out.extend_from_slice(b"\r\n\r\n");
 }
 
-/// Appends the answer to `OPTIONS` in the legacy dialect: the methods of the base module's list.
+/// Appends the response to `OPTIONS` in the legacy dialect: the methods of the base module's list.
 pub fn push_legacy_options<'m>(
     out: &mut Vec<u8>,
     ident: &[u8],

@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_are_refused() {
+    fn other_forms_are_rejected() {
         for target in ["a:443", "/", "http://a/", "*", ""] {
             assert_eq!(parts("CONNECT", target), Err(501), "{target:?}");
         }

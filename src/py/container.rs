@@ -91,7 +91,7 @@ impl Object {
         if index >= self.list_len() {
             return None;
         }
-        // SAFETY: `self` is a list and has that index, so the answer is a live borrowed item.
+        // SAFETY: `self` is a list and has that index, so the result is a live borrowed item.
         Some(unsafe { Object::borrowed(ffi::PyList_GetItem(self.as_ptr(), index as _)) })
     }
 
@@ -138,7 +138,7 @@ impl Object {
 
     /// `list.append(item)`.
     pub fn list_append(&self, _: Gil<'_>, item: &Object) -> Result<()> {
-        // SAFETY: both are alive and the lock is held; the call itself refuses what is no list.
+        // SAFETY: both are alive and the lock is held; the call itself rejects what is no list.
         unsafe { check(ffi::PyList_Append(self.as_ptr(), item.as_ptr())) }
     }
 
@@ -155,7 +155,7 @@ impl Object {
             return None;
         }
         let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
-        // SAFETY: `self` is a dict; both are filled with live objects of it when the answer is not 0.
+        // SAFETY: `self` is a dict; both are filled with live objects of it when the result is not 0.
         unsafe {
             let found = ffi::PyDict_Next(self.as_ptr(), position, &mut key, &mut value);
             (found != 0).then(|| (Object::borrowed(key), Object::borrowed(value)))
@@ -181,7 +181,7 @@ impl Object {
         if !self.is_dict() {
             return None;
         }
-        // SAFETY: `self` is a dict, the lock is held, and the answer is borrowed from the dict.
+        // SAFETY: `self` is a dict, the lock is held, and the result is borrowed from the dict.
         unsafe {
             let value = ffi::PyDict_GetItem(self.as_ptr(), key.as_ptr());
             (!value.is_null()).then(|| Object::borrowed(value))
@@ -190,7 +190,7 @@ impl Object {
 
     /// `dict[key] = value`.
     pub fn dict_set(&self, _: Gil<'_>, key: &Object, value: &Object) -> Result<()> {
-        // SAFETY: all are alive and the lock is held; the call itself refuses what is no dict.
+        // SAFETY: all are alive and the lock is held; the call itself rejects what is no dict.
         unsafe {
             check(ffi::PyDict_SetItem(
                 self.as_ptr(),
@@ -202,7 +202,7 @@ impl Object {
 
     /// `del dict[key]`.
     pub fn dict_delete(&self, _: Gil<'_>, key: &Object) -> Result<()> {
-        // SAFETY: both are alive and the lock is held; the call itself refuses what is no dict.
+        // SAFETY: both are alive and the lock is held; the call itself rejects what is no dict.
         unsafe { check(ffi::PyDict_DelItem(self.as_ptr(), key.as_ptr())) }
     }
 

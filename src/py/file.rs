@@ -32,7 +32,7 @@ pub fn real_file(gil: Gil<'_>, object: &Object) -> Result<Option<RealFile>> {
     let number = |name: &Object| -> Result<Option<i64>> {
         match object
             .call_method(gil, name, &[])
-            .and_then(|answer| answer.to_int(gil))
+            .and_then(|number| number.to_int(gil))
         {
             Ok(value) => Ok((value >= 0).then_some(value)),
             // A pipe has no position, a closed file no descriptor: reading it says which.

@@ -142,7 +142,7 @@ pub fn create<M: Module>(gil: Gil<'_>) -> Result<Owned> {
 
 #[cfg(feature = "python2")]
 fn new_module<M: Module>(gil: Gil<'_>, methods: *mut ffi::PyMethodDef) -> Result<Owned> {
-    // SAFETY: the tables live for ever; the answer is null with an exception, or borrowed from
+    // SAFETY: the tables live for ever; the result is null with an exception, or borrowed from
     // `sys.modules`.
     unsafe {
         let module = ffi::Py_InitModule4_64(

@@ -141,7 +141,7 @@ impl Owned {
         count == 1
     }
 
-    /// Gives the reference away, to a call that steals it or to the interpreter.
+    /// Hands the reference over, to a call that steals it or to the interpreter.
     pub(crate) fn into_ptr(self) -> *mut ffi::PyObject {
         let pointer = self.0.as_ptr();
         std::mem::forget(self);

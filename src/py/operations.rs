@@ -32,7 +32,7 @@ impl Object {
         unsafe { Owned::new_reference(ffi::PyObject_GetAttr(self.as_ptr(), name.as_ptr())) }
     }
 
-    /// `getattr(self, name, None)`, told apart from an attribute that is `None`.
+    /// `getattr(self, name, None)`, distinct from an attribute that is `None`.
     pub fn optional_attr(&self, gil: Gil<'_>, name: &Object) -> Result<Option<Owned>> {
         #[cfg(any(feature = "python2", feature = "abi3"))]
         return match self.attr(gil, name) {

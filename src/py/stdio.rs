@@ -1,7 +1,7 @@
 //! The program's standard output and error, as Python has them.
 //!
 //! On Python 2 `print` and C share the C library's `stdout`, so ours goes there, and a program that
-//! replaced `sys.stdout` sees none of it, as ever. On Python 3 the buffer is Python's own, so ours
+//! replaced `sys.stdout` sees none of it. On Python 3 the buffer is Python's own, so ours
 //! goes through `sys.stdout`. Either way our lines keep their place among the program's. Nothing
 //! here raises: a stream that is closed or broken loses the lines.
 
@@ -45,7 +45,7 @@ pub fn original(gil: Gil<'_>, stream: Stream) -> Option<Owned> {
 }
 
 fn in_sys(gil: Gil<'_>, name: &CStr) -> Option<Owned> {
-    // SAFETY: the name ends in NUL and is only read; the answer is null or borrowed from `sys`.
+    // SAFETY: the name ends in NUL and is only read; the result is null or borrowed from `sys`.
     let found = unsafe {
         let found = ffi::PySys_GetObject(name.as_ptr().cast_mut());
         (!found.is_null()).then(|| Object::borrowed(found).own(gil))

@@ -179,7 +179,7 @@ fn buffer_copy(gil: Gil<'_>, item: &Object) -> Result<Option<Owned>> {
 #[cfg(feature = "python2")]
 fn buffer_copy(gil: Gil<'_>, item: &Object) -> Result<Option<Owned>> {
     let (mut start, mut length) = (std::ptr::null(), 0);
-    // SAFETY: `item` is alive and the lock is held; the two are filled when the answer is 0.
+    // SAFETY: `item` is alive and the lock is held; the two are filled when the result is 0.
     if unsafe { ffi::PyObject_AsReadBuffer(item.as_ptr(), &mut start, &mut length) } != 0 {
         // SAFETY: the call raised.
         return unsafe { Raised::assume() }
@@ -190,7 +190,7 @@ fn buffer_copy(gil: Gil<'_>, item: &Object) -> Result<Option<Owned>> {
     unsafe { Owned::new_reference(ffi::PyBytes_FromStringAndSize(start.cast(), length)) }.map(Some)
 }
 
-/// The body of a request as the object that `wsgi.input.write` gets: on Python 2 a `buffer`, as ever.
+/// The body of a request as the object that `wsgi.input.write` gets: on Python 2 a `buffer`.
 pub fn body_buffer(gil: Gil<'_>, body: &[u8]) -> Result<Owned> {
     let copy = bytes(gil, body)?;
     #[cfg(feature = "python2")]

@@ -28,7 +28,7 @@ pub fn serving<R>(_: Gil<'_>, body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Gives the lock back for the wait; other threads run.
+/// Releases the lock for the wait; other threads run.
 pub fn release() {
     if SERVING.get() {
         // SAFETY: a serving thread holds the lock here: it took it in `serving` or `acquire`.

@@ -1,6 +1,6 @@
 //! Taking one connection from a listening socket.
 //!
-//! Owns the verdict on every error of accept(2): whether the queue is empty, this one connection was
+//! Decides what every error of accept(2): whether the queue is empty, this one connection was
 //! lost, or the process can take no more. Decides nothing about what to do then.
 
 use super::peer::Peer;

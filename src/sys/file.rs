@@ -9,7 +9,7 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 /// # Errors
 /// Those of fcntl(2): `EBADF`, `EMFILE`.
 pub fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: numbers only; the answer is a new descriptor that nobody else has.
+    // SAFETY: numbers only; the result is a new descriptor that nobody else has.
     unsafe {
         let copy = syscall!(fcntl(fd, libc::F_DUPFD_CLOEXEC, 0))?;
         Ok(OwnedFd::from_raw_fd(copy))
@@ -27,7 +27,7 @@ pub struct FileSpan {
 
 impl FileSpan {
     /// The span of `fd`; `None` if it is no regular file (a pipe, a socket, a device), or one whose
-    /// size is not told, as that of files under `/proc` is not.
+    /// size is not reported, as that of files under `/proc` is not.
     ///
     /// # Errors
     /// Those of fstat(2) and lseek(2).
@@ -66,7 +66,7 @@ mod tests {
         assert_eq!(
             FileSpan::of(file.as_raw_fd()).unwrap(),
             None,
-            "size not told"
+            "size not reported"
         );
         file.write_all(b"0123456789").unwrap();
         assert_eq!(FileSpan::of(file.as_raw_fd()).unwrap(), span(10, 0));

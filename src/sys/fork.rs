@@ -13,12 +13,12 @@ extern "C" fn in_child() {
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// From now on, [`is_child`] tells this process from its children.
+/// From now on, [`is_child`] distinguishes this process from its children.
 pub fn mark() {
     static WATCHED: Once = Once::new();
     WATCHED.call_once(|| {
         // SAFETY: the handler only changes an atomic, which is safe in a child at any moment. If it
-        // cannot be registered (no memory), no child is told apart.
+        // cannot be registered (no memory), no child is distinguished.
         let _ = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     });
     MARK.store(FORKS.load(Ordering::Relaxed), Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! Listening sockets: TCP, unix, abstract unix, and ones that were opened elsewhere.
 //!
 //! Owns the rules of taking an address over: a TCP port at once after its last server (connections in
-//! TIME_WAIT do not count), a unix path when nobody answers on it. Accepts nothing.
+//! TIME_WAIT do not count), a unix path when no server listens on it. Accepts nothing.
 //!
 //! Invariant: a unix socket's file is removed only by the process that bound it and only while the
 //! path still leads to that very file, never under a newer server's feet.
@@ -40,7 +40,7 @@ pub enum ListenError {
     Bind(io::Error),
     /// The bound socket cannot listen.
     Listen(io::Error),
-    /// A server answers on that unix socket.
+    /// A server listens on that unix socket.
     Live,
     /// The unix path is taken by something else, or the adopted descriptor is no stream socket.
     NotASocket,
@@ -86,8 +86,8 @@ impl Listener {
     }
 
     /// Listens on a unix socket's path. A first byte of NUL makes it a name of Linux's abstract name
-    /// space, in which further NULs are characters like others. A socket file that no server answers
-    /// on is replaced. It is not removed afterwards: it may be a successor's by then.
+    /// space, in which further NULs are characters like others. A socket file that no server
+    /// listens on is replaced. It is not removed afterwards: it may be a successor's by then.
     ///
     /// # Errors
     /// `Live`, `NotASocket`, `PathTooLong`, `Socket`, `Bind`, `Listen`.
@@ -105,7 +105,7 @@ impl Listener {
         let fd = match fs::symlink_metadata(path) {
             Err(_) => listening_unix(&address)?,
             Ok(about) if !about.file_type().is_socket() => return Err(ListenError::NotASocket),
-            Ok(_) if address.answers()? => return Err(ListenError::Live),
+            Ok(_) if address.is_live()? => return Err(ListenError::Live),
             Ok(_) => replace(path, &address)?,
         };
         Ok(Listener { fd })
@@ -128,7 +128,7 @@ impl Listener {
         }
         option::set_nonblocking_cloexec(fd).map_err(ListenError::Socket)?;
         // SAFETY: it is open, as the calls above found. That no one else closes it is the caller's
-        // word, who was told its number to hand it over.
+        // word, who passed its number to hand it over.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         // Refused by unix sockets, which have no such delay.
         let _ = option::set(fd.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, 1);
@@ -207,7 +207,9 @@ impl Addresses {
         // The C library would take the low sixteen bits of a larger number, and listen elsewhere.
         let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
         if is_number && port.parse::<u16>().is_err() {
-            return Err(ListenError::Resolve("no port is above 65535".to_owned()));
+            return Err(ListenError::Resolve(
+                "port out of range (0-65535)".to_owned(),
+            ));
         }
         let host = if host.is_empty() {
             ptr::null()
@@ -220,7 +222,7 @@ impl Addresses {
         hints.ai_socktype = libc::SOCK_STREAM;
         hints.ai_flags = libc::AI_PASSIVE;
         let mut list = ptr::null_mut();
-        // SAFETY: strings that end in NUL (or none), valid hints, and a place for the answer.
+        // SAFETY: strings that end in NUL (or none), valid hints, and a place for the result.
         match unsafe { libc::getaddrinfo(host, c_port.as_ptr(), &hints, &raw mut list) } {
             0 => Ok(Addresses(list)),
             libc::EAI_SYSTEM => Err(ListenError::Resolve(io::Error::last_os_error().to_string())),
@@ -283,12 +285,12 @@ impl UnixAddress {
 
     /// Whether a server is there. A full queue (`EAGAIN`, as the socket does not block) is one too,
     /// and so is whatever cannot be asked, which is not ours to replace.
-    fn answers(&self) -> Result<bool, ListenError> {
+    fn is_live(&self) -> Result<bool, ListenError> {
         let probe = socket(libc::AF_UNIX, 0)?;
         // SAFETY: a valid address and its length. Not repeated when interrupted: it does not wait.
-        let answer = unsafe { libc::connect(probe.as_raw_fd(), self.as_ptr(), self.size) };
+        let result = unsafe { libc::connect(probe.as_raw_fd(), self.as_ptr(), self.size) };
         let refused = io::Error::last_os_error().raw_os_error() == Some(libc::ECONNREFUSED);
-        Ok(answer == 0 || !refused)
+        Ok(result == 0 || !refused)
     }
 }
 
@@ -313,7 +315,7 @@ fn replace(path: &Path, address: &UnixAddress) -> Result<OwnedFd, ListenError> {
     let beside = path.with_file_name(format!(".fapws-{}", std::process::id()));
     let Ok(temporary) = UnixAddress::new(beside.as_os_str().as_bytes()) else {
         // Only the longest paths have no room for it. The moment without a file costs nobody more
-        // than the refusal he gets until now.
+        // than the refusal it gets until now.
         fs::remove_file(path).map_err(ListenError::Bind)?;
         return listening_unix(address);
     };
@@ -418,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_address_is_told_in_the_resolvers_words() {
+    fn a_name_without_address_is_reported_in_the_resolvers_words() {
         for (host, port) in [("no host", "80"), ("127.0.0.1", "no port"), ("a\0b", "80")] {
             match Listener::tcp(host, port) {
                 Err(ListenError::Resolve(reason)) => assert!(!reason.is_empty()),
@@ -428,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_in_use_is_refused_and_free_as_soon_as_its_server_ends() {
+    fn a_port_in_use_is_rejected_and_free_as_soon_as_its_server_ends() {
         let first = Listener::tcp("127.0.0.1", "0").unwrap();
         let port = address_of(&first).port().to_string();
         let Err(ListenError::Bind(error)) = Listener::tcp("127.0.0.1", &port) else {
@@ -536,7 +538,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_cannot_be_are_refused() {
+    fn paths_that_cannot_be_are_rejected() {
         assert!(matches!(Listener::unix(b""), Err(ListenError::Bind(_))));
         assert!(matches!(
             Listener::unix(b"/tmp/a\0b"),

@@ -12,9 +12,9 @@
 macro_rules! syscall {
     ($name:ident($($argument:expr),* $(,)?)) => {
         loop {
-            let answer = libc::$name($($argument),*);
-            if answer != -1 {
-                break Ok(answer);
+            let result = libc::$name($($argument),*);
+            if result != -1 {
+                break Ok(result);
             }
             let error = std::io::Error::last_os_error();
             if error.raw_os_error() != Some(libc::EINTR) {
@@ -38,6 +38,6 @@ pub mod signal;
 pub mod socket;
 pub mod spool;
 pub mod stream;
-pub mod thread;
 #[cfg(test)]
-mod trial;
+mod test_support;
+pub mod thread;

@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection, as the kernel told it.
+//! Who is at the other end of a connection, as the kernel reports it.
 //!
 //! Invariant: an IPv4 client is IPv4 here, also when a dual-stack socket calls it `::ffff:a.b.c.d`:
 //! programs compare `REMOTE_ADDR` with dotted addresses.

@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 /// A pipe that takes anything takes this many bytes at once (POSIX).
 pub const PIPE_BUF: usize = libc::PIPE_BUF;
 
-/// Whether a write would not block: there is room, or an error to be told.
+/// Whether a write would not block: there is room, or an error to be reported.
 pub fn writable_now(fd: RawFd) -> bool {
     let mut entry = libc::pollfd {
         fd,

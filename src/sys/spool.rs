@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Names to try; each is this process's own, so that only files left by others are in the way.
-const MOST_TRIES: usize = 1000;
+const MAX_TRIES: usize = 1000;
 
 /// Where temporary files are kept on every Unix, and those that are to survive a restart.
 const USUAL: [&str; 2] = ["/tmp", "/var/tmp"];
@@ -78,7 +78,7 @@ impl Spool {
         loop {
             match self.file.read_at(&mut buffer[..wanted], offset) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                answer => return answer,
+                read => return read,
             }
         }
     }
@@ -125,7 +125,7 @@ fn nameless(_: &Path) -> io::Result<File> {
 /// For file systems without `O_TMPFILE` (NFS, older overlays) and other systems.
 fn named_and_unlinked(dir: &Path) -> io::Result<File> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    for _ in 0..MOST_TRIES {
+    for _ in 0..MAX_TRIES {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = dir.join(format!("fapws-{}-{count}", std::process::id()));
         // Exclusive, so that nobody's link or file of that name is followed or shared.

@@ -1,9 +1,9 @@
 //! Bytes through a connected, non-blocking socket, and files into it.
 //!
-//! Owns the verdict on every error of the transfer calls: wait, or the peer is gone, or a real
+//! Decides what every error of the transfer calls: wait, or the peer is gone, or a real
 //! fault. No call here raises SIGPIPE, save sendfile(2), which has no flag for it.
 //!
-//! Invariant: `Done(0)` is only the answer to an empty request (no room, no bytes) or, for
+//! Invariant: `Done(0)` is only the result of an empty request (no room, no bytes) or, for
 //! [`sendfile`], a file that ended; a stream's end is [`Flow::Closed`].
 
 use super::option;
@@ -21,8 +21,8 @@ const MORE: libc::c_int = libc::MSG_MORE;
 #[cfg(not(target_os = "linux"))]
 const MORE: libc::c_int = 0;
 
-/// sendmsg(2) refuses more slices at once; POSIX's `IOV_MAX` is this everywhere.
-const MOST_SLICES: usize = 1024;
+/// sendmsg(2) rejects more slices at once; POSIX's `IOV_MAX` is this everywhere.
+const MAX_SLICES: usize = 1024;
 
 /// What came of one transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub fn write_vectored(fd: RawFd, slices: &[IoSlice<'_>], more: bool) -> io::Resu
     // SAFETY: all zeros is a valid, empty message; the type has private padding on some systems.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = slices.as_ptr().cast_mut().cast();
-    message.msg_iovlen = slices.len().min(MOST_SLICES) as _;
+    message.msg_iovlen = slices.len().min(MAX_SLICES) as _;
     // SAFETY: `IoSlice` is an `iovec` in memory. The kernel reads that many of them, and what they
     // point to, which is borrowed through the call.
     flow(unsafe { syscall!(sendmsg(fd, &raw const message, flags(more))) })
@@ -154,7 +154,7 @@ fn is_no_plain_file(error: &io::Error) -> bool {
         .is_some_and(|code| codes.contains(&code))
 }
 
-/// Tells the peer that nothing more comes, while its own bytes can still be read.
+/// Announces to the peer that nothing more comes, while its own bytes can still be read.
 ///
 /// # Errors
 /// `ENOTCONN` if the peer is gone already, and those of a wrong descriptor.
@@ -179,7 +179,7 @@ pub fn acknowledge_now(fd: RawFd) {
 /// Bytes that were written and that the peer has not acknowledged, in the kernel's buffer still.
 ///
 /// # Errors
-/// `Unsupported` where the kernel does not tell, and those of a wrong descriptor.
+/// `Unsupported` where the kernel does not report it, and those of a wrong descriptor.
 pub fn unacknowledged(fd: RawFd) -> io::Result<usize> {
     #[cfg(target_os = "linux")]
     {
@@ -207,8 +207,8 @@ pub fn reset_on_close(fd: RawFd) -> io::Result<()> {
     option::set(fd, libc::SOL_SOCKET, libc::SO_LINGER, at_once)
 }
 
-fn flow(answer: io::Result<isize>) -> io::Result<Flow> {
-    match answer {
+fn flow(sent: io::Result<isize>) -> io::Result<Flow> {
+    match sent {
         Ok(count) => Ok(Flow::Done(count as usize)),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Flow::Blocked),
         Err(error) if is_peer_gone(&error) => Ok(Flow::Closed),
@@ -338,9 +338,9 @@ mod tests {
         let mut got = [0; 9];
         far.read_exact(&mut got).unwrap();
         assert_eq!(&got, b"head body");
-        let many = [IoSlice::new(b"x"); MOST_SLICES + 1];
+        let many = [IoSlice::new(b"x"); MAX_SLICES + 1];
         let flow = write_vectored(near.as_raw_fd(), &many, false).unwrap();
-        assert_eq!(flow, Flow::Done(MOST_SLICES));
+        assert_eq!(flow, Flow::Done(MAX_SLICES));
     }
 
     #[test]
@@ -393,7 +393,7 @@ mod tests {
     fn writing_to_a_peer_that_is_gone_raises_no_signal() {
         let (near, far) = pair();
         drop(far);
-        assert!(super::super::trial::holds_in_child(|| {
+        assert!(super::super::test_support::holds_in_child(|| {
             // SAFETY: the default, which Rust's start-up changed; the child has no other thread.
             unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
             let fd = near.as_raw_fd();

@@ -61,7 +61,7 @@ impl Blocked {
 
 impl Drop for Blocked {
     fn drop(&mut self) {
-        // SAFETY: puts back what the kernel gave; asks for no answer.
+        // SAFETY: puts back what the kernel gave; asks for nothing.
         unsafe {
             libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut())
         };

@@ -4,7 +4,7 @@
 //! a CR ends the protocol and each value, a `:` ends a name. Everything else is content, LF
 //! included, except LF, CR and blanks before a part begins. Each part is found here with the same
 //! marks. Where the scanner wrote or read outside its memory (a part that is empty or missing)
-//! the head is refused.
+//! the head is rejected.
 //!
 //! Invariant: in a head that was parsed, method and target are not empty and the protocol has
 //! four bytes or more (programs are given what stands before its last four, `/1.1`).
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn differs_a_missing_or_short_protocol_is_refused() {
+    fn differs_a_missing_or_short_protocol_is_rejected() {
         for line in [
             "GET /",
             "GET / ",

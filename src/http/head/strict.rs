@@ -32,7 +32,7 @@ const BLANK_LINE_EARLY: HttpError = HttpError::BadRequest("empty request");
 /// Reads the head in the first `len` bytes of `buf` (what [`super::HeadSearch::strict`] found)
 /// into `head`, whose list of fields is reused.
 ///
-/// A field whose name holds `_` is left out: as an environ key it could not be told from the
+/// A field whose name holds `_` is left out: as an environ key it would be the same as that of the
 /// name with `-`, which a proxy in front may have vouched for.
 ///
 /// # Errors
@@ -171,7 +171,7 @@ fn request_line(bytes: &[u8], limits: &HeadLimits) -> Result<RequestLine, HttpEr
     }
     let version = match version_digits(&bytes[target..protocol]) {
         Some((b'1', b'0')) => Version::Http10,
-        // A minor version above ours is answered as the highest that we know (RFC 9110 section 2.5).
+        // A minor version above ours gets the highest one that is known here (RFC 9110 section 2.5).
         Some((b'1', _)) => Version::Http11,
         _ => return Err(fault()),
     };
@@ -199,7 +199,7 @@ fn request_line_so_far(line: &[u8], limits: &HeadLimits) -> Result<(), HttpError
 
 /// What is wrong with the request line that `bytes` begins with.
 ///
-/// The order is that in which the bytes would tell if they came one by one: a first byte that
+/// The order is that in which the bytes would show it if they came one by one: a first byte that
 /// starts no method, then a control byte within the limit or the limit, and only for a complete
 /// line its syntax.
 #[cold]
@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_is_told_by_its_name() {
+    fn each_fault_has_its_name() {
         let fault = |text: &str| parse_whole(text.as_bytes()).unwrap_err();
         assert_eq!(fault("GET / HTTP/1.1\nHost: a\r\n\r\n"), BARE_LINE_END);
         assert_eq!(fault("GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n"), BARE_LINE_END);
@@ -514,7 +514,7 @@ mod tests {
                 bytes[at] = byte;
             }
             let Ok(head) = parse_whole(&bytes) else {
-                prop_assert!(change.is_some(), "refused: {:?}", String::from_utf8_lossy(&bytes));
+                prop_assert!(change.is_some(), "rejected: {:?}", String::from_utf8_lossy(&bytes));
                 return Ok(());
             };
             let mut their_fields = [httparse::EMPTY_HEADER; 16];

@@ -1,6 +1,8 @@
 //! What the tests of this module share: the loop for one test at a time, and an owner of an `Io`.
 
-use super::{Interest, Io, Loop, OnIo, Timer};
+use super::default_loop::Loop;
+use super::io::{Interest, Io, OnIo};
+use super::timer::Timer;
 use std::cell::{Cell, RefCell};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;

@@ -4,9 +4,9 @@
 //! loop belongs to the thread that runs it or has watchers on it, and to nobody in between: a
 //! program may serve from one thread, and later from another.
 //!
-//! Invariant: while `OWNER` is not 0, only the thread it names touches libev or `STAYS`. A thread
-//! becomes the owner by one compare-and-swap from 0, and gives the loop back (`Release`, met by the
-//! next owner's `Acquire`) when its last stay ends.
+//! Invariant: while `OWNER` is not 0, only the thread it names touches libev or `HOLDS`. A thread
+//! becomes the owner by one compare-and-swap from 0, and releases the loop (`Release`, met by the
+//! next owner's `Acquire`) when its last hold ends.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// The owner's [`token`]; 0 is nobody.
 static OWNER: AtomicUsize = AtomicUsize::new(0);
 /// The owner's reasons to keep the loop: active watchers, running calls.
-static STAYS: AtomicUsize = AtomicUsize::new(0);
+static HOLDS: AtomicUsize = AtomicUsize::new(0);
 
 /// The loop is in use by another thread.
 #[derive(Debug)]
@@ -30,15 +30,15 @@ fn enter() -> Result<(), Occupied> {
     {
         return Err(Occupied);
     }
-    STAYS.store(STAYS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    HOLDS.store(HOLDS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     Ok(())
 }
 
-/// Ends one stay of the calling thread, which is the owner: it has a stay to end.
+/// Ends one hold of the calling thread, which is the owner: it has a hold to end.
 pub fn leave() {
     debug_assert_eq!(OWNER.load(Ordering::Relaxed), token());
-    let left = STAYS.load(Ordering::Relaxed) - 1;
-    STAYS.store(left, Ordering::Relaxed);
+    let left = HOLDS.load(Ordering::Relaxed) - 1;
+    HOLDS.store(left, Ordering::Relaxed);
     if left == 0 {
         OWNER.store(0, Ordering::Release);
     }
@@ -51,27 +51,27 @@ pub fn inherit_after_fork() {
     }
 }
 
-/// A stay that ends with its scope.
-pub struct Visit(());
+/// A hold on the loop that ends with its scope.
+pub struct LoopGuard(());
 
-impl Visit {
+impl LoopGuard {
     /// # Panics
     /// When another thread has the loop.
-    pub fn new() -> Visit {
-        Visit::try_new().expect("libev's loop is in use by another thread")
+    pub fn new() -> LoopGuard {
+        LoopGuard::try_new().expect("libev's loop is in use by another thread")
     }
 
-    pub fn try_new() -> Result<Visit, Occupied> {
-        enter().map(|()| Visit(()))
+    pub fn try_new() -> Result<LoopGuard, Occupied> {
+        enter().map(|()| LoopGuard(()))
     }
 
-    /// Goes on until a [`leave`].
-    pub fn stay(self) {
+    /// Keeps the hold until a [`leave`].
+    pub fn retain(self) {
         std::mem::forget(self);
     }
 }
 
-impl Drop for Visit {
+impl Drop for LoopGuard {
     fn drop(&mut self) {
         leave();
     }
