@@ -92,7 +92,7 @@ impl Base {
             .as_ref()
             .and_then(|dict| dict.dict_get(gil, name));
         match found {
-            Some(found) => Ok(found.own(gil)),
+            Some(found) => Ok(found),
             // An object of another kind, or one with a `__getattr__`.
             None => self.module.attr(gil, name),
         }

@@ -183,7 +183,7 @@ impl Unsendable {
             }
             Unsendable::Ignored => Ok(()),
             Unsendable::Refused => {
-                let class = text::display(gil, item.class())?;
+                let class = text::display(gil, &item.class(gil))?;
                 let class = String::from_utf8_lossy(&class);
                 let message = format!("item {index} of the response is no bytes but {class}");
                 Err(Raised::new(gil, Kind::TypeError, &message))
@@ -203,7 +203,7 @@ impl Unsendable {
             }
             Unsendable::Ignored => Ok(Source::Nothing),
             Unsendable::Refused => {
-                let class = text::display(gil, result.class())?;
+                let class = text::display(gil, &result.class(gil))?;
                 let class = String::from_utf8_lossy(&class);
                 let message = format!("the application returned no iterable of bytes but {class}");
                 Err(Raised::new(gil, Kind::TypeError, &message))
@@ -268,16 +268,7 @@ fn reader(gil: Gil<'_>, file: &Object, block: i64) -> Result<Source> {
 /// The length of a list or tuple that holds nothing but bytes, the ordinary answer: it can be sent
 /// as it is.
 pub fn plain_length(result: &Object) -> Option<u64> {
-    if !result.is_plain_sequence() {
-        return None;
-    }
-    let mut length = 0;
-    let mut index = 0;
-    while let Some(item) = result.sequence_peek(index) {
-        length += item.as_bytes()?.len() as u64;
-        index += 1;
-    }
-    Some(length)
+    result.plain_bytes_len()
 }
 
 fn items(gil: Gil<'_>, result: &Object, unsendable: Unsendable) -> Result<Source> {

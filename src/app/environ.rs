@@ -81,9 +81,7 @@ pub fn plain(gil: Gil<'_>, site: &Site, request: &mut Request<'_>, route: &Route
         fapws_head_keys(gil, request, &environ)?;
         fapws_client_keys(gil, request, &environ)?;
         // Asked of the environ: the fields of a head that was seen before were not read.
-        let media = environ
-            .dict_get(gil, &names(gil).content_type)
-            .map(|media| media.own(gil));
+        let media = environ.dict_get(gil, &names(gil).content_type);
         let media = media.as_ref().and_then(|media| text::latin1(gil, media));
         let params = match params::form(request, media.as_deref()) {
             Some(form) => params::parse_query(gil, &form)?,
@@ -234,7 +232,6 @@ fn standard_head_keys(
             } else {
                 b", "
             };
-            let before = before.own(gil);
             let mut joined = text::expect_latin1(gil, &before, "a header")?.to_vec();
             joined.extend_from_slice(separator);
             joined.extend_from_slice(value);

@@ -68,7 +68,7 @@ fn fill(gil: Gil<'_>, params: &Object, names: &mut Table, query: &[u8]) -> Resul
             params.dict_get(gil, &name)
         };
         match before {
-            Some(values) => values.own(gil).list_append(gil, &value)?,
+            Some(values) => values.list_append(gil, &value)?,
             None => params.dict_set(gil, &name, &*container::list_of(gil, value)?)?,
         }
     }

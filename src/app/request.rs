@@ -293,9 +293,7 @@ fn give_body(gil: Gil<'_>, site: &Site, request: &mut Request<'_>, environ: &Obj
     let form = params::form(request, request.field(b"content-type"))
         .map(|form| params::parse_query(gil, &form))
         .transpose()?;
-    let supplied = environ
-        .dict_get(gil, &names.wsgi_input)
-        .map(|input| input.own(gil));
+    let supplied = environ.dict_get(gil, &names.wsgi_input);
     match (&request.body, supplied) {
         // Another body is longer than a program's own object may want to hold in one piece.
         (RequestBody::Memory(_) | RequestBody::Empty, Some(supplied))
@@ -320,9 +318,7 @@ fn give_body(gil: Gil<'_>, site: &Site, request: &mut Request<'_>, environ: &Obj
         }
     }
     if site.dialect.repeats_content_fields() {
-        let media = environ
-            .dict_get(gil, &names.http_content_type)
-            .map(|media| media.own(gil));
+        let media = environ.dict_get(gil, &names.http_content_type);
         let media = media.unwrap_or_else(|| Owned::none(gil));
         environ.dict_set(gil, &names.content_type, &media)?;
     }

@@ -20,7 +20,7 @@ impl Rendered {
     /// `None` where the headers are no list of tuples.
     pub fn new(gil: Gil<'_>, status: &Object, headers: &Object) -> Option<Rendered> {
         let pair = |index| {
-            let pair = headers.list_item(index)?;
+            let pair = headers.list_item(gil, index)?;
             Some((pair.tuple_item(0)?.own(gil), pair.tuple_item(1)?.own(gil)))
         };
         let fields = (0..headers.list_len())
@@ -34,17 +34,7 @@ impl Rendered {
 
     /// Whether these are the very strings.
     pub fn is_of(&self, status: &Object, headers: &Object) -> bool {
-        let same = |(index, (name, value)): (usize, &(Owned, Owned))| {
-            headers.list_item(index).is_some_and(|pair| {
-                pair.tuple_len() == 2
-                    && pair.tuple_item(0).is_some_and(|item| item.is(name))
-                    && pair.tuple_item(1).is_some_and(|item| item.is(value))
-            })
-        };
-        self.status.is(status)
-            && headers.list_len() == self.fields.len()
-            && self.fields.iter().enumerate().all(same)
-            && headers.is_list()
+        self.status.is(status) && headers.is_list_of_pairs(&self.fields)
     }
 }
 

@@ -191,9 +191,8 @@ impl Stock {
         head.push(b' ');
         push_part(gil, &mut head, &reasons)?;
         head.extend_from_slice(b"\r\n");
-        let mut position = 0;
-        while let Some((name, value)) = headers.dict_next(&mut position) {
-            let (Some(name), Some(value)) = (text::latin1(gil, name), text::latin1(gil, value))
+        for (name, value) in headers.dict_items(gil) {
+            let (Some(name), Some(value)) = (text::latin1(gil, &name), text::latin1(gil, &value))
             else {
                 return Ok(None);
             };

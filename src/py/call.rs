@@ -58,7 +58,8 @@ impl Object {
 const KEPT: usize = 4;
 
 /// The arguments of a call from Python: the first few positional ones, how many there were, and
-/// the keywords.
+/// the keywords. The positional ones are alive until the call returns: they are held by a tuple, or by
+/// the interpreter's stack.
 pub struct Arguments<'a> {
     count: usize,
     items: [Option<&'a Object>; KEPT],
@@ -67,19 +68,24 @@ pub struct Arguments<'a> {
 
 enum Keywords<'a> {
     None,
-    Dict(&'a Object),
+    /// Owned: on Python 2 the dict is the caller's own (`f(**d)`), and code that runs while we look at
+    /// one of them can empty it.
+    Items(Vec<(Owned, Owned)>),
     #[cfg_attr(any(feature = "python2", feature = "abi3"), expect(dead_code))]
     Names(&'a Object, &'a [&'a Object]),
 }
 
 impl<'a> Arguments<'a> {
     /// From the tuple and dict of a `METH_VARARGS | METH_KEYWORDS` call.
-    pub(super) fn from_tuple(args: &'a Object, keywords: Option<&'a Object>) -> Self {
+    pub(super) fn from_tuple(gil: Gil<'_>, args: &'a Object, keywords: Option<&Object>) -> Self {
         let mut items = [None; KEPT];
         for (index, item) in items.iter_mut().enumerate() {
             *item = args.tuple_item(index);
         }
-        let keywords = keywords.map_or(Keywords::None, Keywords::Dict);
+        let keywords = match keywords {
+            Some(dict) if dict.dict_len() > 0 => Keywords::Items(dict.dict_items(gil)),
+            _ => Keywords::None,
+        };
         Arguments {
             count: args.tuple_len(),
             items,
@@ -114,33 +120,31 @@ impl<'a> Arguments<'a> {
     }
 
     /// The positional argument at `index`.
-    pub fn get(&self, index: usize) -> Option<&'a Object> {
+    pub fn get(&self, index: usize) -> Option<&Object> {
         self.items.get(index).copied().flatten()
     }
 
     /// The positional argument at `index`, or the keyword argument `name`.
-    pub fn get_or_keyword(&self, gil: Gil<'_>, index: usize, name: &str) -> Option<&'a Object> {
+    pub fn get_or_keyword(&self, gil: Gil<'_>, index: usize, name: &str) -> Option<&Object> {
         self.get(index).or_else(|| self.keyword(gil, name))
     }
 
-    fn keyword(&self, gil: Gil<'_>, name: &str) -> Option<&'a Object> {
-        match self.keywords {
+    fn keyword(&self, gil: Gil<'_>, name: &str) -> Option<&Object> {
+        let is_name = |key: &Object| text::latin1(gil, key).as_deref() == Some(name.as_bytes());
+        match &self.keywords {
             Keywords::None => None,
-            Keywords::Dict(dict) => dict.dict_get(gil, &*text::native(gil, name.as_bytes()).ok()?),
+            Keywords::Items(items) => {
+                let item = items.iter().find(|(key, _)| is_name(key));
+                item.map(|(_, value)| &**value)
+            }
             Keywords::Names(names, values) => (0..names.tuple_len())
-                .find(|&index| {
-                    names
-                        .tuple_item(index)
-                        .and_then(|key| text::latin1(gil, key))
-                        .as_deref()
-                        == Some(name.as_bytes())
-                })
+                .find(|&index| names.tuple_item(index).is_some_and(is_name))
                 .and_then(|index| values.get(index).copied()),
         }
     }
 
     /// Exactly `N` positional arguments and no keywords, or a `TypeError` that names `function`.
-    pub fn exactly<const N: usize>(&self, gil: Gil<'_>, function: &str) -> Result<[&'a Object; N]> {
+    pub fn exactly<const N: usize>(&self, gil: Gil<'_>, function: &str) -> Result<[&Object; N]> {
         self.no_keywords(gil, function)?;
         if self.count == N {
             let found = std::array::from_fn(|index| self.get(index));
@@ -156,15 +160,12 @@ impl<'a> Arguments<'a> {
         Err(Raised::new(gil, Kind::TypeError, &message))
     }
 
-    /// Refuses keyword arguments.
+    /// Rejects keyword arguments.
     pub fn no_keywords(&self, gil: Gil<'_>, function: &str) -> Result<()> {
-        let empty = match self.keywords {
-            Keywords::None => true,
-            Keywords::Dict(dict) => dict.dict_len() == 0,
-            Keywords::Names(names, _) => names.tuple_len() == 0,
-        };
-        if empty {
-            return Ok(());
+        match &self.keywords {
+            Keywords::None => return Ok(()),
+            Keywords::Names(names, _) if names.tuple_len() == 0 => return Ok(()),
+            Keywords::Names(..) | Keywords::Items(_) => {}
         }
         let message = format!("{function}() takes no keyword arguments");
         Err(Raised::new(gil, Kind::TypeError, &message))

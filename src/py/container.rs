@@ -1,7 +1,8 @@
 //! Dicts, lists and tuples.
 //!
 //! The accessors check the type themselves, so that they are safe on any object: of another type,
-//! a container is empty.
+//! a container is empty. What comes out of a dict or a list is owned, since Python code that runs
+//! meanwhile can take it out; only a tuple keeps its items while it lives.
 
 use super::ffi;
 use super::gil::Gil;
@@ -85,14 +86,31 @@ impl Object {
         unsafe { ffi::PyList_Size(self.as_ptr()) as usize }
     }
 
-    /// A list's item. Borrowed from the list: call nothing in Python while it is looked at, or
-    /// own it first.
-    pub fn list_item(&self, index: usize) -> Option<&Object> {
+    /// A list's item, borrowed: whoever uses it runs no Python code meanwhile, which could take it off
+    /// the list.
+    fn list_peek(&self, index: usize) -> Option<&Object> {
         if index >= self.list_len() {
             return None;
         }
         // SAFETY: `self` is a list and has that index, so the result is a live borrowed item.
         Some(unsafe { Object::borrowed(ffi::PyList_GetItem(self.as_ptr(), index as _)) })
+    }
+
+    /// A list's item.
+    pub fn list_item(&self, gil: Gil<'_>, index: usize) -> Option<Owned> {
+        self.list_peek(index).map(|item| item.own(gil))
+    }
+
+    /// Whether it is a list of tuples, two items each, that are these very objects.
+    pub fn is_list_of_pairs(&self, pairs: &[(Owned, Owned)]) -> bool {
+        let same = |(index, (first, second)): (usize, &(Owned, Owned))| {
+            self.list_peek(index).is_some_and(|pair| {
+                pair.tuple_len() == 2
+                    && pair.tuple_item(0).is_some_and(|item| item.is(first))
+                    && pair.tuple_item(1).is_some_and(|item| item.is(second))
+            })
+        };
+        self.is_list() && self.list_len() == pairs.len() && pairs.iter().enumerate().all(same)
     }
 
     /// A tuple's length.
@@ -122,16 +140,31 @@ impl Object {
         }
     }
 
-    /// An item of a list or tuple, borrowed as [`list_item`](Self::list_item) is.
-    pub fn sequence_peek(&self, index: usize) -> Option<&Object> {
+    /// An item of a list or tuple, borrowed as [`list_peek`](Self::list_peek) does.
+    fn sequence_peek(&self, index: usize) -> Option<&Object> {
         if self.is_list() {
-            self.list_item(index)
+            self.list_peek(index)
         } else {
             self.tuple_item(index)
         }
     }
 
-    /// An item of a list or tuple, owned, so that Python may be called while it is looked at.
+    /// The bytes in all items of a list or tuple (and of nothing derived from them); `None` where it
+    /// is something else, or an item is not a bytes object.
+    pub fn plain_bytes_len(&self) -> Option<u64> {
+        if !self.is_plain_sequence() {
+            return None;
+        }
+        let mut length = 0;
+        let mut index = 0;
+        while let Some(item) = self.sequence_peek(index) {
+            length += item.as_bytes()?.len() as u64;
+            index += 1;
+        }
+        Some(length)
+    }
+
+    /// An item of a list or tuple.
     pub fn sequence_item(&self, gil: Gil<'_>, index: usize) -> Option<Owned> {
         self.sequence_peek(index).map(|item| item.own(gil))
     }
@@ -148,9 +181,9 @@ impl Object {
         self.type_is(unsafe { Object::borrowed((&raw mut ffi::PyDict_Type).cast()) })
     }
 
-    /// The dict's item at `position`, which begins at 0, and moves behind it. Both are borrowed from
-    /// the dict: call nothing in Python while they are looked at.
-    pub fn dict_next(&self, position: &mut isize) -> Option<(&Object, &Object)> {
+    /// The dict's item at `position`, which begins at 0, and moves behind it. Both are borrowed: whoever
+    /// uses them runs no Python code meanwhile, which could take them out of the dict.
+    fn dict_peek(&self, position: &mut isize) -> Option<(&Object, &Object)> {
         if !self.is_dict() {
             return None;
         }
@@ -165,26 +198,27 @@ impl Object {
     /// How many keys a dict has.
     pub fn dict_len(&self) -> usize {
         let mut position = 0;
-        std::iter::from_fn(|| self.dict_next(&mut position)).count()
+        std::iter::from_fn(|| self.dict_peek(&mut position)).count()
     }
 
-    /// A dict's items, owned, in the dict's order.
+    /// A dict's items, in the dict's order.
     pub fn dict_items(&self, gil: Gil<'_>) -> Vec<(Owned, Owned)> {
         let mut position = 0;
-        std::iter::from_fn(|| self.dict_next(&mut position))
+        std::iter::from_fn(|| self.dict_peek(&mut position))
             .map(|(key, value)| (key.own(gil), value.own(gil)))
             .collect()
     }
 
     /// `dict.get(key)`; an exception in a key's `__eq__` counts as absence.
-    pub fn dict_get<'a>(&'a self, _: Gil<'_>, key: &Object) -> Option<&'a Object> {
+    pub fn dict_get(&self, gil: Gil<'_>, key: &Object) -> Option<Owned> {
         if !self.is_dict() {
             return None;
         }
-        // SAFETY: `self` is a dict, the lock is held, and the result is borrowed from the dict.
+        // SAFETY: `self` is a dict and the lock is held. The result is borrowed from the dict, and
+        // nothing runs before it is owned.
         unsafe {
             let value = ffi::PyDict_GetItem(self.as_ptr(), key.as_ptr());
-            (!value.is_null()).then(|| Object::borrowed(value))
+            (!value.is_null()).then(|| Object::borrowed(value).own(gil))
         }
     }
 

@@ -135,8 +135,8 @@ impl Exception {
         let lines = format.call(gil, &[&self.class, value, traceback])?;
         let mut text = Vec::new();
         for index in 0..lines.list_len() {
-            if let Some(line) = lines.list_item(index) {
-                text.extend_from_slice(&text::display(gil, line)?);
+            if let Some(line) = lines.list_item(gil, index) {
+                text.extend_from_slice(&text::display(gil, &line)?);
             }
         }
         Ok(text)

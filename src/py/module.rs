@@ -97,7 +97,7 @@ unsafe extern "C" fn entry<M: Module, const I: usize>(
         let keywords = (!keywords.is_null()).then(|| Object::borrowed(keywords));
         (Gil::assume_held(), Object::borrowed(args), keywords)
     };
-    let arguments = Arguments::from_tuple(args, keywords);
+    let arguments = Arguments::from_tuple(gil, args, keywords);
     returned(guarded(gil, || (M::FUNCTIONS[I].call)(gil, &arguments)))
 }
 

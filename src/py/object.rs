@@ -68,10 +68,10 @@ impl Object {
         unsafe { ffi::Py_TYPE(self.as_ptr()).cast() == class.as_ptr() }
     }
 
-    /// The type, borrowed from the object.
-    pub fn class(&self) -> &Object {
-        // SAFETY: an object keeps its type alive.
-        unsafe { Object::borrowed(ffi::Py_TYPE(self.as_ptr()).cast()) }
+    /// The type. Owned, as Python code can give the object another (`object.__class__ = other`).
+    pub fn class(&self, gil: Gil<'_>) -> Owned {
+        // SAFETY: an object keeps its type alive; nothing runs before it is owned.
+        unsafe { Object::borrowed(ffi::Py_TYPE(self.as_ptr()).cast()) }.own(gil)
     }
 
     /// `callable(self)`.

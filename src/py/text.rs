@@ -227,7 +227,7 @@ impl Object {
 
     /// The type's name, for messages.
     pub fn class_name(&self, gil: Gil<'_>) -> Result<String> {
-        let name = self.class().attr(gil, &names(gil).name)?;
+        let name = self.class(gil).attr(gil, &names(gil).name)?;
         let name = display(gil, &name)?;
         Ok(String::from_utf8_lossy(&name).into_owned())
     }

@@ -204,7 +204,7 @@ unsafe fn call_entry<T>(
             keywords,
         )
     };
-    let arguments = Arguments::from_tuple(args, keywords);
+    let arguments = Arguments::from_tuple(gil, args, keywords);
     returned(guarded(gil, || call(gil, this, &arguments)))
 }
 
@@ -336,7 +336,7 @@ unsafe extern "C" fn new<T: Class>(
     };
     returned(guarded(gil, || match T::NEW {
         // SAFETY: the class cannot be derived from, so `class` is `T`'s own.
-        Some(new) => new(gil, &Arguments::from_tuple(args, keywords))
+        Some(new) => new(gil, &Arguments::from_tuple(gil, args, keywords))
             .and_then(|value| unsafe { new_instance(class, value) }),
         None => Err(Raised::new(
             gil,
