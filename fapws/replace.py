@@ -5,9 +5,9 @@
     python2.7 -m fapws.replace --back           the way back
 
 Owns the exchange of one file, `fapws/_evwsgi.so`. The installation may be flat, an unpacked egg, or
-a copy in a program's own folder. Its original stays beside it as `_evwsgi.so.original`. The new core
-has to serve a request with the installation's own files before anything is changed, and each change
-is a rename, so that a server which runs keeps the file that it has mapped.
+a copy in a program's own folder. Its original stays beside it as `_evwsgi.so.original`. The new
+core has to serve a request with the installation's own files before anything is changed, and each
+change is a rename, so that a server which runs keeps the file that it has mapped.
 
 Exit codes: 0 done, or there was nothing to do; 1 nothing was changed, for the reason on stderr;
 2 a wrong call.
