@@ -9,6 +9,8 @@ CARGO ?= cargo
 DRIVER := .venv-tests
 # The environment that packs what is published: auditwheel puts libev into the wheel.
 PACKER := .venv-packer
+# The environment that makes the site of docs/.
+WRITER := .venv-docs
 FUZZ_SECONDS ?= 60
 PYTEST := $(DRIVER)/bin/python -m pytest
 
@@ -16,7 +18,7 @@ PYTEST := $(DRIVER)/bin/python -m pytest
 export PYO3_PYTHON := $(PYTHON)
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help serve test test-all lint unit header asan fuzz leaks soak bench wheel clean
+.PHONY: help serve test test-all lint unit header asan fuzz leaks soak bench wheel docs clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -89,6 +91,9 @@ wheel: $(DRIVER)/.ready $(PACKER)/.ready ## one wheel for every Python 3, and th
 	$(PYTEST) tests/python/distributions.py
 	FAPWS_ABI3=1 $(PYTEST) tests/python/test_module.py tests/python/test_faults.py
 
+docs: $(WRITER)/.ready ## the documents as a site, with a search, in build/docs
+	NO_MKDOCS_2_WARNING=1 $(WRITER)/bin/mkdocs build --quiet --clean
+
 clean: ## remove everything that these words made
 	rm -rf build dist target .venv-* *.egg-info fapws/_evwsgi*.so
 
@@ -102,4 +107,10 @@ $(DRIVER)/.ready: tests/requirements.txt
 	@.ci/require venv
 	$(PYTHON) -m venv --clear $(DRIVER)
 	$(DRIVER)/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+$(WRITER)/.ready: docs/requirements.txt
+	@.ci/require venv
+	$(PYTHON) -m venv --clear $(WRITER)
+	$(WRITER)/bin/pip install -q --disable-pip-version-check -r docs/requirements.txt
 	touch $@

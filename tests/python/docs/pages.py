@@ -1,10 +1,12 @@
 """The documents as data: their text, their tables, their code.
 
 Owns how a page is read. It knows the little Markdown that the documents use: pipe tables, blocks
-indented by four blanks, headings; it does not judge what they say.
+indented by four blanks, fenced blocks with a language and a title, headings; it does not judge what
+they say.
 """
 
 import re
+from dataclasses import dataclass
 
 from rig import ROOT
 
@@ -43,6 +45,33 @@ def blocks(name, heading=None):
     """The indented blocks of code, without their indentation."""
     found = re.findall(r"(?:^    .*\n|^\n(?=    ))+", section(name, heading), re.M)
     return [re.sub("^    ", "", block, flags=re.M).strip("\n") for block in found]
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A fenced block: its language, its title (a file's name, or None), its text."""
+
+    language: str
+    title: str
+    text: str
+
+
+def fences(name, heading=None):
+    """The fenced blocks of a page, in order."""
+    pattern = r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$'
+    found = re.findall(pattern, section(name, heading), re.M | re.S)
+    return [Fence(language, title or None, text) for language, title, text in found]
+
+
+def files(name):
+    """The files that a page shows: name to text."""
+    return {each.title: each.text for each in fences(name) if each.title}
+
+
+def typed(name):
+    """The lines of a page's shell blocks."""
+    shell = [each.text for each in fences(name) if each.language == "sh"]
+    return "".join(shell).splitlines()
 
 
 def commands(name, heading):

@@ -5,7 +5,8 @@ import pathlib
 import tempfile
 
 import pytest
-from docs.pages import rows, text
+from docs.pages import blocks, commands, rows
+from rig.environment import BuildError
 from rig.process import wait_until
 
 PAGE = "docs/migration.md"
@@ -29,7 +30,7 @@ def send(server, method, target, body, *headers):
 
 def test_nothing_of_the_table_is_untested():
     # A new row of the table wants a test below; this number is how one is reminded of it.
-    assert len(rows(PAGE)) == 20
+    assert len(rows(PAGE)) == 23
 
 
 def test_legacy_requests(ask):
@@ -158,4 +159,30 @@ def test_another_word_for_a_dialect_is_refused(ask):
 
 
 def test_its_commands_are_those_of_the_readme():
-    assert "#replace-the-so" in text(PAGE) and "\n## Replace the `.so`\n" in text("README.md")
+    ours = commands(PAGE, "## 1. The core under the old package, on Python 2.7")
+    readme = commands("README.md", "### Replace the `.so`")
+    assert set(readme) < set(ours)
+
+
+def test_a_pin(python2):
+    """What pkg_resources says of the two lines about the version, on the package installed."""
+    line = blocks(PAGE, "## 2. This package, still on Python 2.7")[1]
+    program = "__import__('pkg_resources').require('%s')[0].project_name"
+    assert line == "fapws3>=0.11.dev"
+    assert python2.evaluate(program % line) == "'fapws3'"
+    with pytest.raises(BuildError, match="VersionConflict"):
+        python2.evaluate(program % "fapws3==0.11.dev")
+
+
+BYTES_IN_TARGET = b"GET /process/caf\xc3\xa9 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+NO_HOST = b"GET /environ HTTP/1.1\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("raw", [BYTES_IN_TARGET, NO_HOST])
+def test_what_is_malformed_in_one_dialect(ask, dialect, raw):
+    assert ask(dialect).request(raw).status == (200 if dialect == "legacy" else 400)
+
+
+def test_a_post_to_a_file(ask, dialect):
+    response = send(ask(dialect), "POST", "/files/moving.py", b"a", "Content-Length: 1")
+    assert response.status == (200 if dialect == "legacy" else 405)

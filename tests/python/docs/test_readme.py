@@ -1,6 +1,7 @@
 """What the README tells a newcomer to type does what it says."""
 
 import os
+import pty
 import re
 import shutil
 import socket
@@ -8,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from docs.pages import blocks, commands, section, text
+from docs.pages import blocks, commands, fences, section, text
 from rig import ROOT
 from rig.client import Client
 from rig.environment import copy_of_sources, run
@@ -19,18 +20,24 @@ from rig.server import Listening
 COMMANDS = {
     "make serve": "docs/test_readme.py::test_make_serve",
     "make serve PYTHON=python2.7 PORT=8081": "docs/test_readme.py::test_make_serve",
-    "curl http://127.0.0.1:8080/hello": "docs/test_readme.py::test_make_serve",
     # The suite is what it runs; here it is only asked which commands it would give.
     "make test": "docs/test_readme.py::test_make_test",
     "make help": "docs/test_readme.py::test_make_help",
+    "make docs": "docs/test_site.py::test_the_site",
     "make wheel": "docs/test_readme.py::test_make_wheel",
+    "pip install . flask": "docs/test_readme.py::test_the_quick_start",
     "pip install .": "test_install.py::test_pip_install",
     "python setup.py install": "test_install.py::test_setup_py_install",
-    "python -m fapws hello:app": "docs/test_readme.py::test_serve_an_application",
+    "$ python -m fapws hello:app": "docs/test_readme.py::test_the_quick_start",
+    "$ curl http://127.0.0.1:8000/": "docs/test_readme.py::test_the_quick_start",
     "python -m fapws --bind 0.0.0.0:8000 --workers 4 --access-log - hello:app": (
         "docs/test_readme.py::test_serve_an_application"
     ),
-    "python -m fapws --help": "docs/test_readme.py::test_the_command_tells_its_options",
+    "python -m fapws --help": "docs/test_readme.py::test_help_has_the_options",
+    "python2.7 setup.py build_ext --inplace": "docs/test_readme.py::test_replace_the_so",
+    "python2.7 -m fapws.replace": "docs/test_readme.py::test_replace_the_so",
+    "python2.7 -m fapws.replace --back": "docs/test_readme.py::test_replace_the_so",
+    "python2.7 -m fapws.replace /srv/site/lib": "packaging/test_replace.py::test_there_and_back",
     "python2.7 -m pip install .": "test_install.py::test_pip_replaces_the_original",
     "python3 -m pip install .": "test_install.py::test_pip_install",
     "FAPWS_DIALECT=standard python2.7 program.py": "docs/test_readme.py::test_the_program",
@@ -73,19 +80,17 @@ def free_port():
 
 def program(port):
     """The README's program, on another port of this machine."""
-    (found,) = [block for block in blocks("README.md") if "def hello" in block]
+    (found,) = [block for block in blocks("README.md") if "def hello(environ" in block]
     assert '"0.0.0.0", "8080"' in found
     return found.replace('"0.0.0.0", "8080"', f'"127.0.0.1", "{port}"')
 
 
 def test_each_command_has_a_test():
-    words = r"(?:[A-Z_]+=\S+ )?(?:make|pip|curl|python[\d.]*) [^`]+"
+    words = r"(?:\$ )?(?:[A-Z_]+=\S+ )?(?:make|pip|curl|python[\d.]*) [^`]+"
     inline = re.findall(rf"`({words})`", text("README.md"))
     typed = [line for block in blocks("README.md") for line in block.splitlines()]
-    swap = commands("README.md", "## Replace the `.so`")
-    typed = [line for line in typed if re.fullmatch(words, line) and "build_ext" not in line]
+    typed = [line for line in typed if re.fullmatch(words, line)]
     assert sorted(set(inline + typed)) == sorted(COMMANDS)
-    assert len(swap) == 5
     for test in set(COMMANDS.values()):
         file, _, name = test.partition("::")
         assert f"def {name}(" in (ROOT / "tests/python" / file).read_text(), test
@@ -102,32 +107,82 @@ def test_the_program(interpreter, dialect, start_process):
     assert answer.version == ("HTTP/1.0" if legacy else "HTTP/1.1")
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_serve_an_application(interpreter, tmp_path, number, start_process):
+def quick_start(name):
+    """The install command, the file and the session of the quick start in a page."""
+    if name == "README.md":
+        return blocks(name, "## Quick start")
+    install, *others = [each.text.rstrip("\n") for each in fences(name)]
+    return [install, *others]
+
+
+def test_the_two_quick_starts_agree():
+    assert quick_start("README.md") == quick_start("docs/index.md")
+
+
+class AtATerminal(Typed):
+    """A command whose stderr is a terminal; what it prints there is in `screen`."""
+
+    def start(self):
+        """Run the command and wait until it serves; returns self."""
+        self.screen, far = pty.openpty()
+        self.folder.mkdir(parents=True)
+        for stream in ("stdout", "stderr"):
+            self._path(stream).touch()
+        self._popen = subprocess.Popen(
+            self.command, stderr=far, stdout=far, cwd=self.cwd, env=self.env
+        )
+        os.close(far)
+        wait_until(self._answers, f"{self.command} to serve")
+        return self
+
+
+def without_versions(said):
+    """Lines with each number's digits replaced, since versions differ from machine to machine."""
+    plain = re.sub(r"\x1b\[\d*m|\r", "", said)
+    return re.sub(r"\d+(\.\d+)+", "N", re.sub(r"127\.0\.0\.1:\d+", "HERE", plain))
+
+
+def test_the_quick_start(python3, tmp_path, start_process):
+    install, source, session = quick_start("README.md")
+    assert install == "pip install . flask"
+    (tmp_path / "hello.py").write_text(source + "\n")
+    first, _, second = session.partition("\n\n")
+    command, *banner = first.splitlines()
+    assert command == "$ python -m fapws hello:app"
+    assert second.splitlines()[0] == "$ curl http://127.0.0.1:8000/"
+    port = free_port()
+    env = {"PYTHONPATH": str(python3.library("flask==3.1.*"))}
+    words = [python3.python, *command.split()[2:], "--bind", f"127.0.0.1:{port}"]
+    server = start_process(AtATerminal, words, port, cwd=tmp_path, env=env)
+    said = os.read(server.screen, 10_000).decode()
+    assert without_versions(said).split("\n")[: len(banner)] == [
+        without_versions(line) for line in banner
+    ]
+    assert server.get("/").body.decode() == second.partition("\n")[2] + "\n"
+
+
+def test_serve_an_application(interpreter, tmp_path, start_process):
     (tmp_path / "hello.py").write_text(
         "def app(environ, start_response):\n"
         "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
         "    return [b'Hello from the command']\n"
     )
-    python, *words = commands("README.md", "## Serve an application")[number].split()
+    (command,) = commands("README.md", "## You want a small, fast server")
+    python, *words = command.split()
     assert python == "python"
-    address = f"127.0.0.1:{free_port()}"
-    if "0.0.0.0:8000" in words:
-        words[words.index("0.0.0.0:8000")] = address
-    else:
-        words[2:2] = ["--bind", address]
-    port = int(address.rpartition(":")[2])
+    port = free_port()
+    words[words.index("0.0.0.0:8000")] = f"127.0.0.1:{port}"
     server = start_process(Typed, [interpreter.python, *words], port, cwd=tmp_path)
     answer = server.get("/")
     assert (answer.version, answer.body) == ("HTTP/1.1", b"Hello from the command")
-    if "--access-log" in words:
-        server.wait_for_output('"GET / HTTP/1.1" 200 22')
+    server.wait_for_output('"GET / HTTP/1.1" 200 22')
 
 
-def test_the_command_tells_its_options(interpreter):
+def test_help_has_the_options(interpreter):
     # Not from the project's folder, where an unbuilt package lies.
     told = run(interpreter.python, "-m", "fapws", "--help", cwd=interpreter.folder)
-    for option in re.findall(r"--[a-z-]+", section("README.md", "## Serve an application")):
+    page = section("README.md", "## You want a small, fast server")
+    for option in re.findall(r"--[a-z-]+", page):
         assert option in told
 
 
@@ -186,7 +241,7 @@ def test_replace_the_so(pristine_built, clone, tmp_path, start_process):
     env = clean_environment(
         {"PATH": f"{folder}:{os.environ['PATH']}", "CARGO_TARGET_DIR": str(TARGET)}
     )
-    build, find, keep, copy, back = commands("README.md", "## Replace the `.so`")
+    build, replace, back = commands("README.md", "### Replace the `.so`")
 
     def type_in(*lines):
         script = "\n".join(["set -e", *lines])
@@ -213,16 +268,16 @@ def test_replace_the_so(pristine_built, clone, tmp_path, start_process):
 
     assert not is_ours()
     serves()
-    type_in(build, find, keep, copy)
+    type_in(build, replace)
     assert is_ours()
     serves()
-    type_in(find, back)
+    type_in(back)
     assert not is_ours()
     serves()
 
 
 def test_the_steps_are_as_many_as_promised():
-    assert len(re.findall(r"^\d\. ", section("README.md", "## Move to Python 3"), re.M)) == 5
+    assert len(re.findall(r"^\d\. ", section("README.md", "### Move to Python 3"), re.M)) == 5
 
 
 def test_the_benchmark():
@@ -237,6 +292,6 @@ def test_the_benchmark():
 
 
 def test_links_lead_somewhere():
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"

@@ -299,12 +299,12 @@ SPLITS = b"ValueError: CR, LF or NUL in a header would split the response\n"
 
 ONE_ITEM = "one string or buffer is sent as one item (the original sent the head alone)"
 ITERATED = "any other iterable is iterated (the original sent the head alone)"
-BY_ITER = "the iterator is what iter(result) gives (the original called next, and answered 500)"
+BY_ITER = "the iterator is what iter(result) gives (the original called next, and sent a 500)"
 UTF8 = "a unicode item is sent as UTF-8 (the original sent its raw memory)"
-NO_ITEMS = "an iterator without items: its head and an empty body (the original answered 500)"
+NO_ITEMS = "an iterator without items: its head and an empty body (the original sent a 500)"
 CLOSED = "close() is called on every result that has one (the original forgot iterators)"
-CLOSE_FAILS = "an exception of close() is told on stderr (the original dropped it)"
-SPLITTING = "CR, LF or NUL in a header is refused with the 500 page (a value split the response)"
+CLOSE_FAILS = "an exception of close() is printed on stderr (the original dropped it)"
+SPLITTING = "CR, LF or NUL in a header is rejected with the 500 page (a value split the response)"
 
 TABLE = [
     # ------------------------------------------------------------ requests
@@ -357,7 +357,7 @@ TABLE = [
     ),
     Difference(
         "no version",
-        "a short or missing version gets the 500 page (the original read beside its memory)",
+        "a short or missing version gets the 500 page (the original read out of bounds)",
         first_line(
             *(method + b" /echo/x?y=z " + version for method in METHODS for version in (b"", b"H")),
             b"GET /echo/x",

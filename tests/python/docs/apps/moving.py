@@ -5,6 +5,8 @@ import os
 import sys
 import tempfile
 
+from fapws.contrib import views
+
 TEXT = b"caf\xc3\xa9".decode("utf-8")
 
 
@@ -138,5 +140,6 @@ def register(evwsgi, base):
         environ,
     ):
         evwsgi.wsgi_cb(("/" + application.__name__, application))
+    evwsgi.wsgi_cb(("/files/", views.Staticfile(os.path.dirname(os.path.abspath(__file__)) + "/")))
     if os.environ.get("ROOT"):
         evwsgi.wsgi_cb(("/", environ))
