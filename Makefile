@@ -5,7 +5,7 @@ PYTHON ?= python3
 PORT ?= 8080
 CARGO ?= cargo
 
-# The environment that drives the tests; the ones that servers run in are made by tests/python/rig.
+# The environment that drives the tests; the ones that servers run in are made by tests/python/support.
 DRIVER := .venv-tests
 # The environment that packs what is published: auditwheel puts libev into the wheel.
 PACKER := .venv-packer
@@ -88,8 +88,8 @@ wheel: $(DRIVER)/.ready $(PACKER)/.ready ## one wheel for every Python 3, and th
 	    build --build-base build/wheel bdist_wheel --dist-dir build/wheel/dist
 	PATH="$(CURDIR)/$(PACKER)/bin:$$PATH" auditwheel repair --wheel-dir dist build/wheel/dist/*.whl
 	$(PACKER)/bin/python setup.py -q egg_info --egg-base $(PACKER) sdist --dist-dir dist
-	$(PYTEST) tests/python/distributions.py
-	FAPWS_ABI3=1 $(PYTEST) tests/python/test_module.py tests/python/test_faults.py
+	$(PYTEST) tests/python/packaging/distributions.py
+	FAPWS_ABI3=1 $(PYTEST) tests/python/in_process tests/python/robustness/test_faults.py
 
 docs: $(WRITER)/.ready ## the documents as a site, with a search, in build/docs
 	NO_MKDOCS_2_WARNING=1 $(WRITER)/bin/mkdocs build --quiet --clean

@@ -6,7 +6,7 @@ the scenario's is not measured in it, and the table says why.
 
 import socket
 
-from rig.client import Client, ProtocolError
+from support.client import Client, ProtocolError
 from scenarios import CHUNKS, request
 
 #: Seconds that a correct answer may take on a loaded machine.

@@ -15,7 +15,7 @@ import socket
 import time
 from dataclasses import dataclass
 
-from rig.client import Client, ProtocolError
+from support.client import Client, ProtocolError
 from scenarios import FORM, request
 
 #: A wait this long, in seconds, is a delayed acknowledgement's (40 ms), not the work's.

@@ -1,8 +1,8 @@
 """Brings the servers here: peers from the package index, ours and the original built.
 
-Everything lies under build/bench and in the environments of tests/python/rig, so that a second run
-starts at once. A server that cannot be had is not left out in silence: `Missing` says which and
-why, and the report repeats it. A failed peer is remembered and not tried again until
+Everything lies under build/bench and in the environments of tests/python/support, so that a
+second run starts at once. A server that cannot be had is not left out in silence: `Missing` says
+which and why, and the report repeats it. A failed peer is remembered and not tried again until
 `--reinstall`.
 """
 
@@ -13,9 +13,9 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from rig import ROOT, environment, interpreters, pristine
-from rig.environment import BuildError, Environment
-from rig.process import clean_environment
+from support import ROOT, environment, interpreters, pristine
+from support.environment import BuildError, Environment
+from support.process import clean_environment
 from scenarios import MEBIBYTE
 from servers import HERE, LIMIT, ORIGINAL, OURS, SWAPPED, Running
 

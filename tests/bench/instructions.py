@@ -27,8 +27,8 @@ sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
 import install
 import scenarios
 import servers
-from rig.client import Client
-from rig.process import clean_environment
+from support.client import Client
+from support.process import clean_environment
 
 #: Requests of the two runs. The first makes caches full and dictionaries as large as they get.
 FEW, MANY = 200, 1200

@@ -6,7 +6,7 @@ from statistics import median
 import accounts
 import load
 import servers
-from rig.process import clean_environment
+from support.process import clean_environment
 
 IMPORTS = 11
 TIMED_IMPORT = """

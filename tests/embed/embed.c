@@ -2,7 +2,7 @@
  * A program that embeds Python with Fapws' core as a built-in module: what include/evwsgi.h is for.
  *
  * It registers `_evwsgi`, runs the Python text given as its only argument and prints the version
- * that the core gives to C. tests/python/test_embed.py compiles it against each Python and the
+ * that the core gives to C. tests/python/packaging/test_embed.py compiles it against each Python and the
  * extension module built for it, with no other flags than an embedder would use.
  */
 

@@ -1,16 +1,16 @@
 """Fixtures of the whole suite: the interpreters under test, and servers that are always ended.
 
 A test that takes `interpreter` (or `serve`, which does) runs once for each interpreter picked by
-`rig.interpreters`; one that takes `dialect` runs for both dialects. `python2`, `pristine` and
+`support.interpreters`; one that takes `dialect` runs for both dialects. `python2`, `pristine` and
 `pristine_built` skip where there is no Python 2.7, loudly; with CI set that is a failure.
 """
 
 import functools
 
 import pytest
-from rig import environment, interpreters, unavailable
-from rig import pristine as original
-from rig.server import Server
+from support import environment, interpreters, unavailable
+from support import pristine as original
+from support.server import Server
 
 NO_PYTHON_2 = "no Python 2.7 on this machine: nothing is tested on it"
 
@@ -69,7 +69,7 @@ def dialect(request):
 
 @pytest.fixture
 def start_process(tmp_path):
-    """A function that starts a `rig.process.Process`, or another class of the kind, in a folder.
+    """A function that starts a `support.process.Process`, or a class derived from it, in a folder.
 
     `start_process(kind, *arguments, **options)` calls `kind(*arguments, folder=..., **options)`.
     What the test leaves running is stopped afterwards with SIGTERM, and must then end with code 0
@@ -100,7 +100,7 @@ def start_process(tmp_path):
 
 @pytest.fixture
 def start_server(start_process):
-    """`start_server(environment, app, **options)` starts a `rig.server.Server`, and ends it."""
+    """`start_server(environment, app, **options)` starts a `support.server.Server`, and ends it."""
     return functools.partial(start_process, Server)
 
 

@@ -6,7 +6,7 @@ Memory that is read before it was written, or after it was freed, anywhere in th
 run, and so does a block that the core lost: one that was allocated by it, or by the interpreter for
 it with no Python code in between. What Python code was given, CPython may keep until its end.
 
-A server under valgrind is some thirty times slower; the rig's patience is raised for it.
+A server under valgrind is some thirty times slower; the suite's patience is raised for it.
 """
 
 import argparse
@@ -21,13 +21,13 @@ os.environ.setdefault("FAPWS_TEST_PATIENCE", "600")
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "python"))
 
-# The rig reads the patience when it is imported.
-from rig import environment, interpreters  # noqa: E402
-from rig.client import ProtocolError  # noqa: E402
+# The support code reads the patience when it is imported.
+from support import environment, interpreters  # noqa: E402
+from support.client import ProtocolError  # noqa: E402
 from standard.corpus import cases  # noqa: E402
 from standard.message import plan, request, respond  # noqa: E402
 from standard.probe import Probe  # noqa: E402
-from stays_up.test_leaks import ENDING, KINDS  # noqa: E402
+from robustness.test_leaks import ENDING, KINDS  # noqa: E402
 
 ROUNDS = 5
 

@@ -23,8 +23,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
 
-from rig import environment, interpreters
-from rig.client import Client, ProtocolError
+from support import environment, interpreters
+from support.client import Client, ProtocolError
 from standard.corpus import cases
 from standard.message import chunks, post, post_chunked, request, respond
 from standard.probe import Peer, Probe

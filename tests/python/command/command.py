@@ -6,8 +6,8 @@ import re
 import socket
 import textwrap
 
-from rig.process import Process, wait_until
-from rig.server import Listening
+from support.process import Process, wait_until
+from support.server import Listening
 
 #: An application that tells which process and which version of its source answers.
 HELLO = """

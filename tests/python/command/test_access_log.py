@@ -10,7 +10,7 @@ import socket
 import pytest
 from command import Command, write
 from redirected import Redirected, fill, pipe, stalled_terminal
-from rig.process import wait_until
+from support.process import wait_until
 
 LOGGED = """
     import io

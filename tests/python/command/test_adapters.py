@@ -5,8 +5,8 @@ import signal
 
 import pytest
 from command import HELLO, free_port, served_by, write
-from rig.process import wait_until
-from rig.server import Listening
+from support.process import wait_until
+from support.server import Listening
 
 
 class Foreign(Listening):

@@ -10,7 +10,7 @@ import signal
 import pytest
 from command import HELLO, Once, served_by, write
 from redirected import Redirected, fill, pipe, redirected, stalled_terminal
-from rig.process import wait_until
+from support.process import wait_until
 
 #: The master reads it at each reload; what it prints is lost too.
 TALKATIVE = """

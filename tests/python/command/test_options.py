@@ -7,8 +7,8 @@ import socket
 
 import pytest
 from command import write
-from rig import ROOT
-from rig.process import wait_until
+from support import ROOT
+from support.process import wait_until
 
 REFUSED = 2
 

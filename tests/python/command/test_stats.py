@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from command import write
-from rig import ROOT
+from support import ROOT
 
 sys.path.append(str(ROOT / "tests" / "python" / "samples"))
 import browser

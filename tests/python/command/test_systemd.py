@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 from command import write
-from rig.client import Client
-from rig.process import clean_environment, wait_until
+from support.client import Client
+from support.process import clean_environment, wait_until
 
 
 class Supervisor:

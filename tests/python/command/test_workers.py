@@ -11,8 +11,8 @@ import time
 
 import pytest
 from command import HELLO, Command, complaints, served_by, write
-from rig.client import Client
-from rig.process import Process, wait_until
+from support.client import Client
+from support.process import Process, wait_until
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 

@@ -8,7 +8,7 @@ they say.
 import re
 from dataclasses import dataclass
 
-from rig import ROOT
+from support import ROOT
 
 
 def text(name):

@@ -3,7 +3,7 @@
 import re
 
 from docs.pages import text
-from rig import ROOT
+from support import ROOT
 
 SOURCE = ROOT / "src"
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 from docs.pages import rows, section
 from legacy.differences import TABLE
-from rig import ROOT
+from support import ROOT
 
 PAGE = "docs/differences.md"
 MENDED = ["## Mended in the core", "## Mended in the package"]

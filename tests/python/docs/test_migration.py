@@ -6,8 +6,8 @@ import tempfile
 
 import pytest
 from docs.pages import blocks, commands, rows
-from rig.environment import BuildError
-from rig.process import wait_until
+from support.environment import BuildError
+from support.process import wait_until
 
 PAGE = "docs/migration.md"
 APP = pathlib.Path(__file__).parent / "apps" / "moving.py"

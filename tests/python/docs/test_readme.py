@@ -10,11 +10,11 @@ import sys
 
 import pytest
 from docs.pages import blocks, commands, fences, section, text
-from rig import ROOT
-from rig.client import Client
-from rig.environment import copy_of_sources, run
-from rig.process import clean_environment, wait_until
-from rig.server import Listening
+from support import ROOT
+from support.client import Client
+from support.environment import copy_of_sources, run
+from support.process import clean_environment, wait_until
+from support.server import Listening
 
 #: Each command of the README, and the test that runs it.
 COMMANDS = {
@@ -26,8 +26,8 @@ COMMANDS = {
     "make docs": "docs/test_site.py::test_the_site",
     "make wheel": "docs/test_readme.py::test_make_wheel",
     "pip install . flask": "docs/test_readme.py::test_the_quick_start",
-    "pip install .": "test_install.py::test_pip_install",
-    "python setup.py install": "test_install.py::test_setup_py_install",
+    "pip install .": "packaging/test_install.py::test_pip_install",
+    "python setup.py install": "packaging/test_install.py::test_setup_py_install",
     "$ python -m fapws hello:app": "docs/test_readme.py::test_the_quick_start",
     "$ curl http://127.0.0.1:8000/": "docs/test_readme.py::test_the_quick_start",
     "python -m fapws --bind 0.0.0.0:8000 --workers 4 --access-log - hello:app": (
@@ -38,8 +38,8 @@ COMMANDS = {
     "python2.7 -m fapws.replace": "docs/test_readme.py::test_replace_the_so",
     "python2.7 -m fapws.replace --back": "docs/test_readme.py::test_replace_the_so",
     "python2.7 -m fapws.replace /srv/site/lib": "packaging/test_replace.py::test_there_and_back",
-    "python2.7 -m pip install .": "test_install.py::test_pip_replaces_the_original",
-    "python3 -m pip install .": "test_install.py::test_pip_install",
+    "python2.7 -m pip install .": "packaging/test_install.py::test_pip_replaces_the_original",
+    "python3 -m pip install .": "packaging/test_install.py::test_pip_install",
     "FAPWS_DIALECT=standard python2.7 program.py": "docs/test_readme.py::test_the_program",
     "python3 program.py": "docs/test_readme.py::test_the_program",
     # Ten minutes of load: what it runs is asked for its options.
@@ -220,7 +220,7 @@ class TestMake:
 
     def test_make_wheel(self):
         # `distributions.py`, which it ends with, installs what it made.
-        assert "tests/python/distributions.py" in self.output("make", "-n", "wheel")
+        assert "tests/python/packaging/distributions.py" in self.output("make", "-n", "wheel")
 
     @staticmethod
     def output(*command):

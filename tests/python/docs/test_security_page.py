@@ -3,7 +3,7 @@
 import re
 
 from docs.pages import rows
-from rig import ROOT
+from support import ROOT
 
 PAGE = "docs/security.md"
 

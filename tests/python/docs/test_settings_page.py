@@ -6,7 +6,7 @@ import re
 import pytest
 from docs.pages import blocks, commands, rows, text
 from docs.test_readme import Typed, free_port
-from rig import ROOT
+from support import ROOT
 
 PAGE = "docs/settings.md"
 SETTINGS = {cells[0].strip("`"): cells for cells in rows(PAGE) if len(cells) == 4}

@@ -6,8 +6,8 @@ import shutil
 import subprocess
 
 import pytest
-from rig import ROOT
-from rig.environment import copy_of_sources
+from support import ROOT
+from support.environment import copy_of_sources
 
 PAGES = sorted(path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md"))
 

@@ -10,7 +10,7 @@ how.
 import functools
 
 import pytest
-from rig import environment, interpreters
+from support import environment, interpreters
 
 from legacy.recording import Program, dropped_in_site, original_site, package_site
 

@@ -13,7 +13,7 @@ from typing import Callable
 from legacy.cases import METHODS
 from legacy.observation import ANSWERED
 from legacy.reading import Reading, query_parameters
-from rig import APPS
+from support import APPS
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Difference:
     mend: Callable
 
 
-def mended(case, seen):
+def fixed(case, seen):
     """What ours must do where the original did `seen`, and the rows that say so."""
     reading = Reading(case.request)
     rows = [row for row in TABLE if row.about(case, reading)]
@@ -68,7 +68,7 @@ def first_line(*lines):
     return lambda case, reading: case.request.partition(b"\r")[0] in lines
 
 
-# ---------------------------------------------------------------- what is mended in them
+# ---------------------------------------------------------------- what is fixed in them
 
 
 def both(*mends):

@@ -1,18 +1,18 @@
 """A program of tests/apps/legacy under test, and the records it keeps for the test.
 
 Owns: which package a program imports (`Site`), the record file that tests/apps/legacy/channel.py
-writes, waiting for records. Does not own: the process itself (rig.process) nor requests (wire.py).
-Invariant: a program runs in a folder of its own, so two of them never share a file by a relative
-name, and every wait is for an event.
+writes, waiting for records. Does not own: the process itself (support.process) nor requests
+(wire.py). Invariant: a program runs in a folder of its own, so two of them never share a file by a
+relative name, and every wait is for an event.
 """
 
 import json
 import shutil
 from dataclasses import dataclass, field
 
-from rig import APPS
-from rig.process import wait_until
-from rig.server import Listening
+from support import APPS
+from support.process import wait_until
+from support.server import Listening
 
 
 @dataclass(frozen=True)

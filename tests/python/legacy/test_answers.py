@@ -6,7 +6,7 @@ original; here they are held to the specification's words, on every interpreter.
 
 import pytest
 from legacy.recording import Program
-from rig.client import parse_head
+from support.client import parse_head
 
 BODIES = {
     "list_of_one": b"one",

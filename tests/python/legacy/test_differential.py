@@ -11,7 +11,7 @@ import re
 
 import pytest
 from legacy.cases import matrix, random_cases
-from legacy.differences import TABLE, mended
+from legacy.differences import TABLE, fixed
 from legacy.observation import ANSWERED, Driver
 
 SEED = int(os.environ.get("FAPWS_TEST_SEED", "1"))
@@ -60,7 +60,7 @@ def test_ours_does_what_the_original_does(
 ):
     failures, crashes, rows_met = [], [], set()
     for case, theirs, ours in zip(cases, seen_of_the_original, seen_of_ours):
-        expected, rows = mended(case, theirs)
+        expected, rows = fixed(case, theirs)
         rows_met.update(row.name for row in rows)
         if did_not_live_to_answer(expected):
             crashes.append(case.name)

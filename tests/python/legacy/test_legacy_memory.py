@@ -9,7 +9,7 @@ import os
 import socket
 
 import pytest
-from rig.process import wait_until
+from support.process import wait_until
 from legacy.cases import ANSWERS, BODIES, HEADERS, TARGETS, request
 
 REQUESTS = int(os.environ.get("FAPWS_TEST_REQUESTS", "20000"))

@@ -8,7 +8,7 @@ import socket
 import time
 
 import pytest
-from rig.process import wait_until
+from support.process import wait_until
 
 CONTENT = b"".join(b"%07d\n" % number for number in range(1024 * 1024 // 8))
 KINDS = pytest.mark.parametrize("kind", ["list", "file", "generator", "string"])

@@ -5,7 +5,7 @@ tracebacks are looked up by name at each request.
 """
 
 import pytest
-from rig.client import parse_head
+from support.client import parse_head
 
 STYLES = pytest.mark.parametrize("style", ["old", "new"])
 

@@ -5,8 +5,8 @@ itself.
 """
 
 import pytest
-from rig import APPS
-from rig.process import Process
+from support import APPS
+from support.process import Process
 
 PROGRAMS = sorted(path.name for path in (APPS / "legacy" / "programs").glob("*.py"))
 

@@ -1,14 +1,14 @@
 """One exchange of raw bytes, and how its connection ended.
 
 Owns: sending in pieces, with or without a half-close, to a server that may crash under it.
-Does not own: reading an answer as HTTP (rig.client).
+Does not own: reading an answer as HTTP (support.client).
 Invariant: no exchange fails; a silent or dead server is an ending like any other.
 """
 
 from dataclasses import dataclass
 
-from rig import PATIENCE
-from rig.client import Client
+from support import PATIENCE
+from support.client import Client
 
 CLOSED, RESET, SILENT, REFUSED = "closed", "reset", "silent", "refused"
 

@@ -1,6 +1,6 @@
 """The one table of what the package does otherwise than the original Fapws3 0.11, and why.
 
-A row is a twin script, one of its cases, and the reason. `test_twins.py` fails for a difference
+A row is a parity script, one of its cases, and the reason. `test_parity.py` fails for a difference
 that has no row, and for a row that is no difference. What ours does instead is tested in `unit`.
 """
 

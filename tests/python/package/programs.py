@@ -1,11 +1,12 @@
-"""Runs a Python program to its end in an environment of the rig, with what it needs to import."""
+"""Runs a Python program to its end in an interpreter's environment, with what it imports."""
 
 import os
 import subprocess
 
-from rig.process import clean_environment
+from support.process import clean_environment
 
-#: What the package's own tests and the twins need: Python 2.7's last pytest and Django, or today's.
+#: What the package's own tests and the parity scripts need: the last pytest and Django for
+#: Python 2.7, or today's.
 REQUIREMENTS = {2: ["pytest==4.6.11", "django==1.11.29"], 3: ["pytest", "django"]}
 
 

@@ -4,8 +4,8 @@ import shutil
 import subprocess
 
 import pytest
-from rig.environment import copy_of_sources
-from rig.process import clean_environment
+from support.environment import copy_of_sources
+from support.process import clean_environment
 
 CORE, ORIGINAL = "_evwsgi.so", "_evwsgi.so.original"
 

@@ -9,9 +9,9 @@ import tarfile
 import zipfile
 
 import pytest
-from rig import ROOT
-from rig.environment import copy_of_sources, exclusive, run
-from rig.process import clean_environment
+from support import ROOT
+from support.environment import copy_of_sources, exclusive, run
+from support.process import clean_environment
 
 #: Where cargo puts the core, from one run to the next.
 TARGET = ROOT / "build" / "tests" / "setuptools-target"

@@ -4,8 +4,8 @@ import subprocess
 import tarfile
 
 import pytest
-from rig import ROOT
-from rig.environment import run
+from support import ROOT
+from support.environment import run
 
 #: What stays behind: files of git and of the forge.
 LEFT_OUT = (".gitignore", ".github/", "sample/.gitignore")

@@ -4,7 +4,7 @@ import pathlib
 import shutil
 import subprocess
 
-from rig import unavailable
+from support import unavailable
 
 LIST = pathlib.Path(__file__).with_name("python26.txt")
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 
-from rig import PATIENCE, unavailable
+from support import PATIENCE, unavailable
 
 NAMES = ["chromium", "chromium-browser", "google-chrome"]
 

@@ -5,7 +5,7 @@ import functools
 import pytest
 from program import Sample
 from proxies import make_certificate
-from rig import interpreters
+from support import interpreters
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import os
 import pathlib
 import shutil
 
-from rig import ROOT
-from rig.process import wait_until
-from rig.server import Listening
+from support import ROOT
+from support.process import wait_until
+from support.server import Listening
 
 SAMPLES = ROOT / "sample"
 

@@ -16,8 +16,8 @@ import subprocess
 
 import pytest
 from program import SAMPLES
-from rig import PATIENCE
-from rig.process import Process, wait_until
+from support import PATIENCE
+from support.process import Process, wait_until
 
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 

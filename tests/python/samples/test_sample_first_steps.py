@@ -10,8 +10,8 @@ import uuid
 
 import pytest
 from program import SAMPLES, Sample
-from rig.client import Client
-from rig.process import Process, wait_until
+from support.client import Client
+from support.process import Process, wait_until
 
 
 def test_hello_answers_whole_and_in_pieces(run_sample, dialect):

@@ -6,7 +6,7 @@ import re
 import signal
 
 import pytest
-from rig.process import wait_until
+from support.process import wait_until
 
 
 @pytest.fixture

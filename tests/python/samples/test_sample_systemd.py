@@ -11,8 +11,8 @@ import tempfile
 
 import pytest
 from program import SAMPLES, Sample
-from rig import PATIENCE
-from rig.client import Client
+from support import PATIENCE
+from support.client import Client
 
 UNITS = ["fapws.service", "fapws.socket"]
 

@@ -1,4 +1,4 @@
-"""The application behind the proxies under test, on Python 2.7 and 3. Served by rig/launch.py."""
+"""The application behind the proxies under test, on Python 2.7 and 3; served by launch.py."""
 
 import json
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from rig import ROOT
+from support import ROOT
 
 FOLDER = ROOT / "tests" / "corpus"
 

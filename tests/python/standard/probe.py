@@ -1,7 +1,7 @@
 """The probe: a server of tests/apps/standard and a client that lets nothing pass.
 
-`Probe` adds the journal to the rig's server: what the application saw, told by itself. `Peer`
-is stricter than the rig's client, as a reset or loose framing is what these tests look for, and
+`Probe` adds the journal to `support.server`: what the application saw, recorded by itself. `Peer`
+is stricter than its client, as a reset or loose framing is what these tests look for, and
 reads answers of any size in linear time.
 """
 
@@ -10,9 +10,9 @@ import re
 import socket
 import time
 
-from rig import PATIENCE
-from rig.client import Client, ProtocolError
-from rig.server import Server
+from support import PATIENCE
+from support.client import Client, ProtocolError
+from support.server import Server
 from standard.message import request
 
 CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,16}\Z")

@@ -4,7 +4,7 @@ and a base module whose classes are the program's own, which is slower but must 
 import json
 
 import pytest
-from rig.client import ProtocolError
+from support.client import ProtocolError
 from standard.message import chunks, post, post_chunked, request, respond
 from standard.probe import framing
 

@@ -6,7 +6,7 @@ import sys
 import threading
 
 import pytest
-from rig import PATIENCE
+from support import PATIENCE
 from standard.message import chunks, post, post_chunked, request, respond
 from standard.probe import framing
 

@@ -1,7 +1,7 @@
 """Applications that raise: what the client gets, what the log gets, and that the server goes on."""
 
 import pytest
-from rig.client import ProtocolError
+from support.client import ProtocolError
 from standard.message import post, request, respond
 from standard.refusal import assert_closing
 

@@ -3,8 +3,8 @@
 import os
 
 import pytest
-from rig.client import ProtocolError
-from rig.process import wait_until
+from support.client import ProtocolError
+from support.process import wait_until
 from standard.message import plan, request
 
 KINDS = ["file", "unbuffered", "memory", "reader"]

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from rig.client import ProtocolError
+from support.client import ProtocolError
 from standard.message import plan, request, respond
 from standard.probe import framing
 from standard.refusal import assert_closing

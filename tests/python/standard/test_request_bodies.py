@@ -13,8 +13,8 @@ import threading
 import time
 
 import pytest
-from rig import PATIENCE
-from rig.process import wait_until
+from support import PATIENCE
+from support.process import wait_until
 from standard.message import chunks, post, post_chunked, request
 
 WAYS = [

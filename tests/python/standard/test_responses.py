@@ -3,7 +3,7 @@
 import email.utils
 
 import pytest
-from rig.client import ProtocolError
+from support.client import ProtocolError
 from standard.message import request, respond
 from standard.probe import framing
 

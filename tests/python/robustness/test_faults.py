@@ -9,7 +9,7 @@ import random
 import signal
 
 import pytest
-from rig.process import wait_until
+from support.process import wait_until
 
 BODY_OF_LARGE = 160 * 65536
 

@@ -5,9 +5,9 @@ import os
 import re
 
 import pytest
-from rig import ROOT, unavailable
-from rig.environment import run
-from rig.process import Process
+from support import ROOT, unavailable
+from support.environment import run
+from support.process import Process
 
 FACTS = """{
     name: sysconfig.get_config_var(name) or ""

@@ -4,7 +4,7 @@ import socket
 import time
 
 import pytest
-from rig.process import wait_until
+from support.process import wait_until
 from standard.message import request, respond
 
 

@@ -1,4 +1,4 @@
-"""The test rig: what every test under tests/python stands on.
+"""The support code: what every test under tests/python stands on.
 
 Pytest runs once, on some Python 3 (the driver). The servers it talks to are subprocesses of the
 interpreters under test, each with the package installed into a virtual environment of its own:

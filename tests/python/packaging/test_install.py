@@ -11,9 +11,9 @@ import sys
 import tarfile
 
 import pytest
-from rig import ROOT, interpreters, unavailable
-from rig.environment import BuildError, Environment, run
-from rig.process import clean_environment
+from support import ROOT, interpreters, unavailable
+from support.environment import BuildError, Environment, run
+from support.process import clean_environment
 
 #: One of Python 2, if there is one, and the newest of Python 3.
 PYTHONS = list({each.version[0]: each for each in interpreters.selected()}.values())

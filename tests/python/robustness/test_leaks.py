@@ -7,7 +7,7 @@ the interpreter's own count of blocks and objects must stay where it is, request
 import json
 
 import pytest
-from rig.process import wait_until
+from support.process import wait_until
 from standard.message import chunks, plan, post, post_chunked, request, respond
 from standard.probe import Probe
 

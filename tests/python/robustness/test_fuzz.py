@@ -8,7 +8,7 @@ the seed, and `bytes_of(seed)` gives the bytes again.
 import random
 
 import pytest
-from rig.process import wait_until
+from support.process import wait_until
 from standard.corpus import cases
 from standard.message import request
 

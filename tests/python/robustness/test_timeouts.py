@@ -1,15 +1,15 @@
 """Every timeout in `config`: the answer, the close, and that it does not come early.
 
 That something comes *at last* is what is awaited, for as long
-as the rig's patience lasts. The clock is coarse (a quarter of a second), and a deadline may be as
+as the suite's patience lasts. The clock is coarse (a quarter of a second), and a deadline may be as
 much late, never early.
 """
 
 import time
 
 import pytest
-from rig import PATIENCE
-from rig.process import wait_until
+from support import PATIENCE
+from support.process import wait_until
 from standard.message import post, request, respond
 
 #: The timeout where one is awaited, in seconds.

@@ -6,7 +6,7 @@ The tests bracket a limit by a few bytes, as the line ends may count or not.
 import os
 
 import pytest
-from rig.process import wait_until
+from support.process import wait_until
 from standard.message import chunk, chunks, post, post_chunked, request
 from standard.refusal import assert_refused
 

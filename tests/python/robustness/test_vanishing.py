@@ -5,7 +5,7 @@ holds no more descriptors than before, and has closed every result that it was g
 """
 
 import pytest
-from rig.process import wait_until
+from support.process import wait_until
 from standard.message import chunks, post_chunked, request, respond
 
 GOODBYES = ["close", "reset"]

@@ -1,6 +1,6 @@
-"""The functions of `_evwsgi`, tested from inside each interpreter under test.
+"""The functions of `_evwsgi`, tested in the process of each interpreter under test.
 
-The tests themselves are the methods of the unittest cases in tests/python/inside, which Python 2.7
+The tests themselves are the methods of the unittest cases in this folder, which Python 2.7
 reads as well. Each runs in a process of its own, since timers, sockets and applications belong to
 the process.
 """
@@ -9,14 +9,14 @@ import ast
 import pathlib
 
 import pytest
-from rig.process import Process
+from support.process import Process
 
-INSIDE = pathlib.Path(__file__).with_name("inside")
+FOLDER = pathlib.Path(__file__).parent
 
 
 def methods():
     """(file, `Class.test_name`) of every test method in the folder."""
-    for path in sorted(INSIDE.glob("*.py")):
+    for path in sorted(FOLDER.glob("*.py")):
         for node in ast.parse(path.read_text()).body:
             for part in getattr(node, "body", []) if isinstance(node, ast.ClassDef) else []:
                 if isinstance(part, ast.FunctionDef) and part.name.startswith("test_"):
@@ -24,7 +24,7 @@ def methods():
 
 
 @pytest.mark.parametrize(("file", "method"), methods())
-def test_inside(interpreter, file, method, start_process):
-    process = start_process(Process, [interpreter.python, INSIDE / file, method])
+def test_in_process(interpreter, file, method, start_process):
+    process = start_process(Process, [interpreter.python, FOLDER / file, method])
     outcome = process.wait().check()
     assert "Ran 1 test" in outcome.stderr, outcome.transcript

@@ -7,9 +7,9 @@ distribution serves Python 2.7.
 import pathlib
 
 import pytest
-from rig import ROOT, interpreters
-from rig.environment import Environment
-from rig.process import clean_environment
+from support import ROOT, interpreters
+from support.environment import Environment
+from support.process import clean_environment
 
 DIST = ROOT / "dist"
 PYTHONS_3 = [each for each in interpreters.found() if each.version[0] == 3]

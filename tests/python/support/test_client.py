@@ -1,11 +1,11 @@
-"""The rig's own tests: its client must refuse what is no HTTP, or no other test can be trusted."""
+"""The support code's own tests: a client that accepts what is not HTTP would hide faults."""
 
 import socket
 import threading
 
 import pytest
-from rig import interpreters
-from rig.client import Client, ProtocolError, parse_head
+from support import interpreters
+from support.client import Client, ProtocolError, parse_head
 
 
 @pytest.fixture

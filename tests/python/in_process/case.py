@@ -1,6 +1,6 @@
-"""What the tests that run inside the interpreter under test share: capturing and asking a server.
+"""what the in-process tests share: capturing and asking a server.
 
-Each test method runs in a process of its own, started by tests/python/test_module.py, because the
+Each test method runs in a process of its own, started by test_in_process.py, because the
 core's list of applications, timers and sockets belong to the process. Python 2.7 reads this too.
 """
 

@@ -1,4 +1,4 @@
-"""Runs the scripts of `twins` on the original Fapws3 and on ours, and compares what comes out.
+"""Runs the scripts of `parity` on the original Fapws3 and on ours, and compares what comes out.
 
 The original runs on Python 2.7 from its unpacked source: none of the scripts needs a core. Ours is
 the installed package, on each interpreter under test. `differences.py` lists what may differ.
@@ -13,8 +13,8 @@ import pytest
 from differences import DIFFERENCES
 from programs import output_of
 
-TWINS = pathlib.Path(__file__).parent / "twins"
-SCRIPTS = sorted(path.stem for path in TWINS.glob("*.py") if path.stem != "observe")
+PARITY = pathlib.Path(__file__).parent / "parity"
+SCRIPTS = sorted(path.stem for path in PARITY.glob("*.py") if path.stem != "observe")
 
 #: A pickle is read by the other, not the same to the byte: `test_records_are_read_by_the_other`.
 NOT_COMPARED = {("sessions", "record")}
@@ -24,7 +24,7 @@ NOT_COMPARED = {("sessions", "record")}
 def outcomes(environment, script, package=None, record=None):
     """What a script prints in an environment; `package` takes precedence over the installed one."""
     with tempfile.TemporaryDirectory() as folder:
-        arguments = [TWINS / f"{script}.py", folder]
+        arguments = [PARITY / f"{script}.py", folder]
         if record is not None:
             arguments.append(pathlib.Path(folder, "record.json"))
             arguments[-1].write_text(record)
@@ -33,7 +33,7 @@ def outcomes(environment, script, package=None, record=None):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_the_twins_differ_where_they_mean_to(interpreter, python2, pristine, script):
+def test_the_scripts_differ_where_they_mean_to(interpreter, python2, pristine, script):
     theirs = outcomes(python2, script, pristine)
     ours = outcomes(interpreter, script)
     assert sorted(theirs) == sorted(ours)
@@ -76,4 +76,4 @@ def test_each_row_has_its_case():
     rows = [(script, case) for script, case, _ in DIFFERENCES]
     assert len(set(rows)) == len(rows)
     for script, case in rows:
-        assert f"def {case}():" in (TWINS / f"{script}.py").read_text()
+        assert f"def {case}():" in (PARITY / f"{script}.py").read_text()

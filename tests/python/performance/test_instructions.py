@@ -10,7 +10,7 @@ import shutil
 import sys
 
 import pytest
-from rig import ROOT, unavailable
+from support import ROOT, unavailable
 
 sys.path.insert(1, str(ROOT / "tests" / "bench"))
 

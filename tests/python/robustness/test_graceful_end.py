@@ -8,8 +8,8 @@ import threading
 import time
 
 import pytest
-from rig.client import ProtocolError
-from rig.process import wait_until
+from support.client import ProtocolError
+from support.process import wait_until
 from standard.message import request, respond
 from standard.probe import Peer, Probe
 

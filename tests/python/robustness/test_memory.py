@@ -10,7 +10,7 @@ under such a hook, brings CPython 3.13.0 down by itself.
 """
 
 import pytest
-from rig.client import ProtocolError
+from support.client import ProtocolError
 from standard.message import post, request
 
 MOST = 120

@@ -6,7 +6,7 @@ APP is a file that defines `register(evwsgi, base)`, which registers its callbac
 listens, where is written to the file READY as JSON: `[host, port]`, or the name of a unix socket.
 When `run` returns, a line says so and the program ends with code 0.
 
-It imports `fapws` and nothing of the rig, so the pristine package is served by it as well.
+It imports `fapws` and nothing of the support code, so the pristine package is served by it as well.
 """
 
 from __future__ import print_function
@@ -50,7 +50,7 @@ def listening_address(descriptor):
 def main():
     """Serve until a signal ends `run`."""
     arguments = parser.parse_args()
-    # Imports of the application are its neighbours, not the rig's modules.
+    # Imports of the application are its neighbours, not the support code's.
     sys.path[0] = os.path.dirname(os.path.abspath(arguments.app))
 
     import fapws._evwsgi as evwsgi

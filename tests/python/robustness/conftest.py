@@ -3,7 +3,7 @@
 import functools
 
 import pytest
-from stays_up.bounded import BoundedProbe
+from robustness.bounded import BoundedProbe
 from standard.conftest import name, probe, serve_probe, shared_probe  # noqa: F401
 from standard.probe import Probe
 
