@@ -67,7 +67,7 @@ pub fn start(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
         .listen()
         .map_err(|error| refused(gil, &error, &address))?;
     server.listen(gil, listener, origin, &host, &port)?;
-    console::say(gil, &format!("listen on {address}"));
+    console::print_line(gil, &format!("listen on {address}"));
     Ok(Owned::none(gil))
 }
 
@@ -210,7 +210,7 @@ pub fn add_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     if let Some(most) = dialect.most_timers()
         && server.timers.count() >= most
     {
-        console::say(
+        console::print_line(
             gil,
             &format!("Limit of maximum {most} timers has been reached"),
         );
@@ -241,7 +241,7 @@ pub fn stop_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 pub fn restart_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     let index = index(gil, arguments, "restart_timer")?;
     if !server(gil).timers.restart(index) {
-        console::say(gil, "index out of range");
+        console::print_line(gil, "index out of range");
     }
     Ok(Owned::none(gil))
 }

@@ -3,7 +3,7 @@
 //! A request walks through the crate in this order:
 //!
 //! `server::io` reads bytes, `http::head` makes a head of them, `server::routes` finds the
-//! application, `app::environ` builds the dict, `app::request` calls, `app::body` gives
+//! application, `app::environ` builds the dict, `app::call` calls, `app::body` gives
 //! chunks, `http::reply` gives head bytes, `server::output` writes them.
 //!
 //! Four islands do not know one another: [`http`] is pure, [`ev`] alone names libev, [`sys`]

@@ -10,7 +10,7 @@
 
 use std::ffi::CStr;
 
-use crate::app::site::natives;
+use crate::app::natives::natives;
 use crate::app::{child, console};
 use crate::py::file::{is_in_memory, real_file};
 use crate::py::types::{Class, Instance, Method, New, Next};
@@ -54,11 +54,11 @@ pub enum Source {
 }
 
 impl Body {
-    /// Takes the application's result. Items of a list that are no bytes go to `unsendable`.
-    pub fn new(gil: Gil<'_>, result: Owned, unsendable: Unsendable) -> Result<Body> {
+    /// Takes the application's result. Items of a list that are no bytes go to `invalid_item`.
+    pub fn new(gil: Gil<'_>, result: Owned, invalid_item: InvalidItem) -> Result<Body> {
         if result.is_plain_sequence() {
             return Ok(Body {
-                source: items(gil, &result, unsendable)?,
+                source: items(gil, &result, invalid_item)?,
                 close: None,
             });
         }
@@ -67,7 +67,7 @@ impl Body {
             source: Source::Nothing,
             close,
         };
-        body.source = source(gil, &result, unsendable)?;
+        body.source = source(gil, &result, invalid_item)?;
         Ok(body)
     }
 
@@ -101,12 +101,12 @@ impl Body {
     }
 
     /// The next chunk of a reader or iterator, an empty one included; `None` at the end.
-    pub fn next(&mut self, gil: Gil<'_>, unsendable: Unsendable) -> Result<Option<Owned>> {
-        let chunk = self.draw(gil, unsendable);
-        child::ends_here(gil, chunk)
+    pub fn next(&mut self, gil: Gil<'_>, invalid_item: InvalidItem) -> Result<Option<Owned>> {
+        let chunk = self.draw(gil, invalid_item);
+        child::exit_if_forked(gil, chunk)
     }
 
-    fn draw(&mut self, gil: Gil<'_>, unsendable: Unsendable) -> Result<Option<Owned>> {
+    fn draw(&mut self, gil: Gil<'_>, invalid_item: InvalidItem) -> Result<Option<Owned>> {
         match &mut self.source {
             Source::Reader(file, block) => {
                 let (file, block) = (file.own(gil), number::int(gil, *block)?);
@@ -130,7 +130,7 @@ impl Body {
                 match text::body_item(gil, &item)? {
                     Some(chunk) => Ok(Some(chunk)),
                     None => {
-                        unsendable.item(gil, &item, place, "iterator")?;
+                        invalid_item.item(gil, &item, place, "iterator")?;
                         Ok(Some(natives(gil).no_bytes.own(gil)))
                     }
                 }
@@ -148,8 +148,8 @@ impl Drop for Body {
         let gil = close.gil();
         // An exception may be on its way to whoever answers for it; `close` must not see it.
         let pending = Raised::occurred(gil).map(|raised| Exception::take(gil, raised));
-        if let Err(raised) = child::ends_here(gil, close.call(gil, &[])) {
-            console::complain_of(gil, raised);
+        if let Err(raised) = child::exit_if_forked(gil, close.call(gil, &[])) {
+            console::log_raised(gil, raised);
         }
         if let Some(pending) = pending {
             // Whoever holds the `Raised` goes on holding it.
@@ -160,20 +160,20 @@ impl Drop for Body {
 
 /// What becomes of what cannot be sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Unsendable {
+pub enum InvalidItem {
     /// A line on stdout says so, and the rest is sent (legacy dialect).
-    Skipped,
+    Warn,
     /// Nothing is said of it, since only the head is sent (`HEAD` in the legacy dialect).
-    Ignored,
+    Ignore,
     /// The application is at fault: a `TypeError` (standard dialect).
-    Refused,
+    Raise,
 }
 
-impl Unsendable {
+impl InvalidItem {
     fn item(self, gil: Gil<'_>, item: &Object, index: usize, kind: &str) -> Result<()> {
         match self {
-            Unsendable::Skipped => {
-                console::say(
+            InvalidItem::Warn => {
+                console::print_line(
                     gil,
                     &format!(
                         "The item {index} of your {kind} is not a string!!!!  It will be skipped"
@@ -181,8 +181,8 @@ impl Unsendable {
                 );
                 Ok(())
             }
-            Unsendable::Ignored => Ok(()),
-            Unsendable::Refused => {
+            InvalidItem::Ignore => Ok(()),
+            InvalidItem::Raise => {
                 let class = text::display(gil, &item.class(gil))?;
                 let class = String::from_utf8_lossy(&class);
                 let message = format!("item {index} of the response is no bytes but {class}");
@@ -193,16 +193,16 @@ impl Unsendable {
 
     fn result(self, gil: Gil<'_>, result: &Object) -> Result<Source> {
         match self {
-            Unsendable::Skipped => {
-                console::say(
+            InvalidItem::Warn => {
+                console::print_line(
                     gil,
                     "wsgi output of is neither a list, neither a fileobject, \
                      neither an iterable object!!!!!",
                 );
                 Ok(Source::Nothing)
             }
-            Unsendable::Ignored => Ok(Source::Nothing),
-            Unsendable::Refused => {
+            InvalidItem::Ignore => Ok(Source::Nothing),
+            InvalidItem::Raise => {
                 let class = text::display(gil, &result.class(gil))?;
                 let class = String::from_utf8_lossy(&class);
                 let message = format!("the application returned no iterable of bytes but {class}");
@@ -212,12 +212,12 @@ impl Unsendable {
     }
 }
 
-fn source(gil: Gil<'_>, result: &Object, unsendable: Unsendable) -> Result<Source> {
+fn source(gil: Gil<'_>, result: &Object, invalid_item: InvalidItem) -> Result<Source> {
     if result.is_generator() {
         return Ok(Source::Iterator(result.own(gil), 0));
     }
     if result.is_list() || result.is_tuple() {
-        return items(gil, result, unsendable);
+        return items(gil, result, invalid_item);
     }
     if let Some(wrapper) = natives(gil).file_wrapper.instance(result) {
         return match file(gil, &wrapper.file)? {
@@ -250,7 +250,7 @@ fn source(gil: Gil<'_>, result: &Object, unsendable: Unsendable) -> Result<Sourc
             if result.is_iterator() {
                 Ok(Source::Iterator(result.own(gil), 0))
             } else {
-                unsendable.result(gil, result)
+                invalid_item.result(gil, result)
             }
         }
     }
@@ -271,9 +271,9 @@ pub fn plain_length(result: &Object) -> Option<u64> {
     result.plain_bytes_len()
 }
 
-fn items(gil: Gil<'_>, result: &Object, unsendable: Unsendable) -> Result<Source> {
+fn items(gil: Gil<'_>, result: &Object, invalid_item: InvalidItem) -> Result<Source> {
     // The original said "list" of both.
-    let kind = if unsendable == Unsendable::Refused && result.is_tuple() {
+    let kind = if invalid_item == InvalidItem::Raise && result.is_tuple() {
         "tuple"
     } else {
         "list"
@@ -283,7 +283,7 @@ fn items(gil: Gil<'_>, result: &Object, unsendable: Unsendable) -> Result<Source
     while let Some(item) = result.sequence_item(gil, index) {
         match text::body_item(gil, &item)? {
             Some(bytes) => items.push(bytes),
-            None => unsendable.item(gil, &item, index, kind)?,
+            None => invalid_item.item(gil, &item, index, kind)?,
         }
         index += 1;
     }

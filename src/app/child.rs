@@ -14,7 +14,7 @@ use crate::py::{Exception, Gil, Kind, Result};
 use crate::sys::fork;
 
 /// Gives back what a call of the program's code gave; in a forked child it does not return.
-pub fn ends_here<T>(gil: Gil<'_>, result: Result<T>) -> Result<T> {
+pub fn exit_if_forked<T>(gil: Gil<'_>, result: Result<T>) -> Result<T> {
     if !fork::is_child() {
         return result;
     }
@@ -25,7 +25,7 @@ pub fn ends_here<T>(gil: Gil<'_>, result: Result<T>) -> Result<T> {
             if exception.is(gil, Kind::SystemExit) {
                 exception.exit_code(gil)
             } else {
-                console::complain_of_exception(gil, &exception);
+                console::log_exception(gil, &exception);
                 1
             }
         }

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 
-use crate::app::site::natives;
+use crate::app::natives::natives;
 use crate::py::out::{self, Stream};
 use crate::py::{Exception, Gil, Object, Owned, Raised};
 use crate::sys::poll::{PIPE_BUF, writable_now};
@@ -70,17 +70,17 @@ fn pieces(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Writes a line on stdout.
-pub fn say(gil: Gil<'_>, line: &str) {
+pub fn print_line(gil: Gil<'_>, line: &str) {
     write(gil, Stream::Stdout, format!("{line}\n").as_bytes());
 }
 
 /// Writes a line on stderr.
-pub fn complain(gil: Gil<'_>, line: &str) {
+pub fn log_error(gil: Gil<'_>, line: &str) {
     write(gil, Stream::Stderr, format!("{line}\n").as_bytes());
 }
 
 /// Writes a panic's story on the process's own stderr: Python may be in any state.
-pub fn tell_panic(story: &str) {
+pub fn log_panic(story: &str) {
     let mut stderr = std::io::stderr();
     for piece in story.as_bytes().chunks(PIPE_BUF) {
         if !writable_now(stderr.as_raw_fd()) || stderr.write_all(piece).is_err() {
@@ -90,13 +90,13 @@ pub fn tell_panic(story: &str) {
 }
 
 /// Takes the exception that is set and writes its traceback on stderr.
-pub fn complain_of(gil: Gil<'_>, raised: Raised) {
+pub fn log_raised(gil: Gil<'_>, raised: Raised) {
     let exception = Exception::take(gil, raised);
-    complain_of_exception(gil, &exception);
+    log_exception(gil, &exception);
 }
 
 /// Writes an exception's traceback on stderr.
-pub fn complain_of_exception(gil: Gil<'_>, exception: &Exception) {
+pub fn log_exception(gil: Gil<'_>, exception: &Exception) {
     match exception.text(gil) {
         Ok(text) => write(gil, Stream::Stderr, &text),
         Err(raised) => raised.clear(gil),

@@ -27,14 +27,14 @@ pub enum Progress {
     /// There is more to ask for.
     More,
     /// It is whole.
-    Whole,
+    Complete,
     /// It cannot be made whole: the connection has to show that by closing.
-    Broken,
+    Truncated,
 }
 
 /// Tells stderr of a body that was cut.
 pub fn tell_of_excess(gil: Gil<'_>) {
-    console::complain(gil, "the response is longer than its Content-Length: cut");
+    console::log_error(gil, "the response is longer than its Content-Length: cut");
 }
 
 impl Delimiter {
@@ -57,15 +57,15 @@ impl Delimiter {
     /// Queues one item, cut to what was promised. Once there is something to cut, which stderr is
     /// told of, the body is whole: PEP 3333 has a server ask for no more then.
     pub fn push(&mut self, gil: Gil<'_>, item: Owned, out: &mut WriteQueue) -> Progress {
-        let progress = self.push_quietly(item, out);
-        if progress == Progress::Whole {
+        let progress = self.push_unlogged(item, out);
+        if progress == Progress::Complete {
             tell_of_excess(gil);
         }
         progress
     }
 
     /// The same for who tells the application itself.
-    pub fn push_quietly(&mut self, item: Owned, out: &mut WriteQueue) -> Progress {
+    pub fn push_unlogged(&mut self, item: Owned, out: &mut WriteQueue) -> Progress {
         let length = item.as_bytes().map_or(0, <[u8]>::len);
         if length == 0 {
             return Progress::More;
@@ -85,7 +85,7 @@ impl Delimiter {
                     out.push(item, sent as usize);
                 }
                 if sent < length as u64 {
-                    return Progress::Whole;
+                    return Progress::Complete;
                 }
             }
         }
@@ -120,11 +120,11 @@ impl Delimiter {
         match self {
             Delimiter::Chunked => out.buffer().extend_from_slice(LAST_CHUNK),
             Delimiter::Length(due) if due > 0 => {
-                console::complain(gil, "the response is shorter than its Content-Length");
-                return Progress::Broken;
+                console::log_error(gil, "the response is shorter than its Content-Length");
+                return Progress::Truncated;
             }
             Delimiter::Length(_) | Delimiter::Close | Delimiter::NoBody => {}
         }
-        Progress::Whole
+        Progress::Complete
     }
 }

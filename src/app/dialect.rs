@@ -6,12 +6,10 @@
 
 #![forbid(unsafe_code)]
 
-use crate::app::body::Unsendable;
-use crate::app::site::Site;
+use crate::app::body::InvalidItem;
 use crate::http::error::HttpError;
 use crate::http::framing::{self, Framing};
 use crate::http::head::{self, Head, HeadLimits, HeadSearch};
-use crate::http::reply::{LegacyPage, push_error, push_legacy_page};
 use crate::http::target::{self, Plus, Target};
 use crate::py::{Gil, Kind, Object, Raised, Result, names, text};
 
@@ -154,11 +152,6 @@ impl Dialect {
         self == Legacy
     }
 
-    /// Whether the environ of a head is kept for the same head again.
-    pub fn remembers_heads(self) -> bool {
-        self == Standard
-    }
-
     /// What `+` means in a path.
     pub fn plus_in_path(self) -> Plus {
         match self {
@@ -169,7 +162,7 @@ impl Dialect {
 
     /// Whether a request that no application is registered for, or that is refused for its
     /// framing, is answered before its body is read.
-    pub fn refuses_early(self) -> bool {
+    pub fn rejects_early(self) -> bool {
         self == Standard
     }
 
@@ -193,10 +186,10 @@ impl Dialect {
     }
 
     /// What becomes of an item or result that is no bytes.
-    pub fn unsendable(self) -> Unsendable {
+    pub fn invalid_item(self) -> InvalidItem {
         match self {
-            Legacy => Unsendable::Skipped,
-            Standard => Unsendable::Refused,
+            Legacy => InvalidItem::Warn,
+            Standard => InvalidItem::Raise,
         }
     }
 
@@ -230,26 +223,5 @@ impl Dialect {
     /// Whether `SystemExit` from an application ends `run`.
     pub fn exit_ends_run(self) -> bool {
         self == Legacy
-    }
-
-    /// Writes the answer to a message that is refused.
-    pub fn push_refusal(self, out: &mut Vec<u8>, site: &Site, error: HttpError, head_only: bool) {
-        match self {
-            Legacy => push_legacy_page(out, legacy_page(error), &site.base.ident),
-            Standard => push_error(out, error, site.stamp.borrow().lines(), None, head_only),
-        }
-    }
-}
-
-fn legacy_page(error: HttpError) -> LegacyPage {
-    match error {
-        HttpError::NotFound => LegacyPage::NotFound,
-        HttpError::LengthRequired => LegacyPage::LengthRequired,
-        HttpError::NotImplemented => LegacyPage::NotImplemented,
-        HttpError::RequestTimeout => LegacyPage::RequestTimeout,
-        HttpError::BodyTooLarge => LegacyPage::BodyTooLarge,
-        HttpError::TargetTooLong => LegacyPage::TargetTooLong,
-        HttpError::HeadTooLarge => LegacyPage::HeadTooLarge,
-        _ => LegacyPage::Internal,
     }
 }

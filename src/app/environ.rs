@@ -5,20 +5,15 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::context::AppContext;
 use crate::app::dialect::Dialect;
+use crate::app::endpoint::Endpoint;
+use crate::app::exchange::{CacheResult, Exchange, RequestBody, Route};
 use crate::app::input::{Content, Input};
+use crate::app::natives::natives;
 use crate::app::params;
-use crate::app::request::{Request, RequestBody, Route};
-use crate::app::site::{Endpoint, Site, natives};
-use crate::http::head::Head;
 use crate::http::target::percent_decode;
 use crate::py::{Gil, Object, Owned, Result, container, names, number, text};
-
-/// What the plain dict of the standard dialect begins as.
-///
-/// CPython copies a dict in one piece when it has no deleted entries to speak of, and the copy has
-/// the original's spare room; so the template is made with room for an ordinary request's keys.
-pub struct Template(Owned);
 
 /// What a template says of a request unless the request says otherwise.
 const DEFAULT_METHOD: &[u8] = b"GET";
@@ -27,140 +22,146 @@ const DEFAULT_PROTOCOL: &[u8] = b"HTTP/1.1";
 /// Room for this many keys beyond the template's own before the copy has to grow.
 const SPARE: usize = 8;
 
-impl Template {
-    fn new(gil: Gil<'_>, endpoint: &Endpoint) -> Result<Template> {
-        let (names, natives) = (names(gil), natives(gil));
-        let dict = container::dict(gil)?;
-        let set = |key: &Object, value: &Object| dict.dict_set(gil, key, value);
-        let (yes, no) = (Owned::boolean(gil, true), Owned::boolean(gil, false));
-        set(
-            &names.request_method,
-            &*natives.method(gil, DEFAULT_METHOD)?,
-        )?;
-        set(&names.script_name, &natives.empty)?;
-        set(&names.path_info, &natives.empty)?;
-        set(&names.query_string, &natives.empty)?;
-        set(&names.server_name, &endpoint.name)?;
-        set(&names.server_port, &endpoint.port)?;
-        set(
-            &names.server_protocol,
-            &*natives.protocol(gil, DEFAULT_PROTOCOL)?,
-        )?;
-        set(&names.remote_addr, &natives.empty)?;
-        set(&names.remote_port, &natives.empty)?;
-        set(&names.wsgi_version, natives.wsgi_version())?;
-        set(&names.wsgi_url_scheme, &*text::native(gil, b"http")?)?;
-        set(&names.wsgi_input, &natives.no_input)?;
-        set(&names.wsgi_errors, &natives.errors)?;
-        set(&names.wsgi_multithread, &no)?;
-        set(&names.wsgi_multiprocess, &yes)?;
-        set(&names.wsgi_run_once, &no)?;
-        set(&names.wsgi_file_wrapper, natives.file_wrapper.object())?;
-        set(&names.wsgi_input_terminated, &yes)?;
-        let room: Vec<Owned> = (0..SPARE)
-            .map(|index| text::native(gil, format!("fapws.room.{index}").as_bytes()))
-            .collect::<Result<_>>()?;
-        for key in &room {
-            set(key, &natives.empty)?;
-        }
-        for key in &room {
-            dict.dict_delete(gil, key)?;
-        }
-        Ok(Template(dict))
+/// What the plain dict of the standard dialect begins as.
+///
+/// CPython copies a dict in one piece when it has no deleted entries to speak of, and the copy has
+/// the original's spare room; so the template is made with room for an ordinary request's keys.
+fn template(gil: Gil<'_>, endpoint: &Endpoint) -> Result<Owned> {
+    let (names, natives) = (names(gil), natives(gil));
+    let dict = container::dict(gil)?;
+    let set = |key: &Object, value: &Object| dict.dict_set(gil, key, value);
+    let (yes, no) = (Owned::boolean(gil, true), Owned::boolean(gil, false));
+    set(
+        &names.request_method,
+        &*natives.method(gil, DEFAULT_METHOD)?,
+    )?;
+    set(&names.script_name, &natives.empty)?;
+    set(&names.path_info, &natives.empty)?;
+    set(&names.query_string, &natives.empty)?;
+    set(&names.server_name, &endpoint.name)?;
+    set(&names.server_port, &endpoint.port)?;
+    set(
+        &names.server_protocol,
+        &*natives.protocol(gil, DEFAULT_PROTOCOL)?,
+    )?;
+    set(&names.remote_addr, &natives.empty)?;
+    set(&names.remote_port, &natives.empty)?;
+    set(&names.wsgi_version, natives.wsgi_version())?;
+    set(&names.wsgi_url_scheme, &*text::native(gil, b"http")?)?;
+    set(&names.wsgi_input, &natives.no_input)?;
+    set(&names.wsgi_errors, &natives.errors)?;
+    set(&names.wsgi_multithread, &no)?;
+    set(&names.wsgi_multiprocess, &yes)?;
+    set(&names.wsgi_run_once, &no)?;
+    set(&names.wsgi_file_wrapper, natives.file_wrapper.object())?;
+    set(&names.wsgi_input_terminated, &yes)?;
+    let room: Vec<Owned> = (0..SPARE)
+        .map(|index| text::native(gil, format!("fapws.room.{index}").as_bytes()))
+        .collect::<Result<_>>()?;
+    for key in &room {
+        set(key, &natives.empty)?;
     }
+    for key in &room {
+        dict.dict_delete(gil, key)?;
+    }
+    Ok(dict)
 }
 
 /// The environ of a request that goes to `route`, natively: a plain dict (PEP 3333).
-pub fn plain(gil: Gil<'_>, site: &Site, request: &mut Request<'_>, route: &Route) -> Result<Owned> {
-    let environ = match request.known.take() {
-        Some(environ) => environ,
-        None => read_head(gil, request)?,
+pub fn plain(
+    gil: Gil<'_>,
+    ctx: &AppContext,
+    exchange: &mut Exchange,
+    route: &Route,
+) -> Result<Owned> {
+    let environ = match std::mem::replace(&mut exchange.cached, CacheResult::Bypass) {
+        CacheResult::Hit(environ) => environ,
+        CacheResult::Miss => {
+            let environ = read_head(gil, exchange)?;
+            let (head, connection) = (exchange.message(), exchange.connection);
+            let (length, framing) = (exchange.head.len, &exchange.framing);
+            ctx.environ_cache
+                .insert(gil, connection, head, length, framing, &environ)?;
+            environ
+        }
+        CacheResult::Bypass => read_head(gil, exchange)?,
     };
-    standard_uri_keys(gil, site.dialect, request, route, &environ, true)?;
+    standard_uri_keys(gil, ctx.dialect, exchange, route, &environ, true)?;
     if route.registered {
-        fapws_head_keys(gil, request, &environ)?;
-        fapws_client_keys(gil, request, &environ)?;
+        fapws_head_keys(gil, exchange, &environ)?;
+        fapws_client_keys(gil, exchange, &environ)?;
         // Asked of the environ: the fields of a head that was seen before were not read.
         let media = environ.dict_get(gil, &names(gil).content_type);
         let media = media.as_ref().and_then(|media| text::latin1(gil, media));
-        let params = match params::form(request, media.as_deref()) {
+        let params = match params::form(exchange, media.as_deref()) {
             Some(form) => params::parse_query(gil, &form)?,
-            None => params::parse_query(gil, request.target.query.unwrap_or_default())?,
+            None => params::parse_query(gil, exchange.target().query.unwrap_or_default())?,
         };
         environ.dict_set(gil, &names(gil).fapws_params, &params)?;
     }
-    if !matches!(request.body, RequestBody::Empty) {
-        let input = input(gil, request)?;
+    if !matches!(exchange.body, RequestBody::Empty) {
+        let input = input(gil, exchange)?;
         environ.dict_set(gil, &names(gil).wsgi_input, &input)?;
     }
     Ok(environ)
 }
 
-/// The environ of a head, all but what the request line says; it is remembered for the next request
-/// of the connection.
-fn read_head(gil: Gil<'_>, request: &Request<'_>) -> Result<Owned> {
-    let template = match request.endpoint.template.get() {
+/// The environ of a head, all but what the request line says.
+fn read_head(gil: Gil<'_>, exchange: &Exchange) -> Result<Owned> {
+    let kept = &exchange.endpoint.template;
+    let template = match kept.get() {
         Some(template) => template,
         None => {
-            let made = Template::new(gil, request.endpoint)?;
-            request.endpoint.template.get_or_init(|| made)
+            let made = template(gil, &exchange.endpoint)?;
+            kept.get_or_init(|| made)
         }
     };
-    let environ = template.0.dict_copy(gil)?;
-    standard_head_keys(gil, request, &environ, true)?;
-    standard_client_keys(gil, request, &environ)?;
-    if let Some((memos, owner)) = request.memory {
-        let Request {
-            head,
-            bytes,
-            framing,
-            ..
-        } = request;
-        memos.learn(gil, owner, bytes, head.len, framing, &environ)?;
-    }
+    let environ = template.dict_copy(gil)?;
+    standard_head_keys(gil, exchange, &environ, true)?;
+    standard_client_keys(gil, exchange, &environ)?;
     Ok(environ)
 }
 
 /// What `Environ.update_headers` gets.
-pub fn head_portion(gil: Gil<'_>, dialect: Dialect, request: &Request<'_>) -> Result<Owned> {
-    let portion = container::dict(gil)?;
+pub fn head_part(gil: Gil<'_>, dialect: Dialect, exchange: &Exchange) -> Result<Owned> {
+    let part = container::dict(gil)?;
     match dialect {
-        Dialect::Legacy => legacy_head_keys(gil, request, &portion)?,
+        Dialect::Legacy => legacy_head_keys(gil, exchange, &part)?,
         Dialect::Standard => {
-            standard_head_keys(gil, request, &portion, false)?;
-            fapws_head_keys(gil, request, &portion)?;
+            standard_head_keys(gil, exchange, &part, false)?;
+            fapws_head_keys(gil, exchange, &part)?;
         }
     }
-    Ok(portion)
+    Ok(part)
 }
 
 /// What `Environ.update_uri` gets.
-pub fn uri_portion(
+pub fn uri_part(
     gil: Gil<'_>,
     dialect: Dialect,
-    request: &Request<'_>,
+    exchange: &Exchange,
     route: &Route,
 ) -> Result<Owned> {
     let names = names(gil);
-    let portion = container::dict(gil)?;
-    portion.dict_set(gil, &names.server_name, &request.endpoint.name)?;
-    portion.dict_set(gil, &names.server_port, &request.endpoint.port)?;
-    portion.dict_set(gil, &names.script_name, &natives(gil).empty)?;
-    standard_uri_keys(gil, dialect, request, route, &portion, false)?;
-    if let Some(query) = rest(request, route).1 {
-        portion.dict_set(gil, &names.fapws_params, &*params::parse_query(gil, query)?)?;
+    let part = container::dict(gil)?;
+    part.dict_set(gil, &names.server_name, &exchange.endpoint.name)?;
+    part.dict_set(gil, &names.server_port, &exchange.endpoint.port)?;
+    part.dict_set(gil, &names.script_name, &natives(gil).empty)?;
+    standard_uri_keys(gil, dialect, exchange, route, &part, false)?;
+    if let Some(query) = rest(exchange, route).1 {
+        part.dict_set(gil, &names.fapws_params, &*params::parse_query(gil, query)?)?;
     }
-    Ok(portion)
+    Ok(part)
 }
 
 /// What `Environ.update_from_request` gets.
-pub fn client_portion(gil: Gil<'_>, dialect: Dialect, request: &Request<'_>) -> Result<Owned> {
-    let portion = container::dict(gil)?;
-    fapws_client_keys(gil, request, &portion)?;
+pub fn client_part(gil: Gil<'_>, dialect: Dialect, exchange: &Exchange) -> Result<Owned> {
+    let part = container::dict(gil)?;
+    fapws_client_keys(gil, exchange, &part)?;
     if dialect.promises_pep_3333() {
-        standard_client_keys(gil, request, &portion)?;
+        standard_client_keys(gil, exchange, &part)?;
     }
-    Ok(portion)
+    Ok(part)
 }
 
 /// The keys that an `Environ` of the program's own lacks for PEP 3333.
@@ -174,11 +175,15 @@ pub fn complete(gil: Gil<'_>, environ: &Object) -> Result<()> {
 }
 
 /// `wsgi.input` of the standard dialect.
-pub fn input(gil: Gil<'_>, request: &mut Request<'_>) -> Result<Owned> {
-    let content = match std::mem::replace(&mut request.body, RequestBody::Empty) {
+pub fn input(gil: Gil<'_>, exchange: &mut Exchange) -> Result<Owned> {
+    let content = match std::mem::replace(&mut exchange.body, RequestBody::Empty) {
         RequestBody::Empty => return Ok(natives(gil).no_input.own(gil)),
-        RequestBody::Memory(body) => Content::Memory(text::bytes(gil, body)?),
-        RequestBody::Long(body) => Content::Long(body),
+        RequestBody::InInput(range) => {
+            let body = &exchange.input[exchange.message.start..][range];
+            Content::Memory(text::bytes(gil, body)?)
+        }
+        RequestBody::Memory(body) => Content::Memory(text::bytes(gil, &body)?),
+        RequestBody::Pooled(body) => Content::Long(body),
         RequestBody::Spooled(spool) => Content::File(spool),
     };
     natives(gil).input.instantiate(gil, Input::new(content))
@@ -188,12 +193,12 @@ pub fn input(gil: Gil<'_>, request: &mut Request<'_>) -> Result<Owned> {
 /// has the ordinary method and protocol already.
 fn standard_head_keys(
     gil: Gil<'_>,
-    request: &Request<'_>,
+    exchange: &Exchange,
     environ: &Object,
     from_template: bool,
 ) -> Result<()> {
     let (names, natives) = (names(gil), natives(gil));
-    let Request { head, bytes, .. } = request;
+    let (head, bytes) = (&exchange.head, exchange.message());
     let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
     let (method, protocol) = (head.method.of(bytes), head.protocol.of(bytes));
     if method != DEFAULT_METHOD || !from_template {
@@ -241,7 +246,7 @@ fn standard_head_keys(
         }
     }
     // RFC 9112 section 3.2.2: the authority of an absolute target replaces Host.
-    if let Some(authority) = request.target.authority {
+    if let Some(authority) = exchange.target().authority {
         set(&names.http_host, &*text::native(gil, authority)?)?;
     }
     Ok(())
@@ -263,8 +268,8 @@ fn content_key(name: &[u8]) -> Option<ContentKey> {
 /// The path and query behind the prefix that matched, raw.
 ///
 /// The prefix is one of the whole target, query included (`legacy.md`), so that it can end anywhere.
-fn rest<'r>(request: &Request<'r>, route: &Route) -> (&'r [u8], Option<&'r [u8]>) {
-    let target = &request.target;
+fn rest<'r>(exchange: &'r Exchange, route: &Route) -> (&'r [u8], Option<&'r [u8]>) {
+    let target = exchange.target();
     let prefix = route.script_name_len;
     if prefix <= target.path.len() {
         return (&target.path[prefix..], target.query);
@@ -281,13 +286,13 @@ fn rest<'r>(request: &Request<'r>, route: &Route) -> (&'r [u8], Option<&'r [u8]>
 fn standard_uri_keys(
     gil: Gil<'_>,
     dialect: Dialect,
-    request: &Request<'_>,
+    exchange: &Exchange,
     route: &Route,
     environ: &Object,
     from_template: bool,
 ) -> Result<()> {
     let names = names(gil);
-    let (path, query) = rest(request, route);
+    let (path, query) = rest(exchange, route);
     if let Some(script_name) = &route.script_name {
         environ.dict_set(gil, &names.script_name, script_name)?;
     }
@@ -300,16 +305,16 @@ fn standard_uri_keys(
     }
 }
 
-fn standard_client_keys(gil: Gil<'_>, request: &Request<'_>, environ: &Object) -> Result<()> {
+fn standard_client_keys(gil: Gil<'_>, exchange: &Exchange, environ: &Object) -> Result<()> {
     let names = names(gil);
-    environ.dict_set(gil, &names.remote_addr, &*request.client.address(gil)?)?;
-    environ.dict_set(gil, &names.remote_port, &*request.client.port_text(gil)?)
+    environ.dict_set(gil, &names.remote_addr, &*exchange.client.address(gil)?)?;
+    environ.dict_set(gil, &names.remote_port, &*exchange.client.port_text(gil)?)
 }
 
 /// The `fapws.*` keys of the head, for the standard dialect.
-fn fapws_head_keys(gil: Gil<'_>, request: &Request<'_>, environ: &Object) -> Result<()> {
+fn fapws_head_keys(gil: Gil<'_>, exchange: &Exchange, environ: &Object) -> Result<()> {
     let (names, natives) = (names(gil), natives(gil));
-    let Request { head, bytes, .. } = request;
+    let (head, bytes) = (&exchange.head, exchange.message());
     let protocol = head.protocol.of(bytes);
     let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
     set(&names.fapws_raw_header, &*raw_header(gil, bytes)?)?;
@@ -334,23 +339,26 @@ fn major_minor(gil: Gil<'_>, protocol: &[u8]) -> Result<Owned> {
     natives(gil).major_minor(gil, &protocol[protocol.len().saturating_sub(3)..])
 }
 
-fn fapws_client_keys(gil: Gil<'_>, request: &Request<'_>, environ: &Object) -> Result<()> {
+fn fapws_client_keys(gil: Gil<'_>, exchange: &Exchange, environ: &Object) -> Result<()> {
     let names = names(gil);
     let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
-    let address = request.client.address(gil)?;
+    let address = exchange.client.address(gil)?;
     set(&names.fapws_remote_addr, &address)?;
     set(&names.remote_addr, &address)?;
-    set(&names.fapws_remote_port, &*request.client.port_number(gil)?)?;
-    let descriptor = number::long(gil, i64::from(request.socket.number()))?;
+    set(
+        &names.fapws_remote_port,
+        &*exchange.client.port_number(gil)?,
+    )?;
+    let descriptor = number::long(gil, i64::from(exchange.socket.number()))?;
     set(&names.fapws_socket_fd, &descriptor)
 }
 
 /// Everything that `update_headers` gave in the original, in its order: every field as `HTTP_`, the
 /// last of a repeated one, and the scheme in upper case.
-fn legacy_head_keys(gil: Gil<'_>, request: &Request<'_>, portion: &Object) -> Result<()> {
+fn legacy_head_keys(gil: Gil<'_>, exchange: &Exchange, part: &Object) -> Result<()> {
     let (names, natives) = (names(gil), natives(gil));
-    let Request { head, bytes, .. } = request;
-    let set = |key: &Object, value: &Object| portion.dict_set(gil, key, value);
+    let (head, bytes) = (&exchange.head, exchange.message());
+    let set = |key: &Object, value: &Object| part.dict_set(gil, key, value);
     let target = head.target.of(bytes);
     let protocol = head.protocol.of(bytes);
     // COMPAT(fapws3): here the query is what follows the last `?`; `update_uri` has the first.
@@ -373,12 +381,4 @@ fn legacy_head_keys(gil: Gil<'_>, request: &Request<'_>, portion: &Object) -> Re
         set(&key, &*text::native(gil, field.value.of(bytes))?)?;
     }
     Ok(())
-}
-
-/// A field's value, the last one of that name.
-pub fn last_field<'b>(head: &Head, bytes: &'b [u8], name: &[u8]) -> Option<&'b [u8]> {
-    head.fields
-        .iter()
-        .rfind(|field| field.name.of(bytes).eq_ignore_ascii_case(name))
-        .map(|field| field.value.of(bytes))
 }

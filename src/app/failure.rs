@@ -1,61 +1,62 @@
-//! An application that raised: who is told, and what the client gets.
+//! An application that raised: what is logged, and what the client gets.
 
 #![forbid(unsafe_code)]
 
 use crate::app::console;
+use crate::app::context::AppContext;
 use crate::app::dialect::Dialect;
-use crate::app::site::Site;
 use crate::http::error::HttpError;
 use crate::http::reply::{push_error, push_legacy_failure_head};
 use crate::py::out::Stream;
 use crate::py::{Exception, Gil, Result, names, text};
 use crate::queue::WriteQueue;
 
-/// Tells the operator, and queues the 500 page.
-pub fn answer(
+/// Logs the exception, and queues the 500 page; its status.
+pub fn push(
     gil: Gil<'_>,
-    site: &Site,
+    ctx: &AppContext,
     exception: Exception,
     head_only: bool,
     out: &mut WriteQueue,
-) {
-    let traceback = report(gil, site, &exception);
-    match site.dialect {
+) -> u16 {
+    let traceback = report(gil, ctx, &exception);
+    match ctx.dialect {
         Dialect::Legacy => {
-            push_legacy_failure_head(out.buffer(), &site.base.ident);
+            push_legacy_failure_head(out.buffer(), &ctx.base.ident);
             if !head_only {
-                push_legacy_page(gil, site, &traceback, out.buffer());
+                push_legacy_page(gil, ctx, &traceback, out.buffer());
             }
         }
         Dialect::Standard => {
-            let shown = shows_traceback(gil, site).then_some(traceback.as_slice());
-            let stamp = site.stamp.borrow();
+            let shown = shows_traceback(gil, ctx).then_some(traceback.as_slice());
+            let lines = ctx.lines.borrow();
             push_error(
                 out.buffer(),
                 HttpError::Internal,
-                stamp.lines(),
+                lines.lines(),
                 shown,
                 head_only,
             );
         }
     }
-    if site.ends_run(gil, &exception) {
-        let replaced = site.exit.replace(Some(exception));
+    if ctx.ends_run(gil, &exception) {
+        let replaced = ctx.exit.replace(Some(exception));
         drop(replaced);
     }
+    HttpError::Internal.status()
 }
 
-/// Tells the operator: on stdout in the legacy dialect, as ever, else on stderr. Returns what was
+/// Logs an exception: on stdout in the legacy dialect, as ever, else on stderr; what was
 /// shown.
-pub fn report(gil: Gil<'_>, site: &Site, exception: &Exception) -> Vec<u8> {
-    site.failures.set(site.failures.get() + 1);
-    match site.dialect {
+pub fn report(gil: Gil<'_>, ctx: &AppContext, exception: &Exception) -> Vec<u8> {
+    ctx.failures.set(ctx.failures.get() + 1);
+    match ctx.dialect {
         Dialect::Legacy => {
-            let text = redirected(gil, site, exception).unwrap_or_else(|raised| {
+            let text = redirected(gil, ctx, exception).unwrap_or_else(|raised| {
                 raised.clear(gil);
                 plain(gil, exception)
             });
-            console::say(gil, "Python error!!!");
+            console::print_line(gil, "Python error!!!");
             let mut shown = text.clone();
             shown.push(b'\n');
             console::write(gil, Stream::Stdout, &shown);
@@ -80,11 +81,11 @@ fn plain(gil: Gil<'_>, exception: &Exception) -> Vec<u8> {
 /// with `write` and `getvalue` in the place of `sys.stderr`.
 ///
 /// DIFFERS(fapws3): `sys.stderr` is put back; the original never did.
-fn redirected(gil: Gil<'_>, site: &Site, exception: &Exception) -> Result<Vec<u8>> {
+fn redirected(gil: Gil<'_>, ctx: &AppContext, exception: &Exception) -> Result<Vec<u8>> {
     let names = names(gil);
-    let sys = site.base.module.attr(gil, &names.sys)?;
+    let sys = ctx.base.module.attr(gil, &names.sys)?;
     let before = sys.attr(gil, &names.stderr)?;
-    let shown = site
+    let shown = ctx
         .base
         .module
         .call_method(gil, &names.redirect_stderr, &[])
@@ -104,8 +105,8 @@ fn redirected(gil: Gil<'_>, site: &Site, exception: &Exception) -> Result<Vec<u8
     text::display(gil, &*restored?)
 }
 
-fn shows_traceback(gil: Gil<'_>, site: &Site) -> bool {
-    match site
+fn shows_traceback(gil: Gil<'_>, ctx: &AppContext) -> bool {
+    match ctx
         .base
         .config
         .attr(gil, &names(gil).send_traceback_to_browser)
@@ -118,15 +119,15 @@ fn shows_traceback(gil: Gil<'_>, site: &Site) -> bool {
     }
 }
 
-fn push_legacy_page(gil: Gil<'_>, site: &Site, traceback: &[u8], out: &mut Vec<u8>) {
-    if shows_traceback(gil, site) {
+fn push_legacy_page(gil: Gil<'_>, ctx: &AppContext, traceback: &[u8], out: &mut Vec<u8>) {
+    if shows_traceback(gil, ctx) {
         out.extend_from_slice(b"<h1>Error</h1><pre>");
         // COMPAT(fapws3): not escaped, as ever.
         out.extend_from_slice(traceback);
         out.extend_from_slice(b"</pre>");
         return;
     }
-    let short = site.base.config.attr(gil, &names(gil).send_traceback_short);
+    let short = ctx.base.config.attr(gil, &names(gil).send_traceback_short);
     match short.and_then(|short| text::display(gil, &short)) {
         Ok(short) => out.extend_from_slice(&short),
         Err(raised) => raised.clear(gil),

@@ -49,7 +49,7 @@ const COMMON: [&str; 47] = [
     "sec-ch-ua-platform",
     "sec-fetch-dest",
     "sec-fetch-mode",
-    "sec-fetch-site",
+    "sec-fetch-ctx",
     "sec-fetch-user",
     "te",
     "transfer-encoding",

@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 
-use crate::app::long_body::LongBody;
+use crate::app::buffer_pool::PooledBuffer;
 use crate::py::types::{Class, Get, Instance, Method, Next};
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, number, text};
 use crate::sys::spool::Spool;
@@ -20,7 +20,7 @@ pub enum Content {
     /// In a bytes object.
     Memory(Owned),
     /// In the memory for long ones.
-    Long(LongBody),
+    Long(PooledBuffer),
     /// In a temporary file.
     File(Spool),
 }

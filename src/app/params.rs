@@ -9,8 +9,8 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 
-use crate::app::request::{Request, RequestBody};
-use crate::app::site::natives;
+use crate::app::exchange::{Exchange, RequestBody};
+use crate::app::natives::natives;
 use crate::http::target::Pairs;
 use crate::py::{Gil, Object, Owned, Result, container, text};
 
@@ -18,17 +18,17 @@ use crate::py::{Gil, Object, Owned, Result, container, text};
 const LONGEST_FORM: u64 = 1 << 20;
 
 /// The body of a form, if it is one, and not too long to be parsed. `media` is its `Content-Type`.
-pub fn form<'a>(request: &'a Request<'_>, media: Option<&[u8]>) -> Option<Cow<'a, [u8]>> {
+pub fn form<'a>(exchange: &'a Exchange, media: Option<&[u8]>) -> Option<Cow<'a, [u8]>> {
     const FORM: &[u8] = b"application/x-www-form-urlencoded";
-    if request.head.method.of(request.bytes) != b"POST" {
+    if exchange.method() != b"POST" {
         return None;
     }
     if !media?.get(..FORM.len())?.eq_ignore_ascii_case(FORM) {
         return None;
     }
-    match &request.body {
+    match &exchange.body {
         RequestBody::Spooled(spool) if spool.len() > LONGEST_FORM => None,
-        RequestBody::Long(body) if body.bytes.len() as u64 > LONGEST_FORM => None,
+        RequestBody::Pooled(body) if body.bytes.len() as u64 > LONGEST_FORM => None,
         RequestBody::Spooled(spool) => {
             let mut whole = vec![0; spool.len() as usize];
             let mut filled = 0;
@@ -40,7 +40,7 @@ pub fn form<'a>(request: &'a Request<'_>, media: Option<&[u8]>) -> Option<Cow<'a
             }
             Some(Cow::Owned(whole))
         }
-        body => body.memory().map(Cow::Borrowed),
+        _ => exchange.body_in_memory().map(Cow::Borrowed),
     }
 }
 

@@ -6,17 +6,17 @@
 
 #![forbid(unsafe_code)]
 
-use crate::app::reply_head::ReplyHead;
+use crate::app::context::AppContext;
 use crate::app::said::add_line;
-use crate::app::site::Site;
 use crate::http::reply::is_folded_value;
+use crate::http::response_head::ResponseHead;
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
 
 /// `base.Start_response()`, with `Date` and `Server` in its headers.
-pub fn start_response(gil: Gil<'_>, site: &Site, class: &Object) -> Result<Owned> {
+pub fn start_response(gil: Gil<'_>, ctx: &AppContext, class: &Object) -> Result<Owned> {
     let starter = class.call(gil, &[])?;
     let headers = starter.attr(gil, &names(gil).response_headers)?;
-    site.stamp_headers(gil, &headers)?;
+    ctx.stamp_headers(gil, &headers)?;
     Ok(starter)
 }
 
@@ -28,12 +28,12 @@ pub fn head_text(gil: Gil<'_>, starter: &Object) -> Result<Vec<u8>> {
 }
 
 /// The same as a head of the standard dialect.
-pub fn standard_head(gil: Gil<'_>, starter: &Object) -> Result<ReplyHead> {
+pub fn standard_head(gil: Gil<'_>, starter: &Object) -> Result<ResponseHead> {
     let rendered = head_text(gil, starter)?;
     let mut lines = rendered.split(|&byte| byte == b'\n');
     let status = lines.next().unwrap_or_default().trim_ascii_end();
     let status = memchr::memchr(b' ', status).map_or(&b""[..], |space| &status[space + 1..]);
-    let mut head = ReplyHead::default();
+    let mut head = ResponseHead::default();
     let parsed = head
         .set_status(status)
         .and_then(|()| lines.try_for_each(|line| add_line(&mut head, line)));

@@ -1,12 +1,12 @@
 //! From what an application says of its answer's head to a checked one.
 //!
 //! Owns what is wrong with an argument of `start_response`, and how that is told; what the rules
-//! are is [`ReplyHead`]'s.
+//! are is [`ResponseHead`]'s.
 
 #![forbid(unsafe_code)]
 
-use crate::app::reply_head::{HeadFault, ReplyHead};
 use crate::http::reply::{FieldRole, field_role};
+use crate::http::response_head::{HeadFault, ResponseHead};
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
 
 /// The strings of a head. Programs call `start_response` with literals, so that request after request
@@ -39,7 +39,12 @@ impl Rendered {
 }
 
 /// Checks and renders the arguments of a call.
-pub fn render(gil: Gil<'_>, head: &mut ReplyHead, status: &Object, headers: &Object) -> Result<()> {
+pub fn render(
+    gil: Gil<'_>,
+    head: &mut ResponseHead,
+    status: &Object,
+    headers: &Object,
+) -> Result<()> {
     let line = text::expect_latin1(gil, status, "the status")?;
     head.set_status(&line).map_err(|found| fault(gil, found))?;
     if headers.is_list() {
@@ -59,7 +64,7 @@ pub fn render(gil: Gil<'_>, head: &mut ReplyHead, status: &Object, headers: &Obj
 
 /// Merges what a `base.Start_response` says into `head`. Headers given to the call stay as they are,
 /// repeated ones too, unless the program changed them in the shadow's dict afterwards.
-pub fn merge(gil: Gil<'_>, head: &mut ReplyHead, shadow: &Object) -> Result<()> {
+pub fn merge(gil: Gil<'_>, head: &mut ResponseHead, shadow: &Object) -> Result<()> {
     let names = names(gil);
     let part = |name: &Object| -> Result<Vec<u8>> {
         let value = shadow.attr(gil, name)?.str(gil)?;
@@ -95,7 +100,7 @@ pub fn merge(gil: Gil<'_>, head: &mut ReplyHead, shadow: &Object) -> Result<()> 
 }
 
 /// Adds a rendered line, `Name: value`, with or without its CR.
-pub fn add_line(head: &mut ReplyHead, line: &[u8]) -> std::result::Result<(), HeadFault> {
+pub fn add_line(head: &mut ResponseHead, line: &[u8]) -> std::result::Result<(), HeadFault> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.is_empty() {
         return Ok(());
@@ -104,7 +109,7 @@ pub fn add_line(head: &mut ReplyHead, line: &[u8]) -> std::result::Result<(), He
     head.add(&line[..colon], line[colon + 1..].trim_ascii())
 }
 
-fn add_pair(gil: Gil<'_>, head: &mut ReplyHead, pair: &Object) -> Result<()> {
+fn add_pair(gil: Gil<'_>, head: &mut ResponseHead, pair: &Object) -> Result<()> {
     let (Some(name), Some(value), 2) = (
         pair.sequence_item(gil, 0),
         pair.sequence_item(gil, 1),
@@ -119,7 +124,7 @@ fn add_pair(gil: Gil<'_>, head: &mut ReplyHead, pair: &Object) -> Result<()> {
     add_header(gil, head, &name, &value)
 }
 
-fn add_header(gil: Gil<'_>, head: &mut ReplyHead, name: &Object, value: &Object) -> Result<()> {
+fn add_header(gil: Gil<'_>, head: &mut ResponseHead, name: &Object, value: &Object) -> Result<()> {
     let name = text::expect_latin1(gil, name, "a header's name")?;
     let Some(value) = text::latin1(gil, value) else {
         let what = format!("the value of {}", shown(&name));

@@ -1,6 +1,6 @@
 //! `start_response` of the standard dialect, native where the base module's class is the stock one.
 //!
-//! An [`Exchange`] is what the application says about its answer: the head, and what it gave to
+//! An [`ResponseState`] is what the application says about its answer: the head, and what it gave to
 //! `write`. The callable that the application gets and the `write` that it returns share one.
 //!
 //! Programs written for Fapws3 also use the attributes of `base.Start_response` (`add_header`,
@@ -15,21 +15,21 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use crate::app::base::Base;
-use crate::app::line::{Line, Streamed};
-use crate::app::reply_head::ReplyHead;
-use crate::app::request::Request;
+use crate::app::exchange;
 use crate::app::said::{Rendered, merge, render};
-use crate::app::site::{Site, natives};
+use crate::app::sink::{ResponseSink, SentHead};
 use crate::app::written::{self, Written};
+use crate::app::{context::AppContext, natives::natives};
+use crate::http::response_head::ResponseHead;
 use crate::py::types::{Call, Class, Get, Instance, Method, Set};
 use crate::py::{Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, text};
 use crate::queue::WriteQueue;
 
 /// What an application has said about its answer so far.
-pub struct Exchange {
+pub struct ResponseState {
     base: RefCell<Rc<Base>>,
     /// The way to the client.
-    line: RefCell<Line>,
+    line: RefCell<ResponseSink>,
     /// Whether it can be used: while the application is called, and `write` does not use it already.
     is_open: Cell<bool>,
     /// How often it was opened or closed. Whoever ran Python code meanwhile looks again: another
@@ -42,7 +42,7 @@ pub struct Exchange {
 
 #[derive(Default)]
 struct State {
-    head: ReplyHead,
+    head: ResponseHead,
     /// The strings that `head` was rendered from, as long as it is what they say.
     rendered: Option<Rendered>,
     /// `start_response` was called.
@@ -52,7 +52,7 @@ struct State {
     /// The answer is over, or not begun: `write` has nobody to write to.
     over: bool,
     /// What `write` sent on it.
-    streamed: Option<Streamed>,
+    streamed: Option<SentHead>,
     /// What `write` was given and could not be sent yet. For the application it counts as sent: a
     /// head that replaced the one before it would stand before a body of both (PEP 3333, "The
     /// write() callable").
@@ -63,10 +63,10 @@ struct State {
     shadow: Option<Owned>,
 }
 
-impl Exchange {
-    fn begin(&self, site: &Site) {
-        if !Rc::ptr_eq(&self.base.borrow(), &site.base) {
-            let replaced = self.base.replace(site.base.clone());
+impl ResponseState {
+    fn begin(&self, ctx: &AppContext) {
+        if !Rc::ptr_eq(&self.base.borrow(), &ctx.base) {
+            let replaced = self.base.replace(ctx.base.clone());
             drop(replaced);
         }
         let mut state = self.state.borrow_mut();
@@ -78,14 +78,14 @@ impl Exchange {
     }
 
     /// The application is about to be called: what it gives to `write` goes into `out`, and out.
-    pub fn open(&self, site: &Site, request: &Request<'_>, out: &mut WriteQueue) {
-        self.line.borrow_mut().open(site, request, out);
+    pub fn open(&self, ctx: &AppContext, exchange: &exchange::Exchange, out: &mut WriteQueue) {
+        self.line.borrow_mut().open(ctx, exchange, out);
         self.turns.set(self.turns.get() + 1);
         self.is_open.set(true);
     }
 
     /// The application returned, or raised: gives the queue back, and tells what `write` did with it.
-    pub fn close(&self, out: &mut WriteQueue) -> Option<Streamed> {
+    pub fn close(&self, out: &mut WriteQueue) -> Option<SentHead> {
         self.is_open.set(false);
         self.turns.set(self.turns.get() + 1);
         self.line.borrow_mut().close(out);
@@ -100,12 +100,12 @@ impl Exchange {
     }
 
     /// Brings the head to its final form and passes it to `push`; from here on it is sent.
-    pub fn send_head<R>(&self, gil: Gil<'_>, push: impl FnOnce(&ReplyHead) -> R) -> Result<R> {
+    pub fn send_head<R>(&self, gil: Gil<'_>, push: impl FnOnce(&ResponseHead) -> R) -> Result<R> {
         self.merge_shadow(gil)?;
         Ok(self.push_head(push))
     }
 
-    fn push_head<R>(&self, push: impl FnOnce(&ReplyHead) -> R) -> R {
+    fn push_head<R>(&self, push: impl FnOnce(&ResponseHead) -> R) -> R {
         let mut state = self.state.borrow_mut();
         state.sent = true;
         push(&state.head)
@@ -319,7 +319,7 @@ fn too_late(gil: Gil<'_>) -> Raised {
 /// A callable and its exchange, waiting for a request.
 pub struct Spare {
     callable: Owned,
-    exchange: Rc<Exchange>,
+    exchange: Rc<ResponseState>,
 }
 
 /// A native `start_response`, for the time of one answer. Dropped, it ends the exchange, and keeps
@@ -328,15 +328,15 @@ pub struct Native(Option<Spare>);
 
 impl Native {
     /// One in which nothing was said.
-    pub fn new(gil: Gil<'_>, site: &Site) -> Result<Native> {
+    pub fn new(gil: Gil<'_>, ctx: &AppContext) -> Result<Native> {
         let spare = natives(gil).spare_starter.borrow_mut().take();
         if let Some(spare) = spare {
-            spare.exchange.begin(site);
+            spare.exchange.begin(ctx);
             return Ok(Native(Some(spare)));
         }
-        let exchange = Rc::new(Exchange {
-            base: RefCell::new(site.base.clone()),
-            line: RefCell::new(Line::closed(site)),
+        let exchange = Rc::new(ResponseState {
+            base: RefCell::new(ctx.base.clone()),
+            line: RefCell::new(ResponseSink::closed(ctx)),
             is_open: Cell::new(false),
             turns: Cell::new(0),
             writer: RefCell::default(),
@@ -357,7 +357,7 @@ impl Native {
     }
 
     /// What the application says through it.
-    pub fn exchange(&self) -> &Exchange {
+    pub fn exchange(&self) -> &ResponseState {
         &self.parts().exchange
     }
 }
@@ -388,10 +388,10 @@ impl Drop for Native {
 }
 
 /// The callable that applications get.
-pub struct StartResponse(Rc<Exchange>);
+pub struct StartResponse(Rc<ResponseState>);
 
 /// The `write` that it returns.
-pub struct Writer(Rc<Exchange>);
+pub struct Writer(Rc<ResponseState>);
 
 fn call(gil: Gil<'_>, this: &Instance<StartResponse>, args: &Arguments<'_>) -> Result<Owned> {
     this.0.start(gil, args)?;

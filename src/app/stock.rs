@@ -12,7 +12,7 @@
 
 use std::ffi::CStr;
 
-use crate::app::site::{Site, natives};
+use crate::app::{context::AppContext, natives::natives};
 use crate::http::reply::is_folded_value;
 use crate::py::class::{Members, bare_dict, bare_instance, code_text};
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, container, names, text};
@@ -156,14 +156,14 @@ impl Stock {
     }
 
     /// What `Start_response()` gives, with `Date` and `Server` in its headers.
-    pub fn new_start_response(&self, gil: Gil<'_>, site: &Site) -> Result<Option<Owned>> {
+    pub fn new_start_response(&self, gil: Gil<'_>, ctx: &AppContext) -> Result<Option<Owned>> {
         let Some(attributes) = &self.attributes else {
             return Ok(None);
         };
         let names = names(gil);
         let attributes = attributes.dict_copy(gil)?;
         let headers = container::dict(gil)?;
-        site.stamp_headers(gil, &headers)?;
+        ctx.stamp_headers(gil, &headers)?;
         attributes.dict_set(gil, &names.response_headers, &headers)?;
         bare_instance(gil, self.members.class(), &attributes)
     }

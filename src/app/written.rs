@@ -96,7 +96,7 @@ impl Written {
     /// Queues everything, as far as the body takes it, and tells stderr of what it does not take.
     pub fn send(self, gil: Gil<'_>, delimiter: &mut Delimiter, out: &mut WriteQueue) -> Progress {
         let progress = self.send_quietly(delimiter, out);
-        if progress == Progress::Whole {
+        if progress == Progress::Complete {
             delimiter::tell_of_excess(gil);
         }
         progress
@@ -105,8 +105,8 @@ impl Written {
     /// The same without a word.
     pub fn send_quietly(self, delimiter: &mut Delimiter, out: &mut WriteQueue) -> Progress {
         for item in self.items {
-            if delimiter.push_quietly(item, out) != Progress::More {
-                return Progress::Whole;
+            if delimiter.push_unlogged(item, out) != Progress::More {
+                return Progress::Complete;
             }
         }
         if let Some(spool) = self.spool {

@@ -7,7 +7,7 @@
 //! - [`framing`]: how long the body is, whether the connection stays; the same for responses;
 //! - [`chunked`]: the chunked coding, in and out;
 //! - [`target`]: path and query, percent decoding, pairs;
-//! - [`reply`]: error responses, and what an application's head may hold;
+//! - [`reply`]: error responses, and what an application's head may hold; [`response_head`]: that head;
 //! - [`date`]: the `Date` line's text;
 //! - [`error`]: the rejections, by status; [`grammar`]: the characters under all of it.
 //!
@@ -24,4 +24,5 @@ pub mod framing;
 pub mod grammar;
 pub mod head;
 pub mod reply;
+pub mod response_head;
 pub mod target;

@@ -70,6 +70,22 @@ pub enum LegacyPage {
     HeadTooLarge,
 }
 
+impl LegacyPage {
+    /// The status code of the page.
+    pub fn status(self) -> u16 {
+        match self {
+            // COMPAT(fapws3): not found has the status 500.
+            LegacyPage::NotFound | LegacyPage::Internal => 500,
+            LegacyPage::LengthRequired => 411,
+            LegacyPage::NotImplemented => 501,
+            LegacyPage::RequestTimeout => 408,
+            LegacyPage::BodyTooLarge => 413,
+            LegacyPage::TargetTooLong => 414,
+            LegacyPage::HeadTooLarge => 431,
+        }
+    }
+}
+
 /// Appends an error page of the legacy dialect, head and body. `ident` is `config.SERVER_IDENT`.
 pub fn push_legacy_page(out: &mut Vec<u8>, page: LegacyPage, ident: &[u8]) {
     // COMPAT(fapws3): not found has the status 500, and two of the pages do not close their title.

@@ -15,6 +15,7 @@ use memchr::{memchr, memchr2};
 
 use super::error::HttpError;
 use super::grammar;
+use super::head::Span;
 
 /// The parts of a request target, raw.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +29,68 @@ pub struct Target<'b> {
     pub path: &'b [u8],
     /// What follows the first `?`.
     pub query: Option<&'b [u8]>,
+}
+
+/// A [`Target`] as offsets into its message, so that it can outlive the borrow of the bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TargetSpans {
+    authority: Option<Span>,
+    origin: Part,
+    path: Part,
+    query: Option<Span>,
+}
+
+/// A part of a target.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Part {
+    Sent(Span),
+    /// `/`, of an absolute form that has no path.
+    Root,
+    /// `*`, of an absolute form without path in `OPTIONS`.
+    Asterisk,
+}
+
+impl TargetSpans {
+    /// Where the parts of `target`, which was parsed from a piece of `message`, stand in it.
+    pub fn locate(target: &Target<'_>, message: &[u8]) -> TargetSpans {
+        let span = |part: &[u8]| locate(part, message);
+        let part = |bytes: &[u8]| match (span(bytes), bytes) {
+            (Some(span), _) => Part::Sent(span),
+            (None, b"*") => Part::Asterisk,
+            (None, _) => Part::Root,
+        };
+        TargetSpans {
+            authority: target.authority.and_then(span),
+            origin: part(target.origin),
+            path: part(target.path),
+            query: target.query.and_then(span),
+        }
+    }
+
+    /// The target again; `message` begins with the head that it was located in.
+    pub fn of<'b>(&self, message: &'b [u8]) -> Target<'b> {
+        let part = |part: Part| match part {
+            Part::Sent(span) => span.of(message),
+            Part::Root => b"/",
+            Part::Asterisk => b"*",
+        };
+        Target {
+            authority: self.authority.map(|span| span.of(message)),
+            origin: part(self.origin),
+            path: part(self.path),
+            query: self.query.map(|span| span.of(message)),
+        }
+    }
+}
+
+/// Where `part` stands in `message`, if it is a piece of it.
+fn locate(part: &[u8], message: &[u8]) -> Option<Span> {
+    let start = (part.as_ptr() as usize).checked_sub(message.as_ptr() as usize)?;
+    let end = start.checked_add(part.len())?;
+    (end <= message.len()).then_some(Span {
+        start: start as u32,
+        end: end as u32,
+    })
 }
 
 /// Splits a target that holds no blank and no control byte (as `head::parse_strict` gives it).
@@ -271,6 +334,28 @@ fn copy_plain(text: &[u8], into: &mut [u8], end: u8) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_target_comes_back_from_its_offsets() {
+        for (method, target) in [
+            ("GET", "/a/b?c=d"),
+            ("GET", "/"),
+            ("GET", "/?"),
+            ("GET", "http://host:80/a?b"),
+            ("GET", "http://host"),
+            ("GET", "http://host?a"),
+            ("OPTIONS", "http://host"),
+            ("OPTIONS", "*"),
+        ] {
+            let message = format!("{method} {target} HTTP/1.1\r\n\r\n").into_bytes();
+            let start = method.len() + 1;
+            let raw = &message[start..start + target.len()];
+            let parsed = parse(method.as_bytes(), raw).unwrap();
+            let spans = TargetSpans::locate(&parsed, &message);
+            let moved = message.clone();
+            assert_eq!(spans.of(&moved), parsed, "{method} {target}");
+        }
+    }
     use proptest::prelude::*;
 
     type Parts<'t> = (Option<&'t str>, &'t str, Option<&'t str>);

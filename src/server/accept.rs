@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use crate::app::site::Client;
+use crate::app::client::Client;
 use crate::py::Gil;
 use crate::server::conn::Connection;
 use crate::server::io;

@@ -32,9 +32,9 @@ use std::cell::{Cell, RefCell};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-use crate::app::long_body::LongBody;
-use crate::app::reply::Rest;
-use crate::app::site::Client;
+use crate::app::buffer_pool::PooledBuffer;
+use crate::app::client::Client;
+use crate::app::response_body::ResponseBody;
 use crate::ev::{Interest, Io, OnIo};
 use crate::http::chunked::Decoder;
 use crate::http::framing::Framing;
@@ -58,7 +58,7 @@ pub struct Connection {
     /// The listener it came by.
     pub acceptor: Rc<Acceptor>,
     /// Who is at the other end.
-    pub client: Client,
+    pub client: Rc<Client>,
     /// Its number in the order of accepting.
     pub number: Cell<u32>,
     /// Whether a request of it was answered.
@@ -141,7 +141,7 @@ pub enum Store {
     /// Short as yet.
     Memory(Vec<u8>),
     /// Longer than `config.body_memory`, but on its way since so recently that it may be here soon.
-    Room(LongBody),
+    Room(PooledBuffer),
     /// Longer than `config.body_memory`.
     File(Spool),
 }
@@ -158,7 +158,7 @@ impl Store {
                 memory.extend_from_slice(bytes);
                 if hasty
                     && memory.len() > run.site.config.body_memory
-                    && let Some(body) = run.room.take_on(memory, 0)
+                    && let Some(body) = run.pool.take_begun(memory, 0)
                 {
                     *self = Store::Room(body);
                 }
@@ -243,7 +243,7 @@ pub struct Replying {
     /// What is queued.
     pub out: WriteQueue,
     /// What is still to come, or to be closed.
-    pub rest: Option<Box<Rest>>,
+    pub rest: Option<Box<ResponseBody>>,
     /// Whether the connection is used again.
     pub keep_alive: bool,
     /// Whether the client is to be listened to for a while after the answer.
@@ -264,7 +264,7 @@ impl Connection {
             socket: RefCell::new(Some(Socket::new(socket))),
             run,
             acceptor,
-            client,
+            client: Rc::new(client),
             number: Cell::new(0),
             used: Cell::new(false),
             is_hasty: Cell::new(false),

@@ -84,11 +84,11 @@ impl Deferred {
     pub fn run_one(&self, gil: Gil<'_>) {
         let first = self.queue.borrow().front().cloned();
         if let Some(Call(call)) = first {
-            if let Err(raised) = child::ends_here(gil, call.0.call(gil, &[&call.1])) {
+            if let Err(raised) = child::exit_if_forked(gil, call.0.call(gil, &[&call.1])) {
                 // Before a word is said: on Python 3 that runs Python code, which would lose it.
                 let exception = Exception::take(gil, raised);
-                console::say(gil, "ERROR!!!! Defer callback function as a problem. ");
-                console::say(gil, "I remind that it takes always one argumet");
+                console::print_line(gil, "ERROR!!!! Defer callback function as a problem. ");
+                console::print_line(gil, "I remind that it takes always one argumet");
                 callback_raised(gil, exception);
             }
             let done = self.queue.borrow_mut().pop_front();

@@ -7,7 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::app::delimiter::Progress;
-use crate::app::reply::{Reply, Rest};
+use crate::app::response::Response;
+use crate::app::response_body::ResponseBody;
 use crate::ev::Interest;
 use crate::py::Gil;
 use crate::queue::WriteQueue;
@@ -187,19 +188,19 @@ pub(super) enum Settled {
 pub(super) fn settle(
     gil: Gil<'_>,
     connection: &Connection,
-    reply: Reply,
+    reply: Response,
     out: &mut WriteQueue,
     last: bool,
 ) -> Settled {
-    let Reply {
+    let Response {
         keep_alive,
         lingers,
-        rest,
-        streamed: _,
+        body: rest,
+        code: _,
     } = reply;
     let at_rest = rest
         .as_ref()
-        .is_none_or(|rest| rest.is_drained() && !rest.is_cut_unseen());
+        .is_none_or(|rest| rest.is_exhausted() && !rest.is_truncated_unseen());
     let short = !out.file_follows() && out.waiting() < GATHERED;
     if at_rest && short {
         drop(rest);
@@ -259,7 +260,7 @@ pub struct Turn {
 fn drive(
     gil: Gil<'_>,
     connection: &Connection,
-    rest: &mut Option<Box<Rest>>,
+    rest: &mut Option<Box<ResponseBody>>,
     keep_alive: &mut bool,
     out: &mut WriteQueue,
     turn: &mut Turn,
@@ -268,7 +269,8 @@ fn drive(
     let site = &run.site;
     let resets = site.dialect.resets_what_was_cut();
     loop {
-        let is_over = |rest: &Rest| rest.is_drained() && !(resets && rest.is_cut_unseen());
+        let is_over =
+            |rest: &ResponseBody| rest.is_exhausted() && !(resets && rest.is_truncated_unseen());
         if !*keep_alive && rest.as_deref().is_none_or(is_over) {
             out.end();
         }
@@ -277,9 +279,9 @@ fn drive(
             Flushed::Blocked => return Driven::Blocked,
             Flushed::Gone => return Driven::Gone,
         }
-        let Some(source) = rest.as_mut().filter(|rest| !rest.is_drained()) else {
+        let Some(source) = rest.as_mut().filter(|rest| !rest.is_exhausted()) else {
             let done = rest.take();
-            if resets && done.as_ref().is_some_and(|rest| rest.is_cut_unseen()) {
+            if resets && done.as_ref().is_some_and(|rest| rest.is_truncated_unseen()) {
                 // Refused by a descriptor that is no socket any more: it is closed either way.
                 let _ = connection.socket().reset_on_close();
                 return Driven::Gone;
@@ -291,7 +293,7 @@ fn drive(
         if turn.items == site.dialect.items_a_turn() || turn.time > TURN {
             return Driven::Blocked;
         }
-        if source.pump(gil, site, out) == Progress::Broken {
+        if source.pull(gil, site, out) == Progress::Truncated {
             *keep_alive = false;
         }
         let (took, waits) = run.gathered.lap(gil, run.lp);

@@ -29,8 +29,9 @@ use std::rc::Rc;
 use crate::app::base::Base;
 use crate::app::child;
 use crate::app::console;
+use crate::app::context::AppContext;
 use crate::app::dialect::Dialect;
-use crate::app::site::{Endpoint, Site};
+use crate::app::endpoint::Endpoint;
 use crate::config::Config;
 use crate::ev::{Check, Interest, Io, Loop, OnIo, Prepare, Timer};
 use crate::py::{Exception, Gil, GilCell, Kind, Object, Owned, Raised, Result, threads};
@@ -77,7 +78,7 @@ pub struct Acceptor {
     /// How to listen again.
     origin: Origin,
     /// Its address, as applications see it.
-    pub endpoint: Endpoint,
+    pub endpoint: Rc<Endpoint>,
 }
 
 /// Where a listening socket came from.
@@ -211,7 +212,7 @@ impl Server {
         name: &[u8],
         port: &[u8],
     ) -> Result<()> {
-        let endpoint = Endpoint::new(gil, name, port)?;
+        let endpoint = Rc::new(Endpoint::new(gil, name, port)?);
         let listener = RefCell::new(Some(listener));
         let acceptor = Rc::new(Acceptor {
             io: Io::new(),
@@ -270,7 +271,7 @@ impl Server {
     /// Writes a line about a connection on stdout, where `set_debug` asked for it.
     pub fn trace(&self, gil: Gil<'_>, line: impl FnOnce() -> String) {
         if self.debug.get() != 0 {
-            console::say(gil, &line());
+            console::print_line(gil, &line());
         }
     }
 
@@ -296,7 +297,7 @@ impl Server {
         };
         threads::prepare(gil);
         fork::mark();
-        console::say(gil, &format!("Using {} as event backend", lp.backend()));
+        console::print_line(gil, &format!("Using {} as event backend", lp.backend()));
         for acceptor in &*self.acceptors.borrow() {
             if let Err(error) = acceptor.reopen() {
                 return Err(self.error(gil, &error.to_string()));
@@ -306,8 +307,11 @@ impl Server {
                 let _ = listener.set_defer_accept(config.tcp_defer_accept);
             }
         }
-        let run = Run::new(lp, Site::new(dialect, config, base));
-        run.site.tell_time(lp.now() as i64);
+        let run = Run::new(
+            lp,
+            AppContext::new(dialect, config, base, deliver::flush_now),
+        );
+        run.site.update_clock(lp.now() as i64);
         self.run.replace(Some(run.clone()));
         threads::serving(gil, || self.turn(lp, &run));
         let ending = run.finish(gil);
@@ -335,8 +339,8 @@ impl Server {
         let check = Check::new(move || {
             threads::in_callback(|gil| {
                 checked.gathered.begin_turn();
-                checked.site.tell_time(lp.now() as i64);
-                if let Err(raised) = child::ends_here(gil, Raised::check_signals(gil)) {
+                checked.site.update_clock(lp.now() as i64);
+                if let Err(raised) = child::exit_if_forked(gil, Raised::check_signals(gil)) {
                     checked.fail(Exception::take(gil, raised));
                 }
             });
@@ -346,7 +350,7 @@ impl Server {
         let prepare = Prepare::new(move || {
             threads::in_callback(|gil| {
                 // A child that was forked wherever it was has copies of the parent's answers.
-                drop(child::ends_here(gil, Ok(())));
+                drop(child::exit_if_forked(gil, Ok(())));
                 ended.gathered.write(gil);
             });
         });
@@ -367,7 +371,7 @@ impl Server {
 /// far: it would take the parent's events.
 fn before_wait() {
     if fork::is_child() {
-        threads::in_callback(|gil| drop(child::ends_here(gil, Ok(()))));
+        threads::in_callback(|gil| drop(child::exit_if_forked(gil, Ok(()))));
     }
     threads::release();
 }
@@ -384,7 +388,7 @@ pub fn callback_raised(gil: Gil<'_>, exception: Exception) {
                 run.drain(gil);
             }
         }
-        _ => console::complain_of_exception(gil, &exception),
+        _ => console::log_exception(gil, &exception),
     }
 }
 
@@ -396,7 +400,7 @@ fn signalled(gil: Gil<'_>, number: i32) {
     let server = server(gil);
     let run = server.run.borrow().clone();
     if number == libc::SIGINT && run.as_ref().is_some_and(|run| !run.is_draining()) {
-        console::say(gil, "Bye.");
+        console::print_line(gil, "Bye.");
     }
     if let Some(run) = run {
         run.drain(gil);

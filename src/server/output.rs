@@ -115,7 +115,7 @@ fn write_file(gil: Gil<'_>, socket: &Socket, out: &mut WriteQueue) -> std::io::R
             let block = match read_block(gil, &mut part) {
                 Ok(block) => block,
                 Err(raised) => {
-                    console::complain_of(gil, raised);
+                    console::log_raised(gil, raised);
                     return Ok(Flow::Closed);
                 }
             };

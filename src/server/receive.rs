@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use crate::app::console;
-use crate::app::request::RequestBody;
+use crate::app::exchange::{CacheResult, RequestBody};
 use crate::ev::Interest;
 use crate::http::error::HttpError;
 use crate::py::Gil;
@@ -14,7 +14,7 @@ use crate::server::conn::{Connection, Phase, Reading, Received, Receiving, Store
 use crate::server::deadlines::body_patience;
 use crate::server::deliver::{After, Outcome, Settled, settle};
 use crate::server::io::{READ, close, refuse_at_once};
-use crate::server::serve::{Recall, Work, answer, work};
+use crate::server::serve::{ParsedRequest, Work, respond, work};
 use crate::server::server;
 use crate::server::stats::count;
 use crate::sys::stream::Flow;
@@ -61,7 +61,7 @@ pub(super) fn read_body(gil: Gil<'_>, connection: &Rc<Connection>, mut receiving
             }
             Ok(Flow::Blocked) => wait_for_body(connection, receiving),
             // RFC 9112 section 8: a body that was cut short is an incomplete message.
-            Ok(Flow::Closed) if connection.run.site.dialect.refuses_early() => {
+            Ok(Flow::Closed) if connection.run.site.dialect.rejects_early() => {
                 let cut = HttpError::BadRequest("the body was cut short");
                 refuse_at_once(gil, connection, cut, receiving.is_head());
             }
@@ -179,7 +179,7 @@ pub fn try_again(gil: Gil<'_>, connection: &Rc<Connection>) {
 /// The temporary file failed: the operator is told why, the client that it is not its fault.
 fn cannot_keep(gil: Gil<'_>, error: &std::io::Error) -> HttpError {
     let line = format!("a request's body cannot be kept in a temporary file: {error}");
-    console::complain(gil, &line);
+    console::log_error(gil, &line);
     HttpError::Unavailable
 }
 
@@ -261,37 +261,31 @@ pub(super) fn take_in(
         ..
     } = *receiving;
     let mut out = run.scratch.output.take();
-    let memory;
-    let (body, consumed) = match body {
-        Received::InPlace(due) => (None, start + due),
-        Received::Fixed(store, _) | Received::Chunked(store, _) => (Some(store), start),
-    };
-    let request_body = match body {
-        None => RequestBody::Memory(&input[start..consumed]),
-        Some(Store::Memory(bytes)) => {
-            memory = bytes;
-            RequestBody::Memory(&memory)
+    let (body, length) = match body {
+        Received::InPlace(due) => (RequestBody::InInput(start..start + due), start + due),
+        Received::Fixed(store, _) | Received::Chunked(store, _) => {
+            let body = match store {
+                Store::Memory(bytes) => RequestBody::Memory(bytes),
+                Store::Room(body) => RequestBody::Pooled(body),
+                Store::File(spool) => RequestBody::Spooled(spool),
+            };
+            (body, start)
         }
-        Some(Store::Room(body)) => RequestBody::Long(body),
-        Some(Store::File(spool)) => RequestBody::Spooled(spool),
     };
     let received = if run.site.dialect.keeps_body_with_head() {
-        &input[..]
+        input.len()
     } else {
-        &input[..start]
+        start
     };
-    let reply = answer(
-        gil,
-        connection,
-        &head,
-        &framing,
-        received,
-        Recall::Apart,
-        request_body,
-        &mut out,
-    );
-    run.scratch.head.set(head);
-    input.drain(..consumed);
+    let message = ParsedRequest {
+        message: 0..received,
+        head,
+        framing,
+        cached: CacheResult::Bypass,
+        body,
+    };
+    let reply = respond(gil, connection, &mut input, message, &mut out);
+    input.drain(..length);
     let left = !input.is_empty();
     let after = match settle(gil, connection, reply, &mut out, !left) {
         Settled::Kept if left => return Work::go_on_with(connection, input, out),

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::app::dialect::Dialect;
-use crate::app::request::Route;
+use crate::app::exchange::Route;
 use crate::py::{Gil, Owned, Result, text};
 
 struct Registered {

@@ -5,9 +5,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::app::long_body::Room;
-use crate::app::memo::Memos;
-use crate::app::site::Site;
+use crate::app::buffer_pool::BufferPool;
+use crate::app::context::AppContext;
 use crate::ev::Loop;
 use crate::http::head::Head;
 use crate::py::{Exception, Gil};
@@ -40,17 +39,15 @@ pub struct Run {
     /// libev's loop.
     pub lp: Loop,
     /// What its requests share.
-    pub site: Site,
+    pub site: AppContext,
     /// The coarse clock.
     pub clock: Clock,
-    /// Heads that were seen before.
-    pub memos: Memos,
     /// The buffers that are used again for each event.
     pub scratch: Scratch,
     /// Answers that are written when the loop's turn ends.
     pub gathered: Gathered,
     /// The memory for long bodies.
-    pub room: Rc<Room>,
+    pub pool: Rc<BufferPool>,
     /// Connections with a body in it.
     pub hasty: RefCell<Vec<Rc<Connection>>>,
     /// Connections with a body that waits for a descriptor.
@@ -103,7 +100,7 @@ impl Outputs {
 
 impl Run {
     /// A run on `lp`.
-    pub fn new(lp: Loop, site: Site) -> Rc<Run> {
+    pub fn new(lp: Loop, site: AppContext) -> Rc<Run> {
         let left = descriptor_limit().saturating_sub(RESERVE).max(1);
         let most_connections = match site.config.max_connections {
             0 => left as usize,
@@ -111,10 +108,9 @@ impl Run {
         };
         Rc::new(Run {
             lp,
-            room: Room::new(site.config.body_memory),
+            pool: BufferPool::new(site.config.body_memory),
             site,
             clock: Clock::default(),
-            memos: Memos::default(),
             scratch: Scratch::default(),
             gathered: Gathered::default(),
             hasty: RefCell::default(),
@@ -162,7 +158,7 @@ impl Run {
 
     /// A connection is over.
     pub fn remove(&self, gil: Gil<'_>, connection: &Connection) {
-        self.memos.forget(connection.number.get());
+        self.site.environ_cache.evict(connection.number.get());
         let slot = connection.slot.replace(u32::MAX) as usize;
         let removed = {
             let mut connections = self.connections.borrow_mut();
@@ -212,7 +208,7 @@ impl Run {
         for connection in due {
             io::timed_out(gil, &connection);
         }
-        self.room.tidy();
+        self.pool.trim();
         let mut budget = MOVED;
         for connection in self.hasty.take() {
             receive::look_after(gil, &connection, &mut budget);

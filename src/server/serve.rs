@@ -3,18 +3,21 @@
 
 #![forbid(unsafe_code)]
 
+use std::ops::Range;
 use std::rc::Rc;
 
-use crate::app::reply::Reply;
-use crate::app::request::{self, Request, RequestBody};
+use crate::app::call;
+use crate::app::exchange::{CacheResult, Exchange, RequestBody};
+use crate::app::response::Response;
 use crate::http::chunked::Decoder;
 use crate::http::error::HttpError;
 use crate::http::framing::{BodyLength, Framing};
 use crate::http::head::{Head, HeadLimits, HeadSearch, parse_strict_line};
-use crate::py::{Gil, Owned};
+use crate::http::target::TargetSpans;
+use crate::py::Gil;
 use crate::queue::WriteQueue;
 use crate::server::conn::{Connection, Reading, Received, Receiving, Store};
-use crate::server::deliver::{After, Outcome, Settled, flush_now, settle};
+use crate::server::deliver::{After, Outcome, Settled, settle};
 use crate::server::receive::{note_haste, take_in};
 use crate::server::run::{Run, SCRATCH};
 use crate::server::server;
@@ -81,7 +84,7 @@ fn serve(
         if at == input.len() {
             break After::Wait;
         }
-        let step = one_request(gil, connection, &mut reading, &input[at..], &mut out);
+        let step = one_request(gil, connection, &mut reading, &mut input, at, &mut out);
         match step {
             Step::Incomplete => break After::Wait,
             Step::Body(mut receiving) => {
@@ -144,7 +147,7 @@ pub(super) enum Step {
     /// A head, with a body that is not whole.
     Body(Box<Receiving>),
     /// A request of this many bytes, answered.
-    Answered(usize, Reply),
+    Answered(usize, Response),
     /// Nothing that can be served: the refusal is queued.
     Refused,
 }
@@ -153,77 +156,75 @@ pub(super) enum Step {
 struct Message {
     length: usize,
     framing: Framing,
-    recall: Recall,
+    cached: CacheResult,
 }
 
-/// What the memory of heads has to do with a request.
-pub(super) enum Recall {
-    /// The environ of the same head, seen before.
-    Known(Owned),
-    /// The head is to be remembered.
-    New,
-    /// It is not: its body came later, so that its like would not be found.
-    Apart,
+/// A request whose head was parsed and whose body is whole: see [`Exchange`].
+pub(super) struct ParsedRequest {
+    pub message: Range<usize>,
+    pub head: Head,
+    pub framing: Framing,
+    pub cached: CacheResult,
+    pub body: RequestBody,
 }
 
 fn one_request(
     gil: Gil<'_>,
     connection: &Rc<Connection>,
     reading: &mut Reading,
-    bytes: &[u8],
+    input: &mut Vec<u8>,
+    at: usize,
     out: &mut WriteQueue,
 ) -> Step {
     let run = &connection.run;
+    let bytes = &input[at..];
     let mut head = run.scratch.head.take();
-    let step = match read_message(gil, connection, &mut reading.search, bytes, &mut head) {
-        Ok(None) => Step::Incomplete,
-        Ok(Some(message)) => match message.framing.body_in(&bytes[message.length..]) {
-            Some(body) => {
-                let consumed = message.length + body.len();
-                let received = if run.site.dialect.keeps_body_with_head() {
-                    bytes
-                } else {
-                    &bytes[..message.length]
-                };
-                let body = match body {
-                    [] => RequestBody::Empty,
-                    body => RequestBody::Memory(body),
-                };
-                let Message {
-                    framing, recall, ..
-                } = message;
-                let reply = answer(
-                    gil, connection, &head, &framing, received, recall, body, out,
-                );
-                Step::Answered(consumed, reply)
-            }
-            None => match precheck(gil, connection, &head, bytes)
-                .and_then(|()| whole_chunks(connection, &message, bytes))
-            {
-                Ok(Some((consumed, body))) => {
-                    let Message {
-                        framing, recall, ..
-                    } = message;
-                    let received = &bytes[..message.length];
-                    let body = RequestBody::Memory(&body);
-                    let reply = answer(
-                        gil, connection, &head, &framing, received, recall, body, out,
-                    );
-                    Step::Answered(consumed, reply)
-                }
-                Ok(None) => {
-                    let body =
-                        begin_body(connection, std::mem::take(&mut head), message, bytes, out);
-                    Step::Body(Box::new(body))
-                }
-                Err(error) => refuse(gil, run, out, error, head.is_for_head(bytes)),
-            },
-        },
+    let read = read_message(gil, connection, &mut reading.search, bytes, &mut head);
+    let message = match read {
+        Ok(Some(message)) => message,
+        Ok(None) => {
+            run.scratch.head.set(head);
+            return Step::Incomplete;
+        }
         // A head that was refused holds what an earlier request left there: its bytes are asked.
-        Err(error) => refuse(gil, run, out, error, names_head(bytes)),
+        Err(error) => {
+            run.scratch.head.set(head);
+            return refuse(gil, run, out, error, names_head(bytes));
+        }
     };
-    run.scratch.head.set(head);
-    step
+    let (consumed, body) = match message.framing.body_in(&bytes[message.length..]) {
+        Some([]) => (message.length, RequestBody::Empty),
+        Some(body) => {
+            let end = message.length + body.len();
+            (end, RequestBody::InInput(message.length..end))
+        }
+        None => match precheck(gil, connection, &head, bytes)
+            .and_then(|()| whole_chunks(connection, &message, bytes))
+        {
+            Ok(Some((consumed, body))) => (consumed, RequestBody::Memory(body)),
+            Ok(None) => {
+                return Step::Body(Box::new(begin_body(connection, head, message, bytes, out)));
+            }
+            Err(error) => {
+                let head_only = head.is_for_head(bytes);
+                run.scratch.head.set(head);
+                return refuse(gil, run, out, error, head_only);
+            }
+        },
+    };
+    let end = if run.site.dialect.keeps_body_with_head() {
+        input.len()
+    } else {
+        at + message.length
+    };
+    let request = ParsedRequest {
+        message: at..end,
+        head,
+        framing: message.framing,
+        cached: message.cached,
+        body,
+    };
+    Step::Answered(consumed, respond(gil, connection, input, request, out))
 }
 
 /// Whether a message that was not parsed begins like one that wants only the head of an answer.
@@ -258,7 +259,7 @@ fn read_message(
     Ok(Some(Message {
         length,
         framing,
-        recall: Recall::New,
+        cached: CacheResult::Miss,
     }))
 }
 
@@ -272,7 +273,8 @@ fn remembered(
 ) -> Option<Message> {
     let known = match connection
         .run
-        .memos
+        .site
+        .environ_cache
         .find(gil, connection.number.get(), bytes)
     {
         Ok(known) => known?,
@@ -288,7 +290,7 @@ fn remembered(
     Some(Message {
         length: known.length,
         framing: known.framing,
-        recall: Recall::Known(known.environ),
+        cached: CacheResult::Hit(known.environ),
     })
 }
 
@@ -358,7 +360,7 @@ fn store_for(connection: &Rc<Connection>, length: u64) -> Store {
     if length <= run.site.config.body_memory as u64 {
         return Store::Memory(Vec::new());
     }
-    match run.room.take(length) {
+    match run.pool.take(length) {
         Some(body) => {
             note_haste(connection);
             Store::Room(body)
@@ -375,7 +377,7 @@ fn precheck(
     bytes: &[u8],
 ) -> Result<(), HttpError> {
     let dialect = connection.run.site.dialect;
-    if !dialect.refuses_early() {
+    if !dialect.rejects_early() {
         return Ok(());
     }
     let target = dialect.target(head.method.of(bytes), head.target.of(bytes))?;
@@ -393,19 +395,24 @@ fn precheck(
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "each is a part of one request")]
-pub(super) fn answer(
+/// Calls the application for a request in `input`, which it has back.
+pub(super) fn respond(
     gil: Gil<'_>,
     connection: &Rc<Connection>,
-    head: &Head,
-    framing: &Framing,
-    bytes: &[u8],
-    recall: Recall,
-    body: RequestBody<'_>,
+    input: &mut Vec<u8>,
+    request: ParsedRequest,
     out: &mut WriteQueue,
-) -> Reply {
+) -> Response {
     let run = &connection.run;
     let (server, dialect) = (server(gil), run.site.dialect);
+    let ParsedRequest {
+        message,
+        head,
+        framing,
+        cached,
+        body,
+    } = request;
+    let bytes = &input[message.clone()];
     count(&server.stats.requests, 1);
     server.trace(gil, || {
         let target = String::from_utf8_lossy(head.target.of(bytes)).into_owned();
@@ -414,8 +421,10 @@ pub(super) fn answer(
     let target = match dialect.target(head.method.of(bytes), head.target.of(bytes)) {
         Ok(target) => target,
         Err(error) => {
-            refuse(gil, run, out, error, head.is_for_head(bytes));
-            return Reply::last(true);
+            let head_only = head.is_for_head(bytes);
+            run.scratch.head.set(head);
+            refuse(gil, run, out, error, head_only);
+            return Response::rejection(error.status());
         }
     };
     let route = server.routes.borrow().find(gil, dialect, target.origin);
@@ -423,38 +432,31 @@ pub(super) fn answer(
         raised.clear(gil);
         None
     });
-    let (known, learns) = match recall {
-        Recall::Known(environ) => (Some(environ), false),
-        Recall::New => (None, dialect.remembers_heads()),
-        Recall::Apart => (None, false),
-    };
-    let socket = connection.socket();
-    let request = Request {
+    let target = TargetSpans::locate(&target, bytes);
+    let mut exchange = Exchange {
+        input: std::mem::take(input),
+        message,
         head,
         target,
-        bytes,
         framing,
-        known,
-        memory: learns.then(|| (&run.memos, connection.number.get())),
+        cached,
         body,
         route,
-        endpoint: &connection.acceptor.endpoint,
-        client: &connection.client,
-        socket: &socket,
+        endpoint: connection.acceptor.endpoint.clone(),
+        client: connection.client.clone(),
+        socket: connection.socket(),
+        connection: connection.number.get(),
         may_keep_alive: !run.is_draining(),
-        flush: flush_now,
     };
-    let place = out.place();
-    let reply = request::answer(gil, &run.site, request, out);
-    match reply.streamed {
-        Some(code) => server.stats.count_code(code),
-        None => server.stats.count_status(out.from(&place)),
-    }
+    let response = call::respond(gil, &run.site, &mut exchange, out);
+    *input = std::mem::take(&mut exchange.input);
+    run.scratch.head.set(std::mem::take(&mut exchange.head));
+    server.stats.count_code(response.code);
     connection.used.set(true);
     if run.site.exit.borrow().is_some() && !run.is_draining() {
         run.drain(gil);
     }
-    reply
+    response
 }
 
 pub(super) fn refuse(
@@ -464,12 +466,9 @@ pub(super) fn refuse(
     error: HttpError,
     head_only: bool,
 ) -> Step {
-    let place = out.place();
-    run.site
-        .dialect
-        .push_refusal(out.buffer(), &run.site, error, head_only);
+    let code = run.site.push_rejection(out.buffer(), error, head_only);
     let stats = &server(gil).stats;
     count(&stats.refused, 1);
-    stats.count_status(out.from(&place));
+    stats.count_code(code);
     Step::Refused
 }

@@ -48,20 +48,9 @@ pub fn count(counter: &Cell<u64>, more: u64) {
 }
 
 impl Stats {
-    /// Counts an answer by the class of its status, which stands behind `HTTP/1.1 `.
-    pub fn count_status(&self, answer: &[u8]) {
-        if let Some(class) = answer.get(b"HTTP/1.1 ".len()) {
-            self.count_class(class.wrapping_sub(b'0'));
-        }
-    }
-
     /// Counts an answer by its status.
     pub fn count_code(&self, code: u16) {
-        self.count_class((code / 100) as u8);
-    }
-
-    fn count_class(&self, class: u8) {
-        let counter = match class {
+        let counter = match code / 100 {
             2 => &self.responses_2xx,
             3 => &self.responses_3xx,
             4 => &self.responses_4xx,

@@ -109,7 +109,7 @@ impl Entry {
 
     /// Only the object `False` stops it: `None`, `0` and `True` do not.
     fn fire(&self, gil: Gil<'_>) {
-        match child::ends_here(gil, self.callback.call(gil, &[])) {
+        match child::exit_if_forked(gil, self.callback.call(gil, &[])) {
             Ok(answer) if !answer.is_false() => {}
             Ok(_) => self.stop(),
             Err(raised) => {

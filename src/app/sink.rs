@@ -9,51 +9,23 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::app::context::{AppContext, Flush};
 use crate::app::delimiter::{Delimiter, Progress};
-use crate::app::reply_head::ReplyHead;
-use crate::app::request::Request;
-use crate::app::site::{Site, Stamp};
+use crate::app::exchange::{Exchange, FramingInputs};
 use crate::app::written::Written;
-use crate::http::framing::{self, ReplyFraming};
 use crate::http::head::Version;
+use crate::http::response_head::DateServerLines;
+use crate::http::response_head::ResponseHead;
 use crate::py::{Gil, Kind, Owned, Raised, Result};
 use crate::queue::WriteQueue;
 use crate::sys::socket::Socket;
 
-/// Writes what is queued, as far as a socket takes it; whether there is still a client.
-pub type Flush = fn(Gil<'_>, &Socket, &mut WriteQueue) -> bool;
-
-/// What the request decides about the framing of its answer.
-#[derive(Clone, Copy)]
-pub struct Terms {
-    /// The client's version.
-    pub version: Version,
-    /// Only the head is wanted.
-    pub head_only: bool,
-    /// Both sides wish to go on.
-    pub keep_alive: bool,
-}
-
-impl Terms {
-    /// How an answer with this head is framed; `known` is the length of a body that is there.
-    pub fn framing(self, head: &ReplyHead, known: Option<u64>) -> ReplyFraming {
-        framing::reply(
-            self.version,
-            self.head_only,
-            head.code(),
-            head.promised(),
-            known,
-            self.keep_alive,
-        )
-    }
-}
-
 /// The line: the connection's queue, for as long as the application is called.
-pub struct Line {
+pub struct ResponseSink {
     /// The queue, with the answers to earlier requests that are not written yet.
     pub out: WriteQueue,
-    terms: Terms,
-    stamp: Rc<RefCell<Stamp>>,
+    framing_inputs: FramingInputs,
+    lines: Rc<RefCell<DateServerLines>>,
     socket: Option<Socket>,
     flush: Flush,
     /// The client left: what is written is dropped.
@@ -62,7 +34,7 @@ pub struct Line {
 
 /// An answer whose head went out by `write()`.
 #[derive(Clone, Copy)]
-pub struct Streamed {
+pub struct SentHead {
     /// How its body goes on.
     pub delimiter: Delimiter,
     /// Whether the connection can be used again.
@@ -74,17 +46,17 @@ pub struct Streamed {
 /// Bytes that wait in the queue at most before `write` takes no more into it.
 const WAITING: usize = 256 << 10;
 
-impl Line {
+impl ResponseSink {
     /// A line to nobody.
-    pub fn closed(site: &Site) -> Line {
-        Line {
+    pub fn closed(ctx: &AppContext) -> ResponseSink {
+        ResponseSink {
             out: WriteQueue::default(),
-            terms: Terms {
+            framing_inputs: FramingInputs {
                 version: Version::Http10,
                 head_only: false,
                 keep_alive: false,
             },
-            stamp: site.stamp.clone(),
+            lines: ctx.lines.clone(),
             socket: None,
             flush: |_, _, _| false,
             gone: true,
@@ -92,22 +64,22 @@ impl Line {
     }
 
     /// Leads it to the client of a request; `out` is in it until it is taken out again.
-    pub fn open(&mut self, site: &Site, request: &Request<'_>, out: &mut WriteQueue) {
+    pub fn open(&mut self, ctx: &AppContext, exchange: &Exchange, out: &mut WriteQueue) {
         std::mem::swap(&mut self.out, out);
-        self.terms = request.terms();
-        if !Rc::ptr_eq(&self.stamp, &site.stamp) {
-            self.stamp = site.stamp.clone();
+        self.framing_inputs = exchange.framing_inputs();
+        if !Rc::ptr_eq(&self.lines, &ctx.lines) {
+            self.lines = ctx.lines.clone();
         }
-        self.socket = Some(request.socket.clone());
-        self.flush = request.flush;
+        self.socket = Some(exchange.socket.clone());
+        self.flush = ctx.flush;
         self.gone = false;
     }
 
     /// Queues the head.
-    pub fn begin(&mut self, head: &ReplyHead) -> Streamed {
-        let framing = self.terms.framing(head, None);
-        head.push(self.out.buffer(), &framing, &self.stamp.borrow());
-        Streamed {
+    pub fn begin(&mut self, head: &ResponseHead) -> SentHead {
+        let framing = self.framing_inputs.framing(head, None);
+        head.push(self.out.buffer(), &framing, &self.lines.borrow());
+        SentHead {
             delimiter: Delimiter::of(&framing),
             keep_alive: framing.keep_alive,
             code: head.code(),
@@ -138,7 +110,7 @@ impl Line {
     }
 
     /// Sends what was kept for want of room.
-    pub fn send_kept(&mut self, gil: Gil<'_>, streamed: &mut Streamed, kept: Written) {
+    pub fn send_kept(&mut self, gil: Gil<'_>, streamed: &mut SentHead, kept: Written) {
         if self.gone || kept.is_empty() {
             return;
         }
@@ -148,11 +120,11 @@ impl Line {
     }
 
     /// Sends data: an `AssertionError` for what is past the promised length.
-    pub fn send(&mut self, gil: Gil<'_>, streamed: &mut Streamed, data: Owned) -> Result<()> {
+    pub fn send(&mut self, gil: Gil<'_>, streamed: &mut SentHead, data: Owned) -> Result<()> {
         if self.gone {
             return Ok(());
         }
-        let progress = streamed.delimiter.push_quietly(data, &mut self.out);
+        let progress = streamed.delimiter.push_unlogged(data, &mut self.out);
         self.flush(gil);
         if progress == Progress::More {
             return Ok(());

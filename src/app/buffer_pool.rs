@@ -19,31 +19,31 @@ const STEPS: [u64; 2] = [16, LONGEST];
 const SLACK: u64 = 64 << 10;
 
 /// The room of one run.
-pub struct Room {
+pub struct BufferPool {
     unit: u64,
     /// Bytes of memory that bodies have.
     taken: Cell<u64>,
     /// Memory for the next ones; it counts as well.
     spare: RefCell<Vec<Vec<u8>>>,
-    /// Whether a body came since [`Room::tidy`].
+    /// Whether a body came since [`BufferPool::trim`].
     used: Cell<bool>,
 }
 
 /// A body in the room; dropped, its place is free.
-pub struct LongBody {
+pub struct PooledBuffer {
     /// What came so far; there is memory for all of it, unless it [is too long](Self::is_too_long).
     pub bytes: Vec<u8>,
     /// How long it may become here.
     most: u64,
     /// The memory that it counts for, in bytes.
     size: u64,
-    room: Rc<Room>,
+    pool: Rc<BufferPool>,
 }
 
-impl Room {
+impl BufferPool {
     /// The room that goes with `body_memory`, in bytes.
-    pub fn new(body_memory: usize) -> Rc<Room> {
-        Rc::new(Room {
+    pub fn new(body_memory: usize) -> Rc<BufferPool> {
+        Rc::new(BufferPool {
             unit: body_memory as u64,
             taken: Cell::new(0),
             spare: RefCell::default(),
@@ -52,7 +52,7 @@ impl Room {
     }
 
     /// A place for a body of this length, if there is one.
-    pub fn take(self: &Rc<Room>, length: u64) -> Option<LongBody> {
+    pub fn take(self: &Rc<BufferPool>, length: u64) -> Option<PooledBuffer> {
         if length > LONGEST.saturating_mul(self.unit) {
             return None;
         }
@@ -60,16 +60,16 @@ impl Room {
         let size = bytes.capacity() as u64;
         self.taken.set(self.taken.get() + size);
         self.used.set(true);
-        Some(LongBody {
+        Some(PooledBuffer {
             bytes,
             most: length,
             size,
-            room: self.clone(),
+            pool: self.clone(),
         })
     }
 
     /// A place for a body of unknown length that begins with `begun`, which `more` bytes follow.
-    pub fn take_on(self: &Rc<Room>, begun: &[u8], more: usize) -> Option<LongBody> {
+    pub fn take_begun(self: &Rc<BufferPool>, begun: &[u8], more: usize) -> Option<PooledBuffer> {
         let length = (begun.len() + more) as u64;
         let mut places = STEPS.iter().map(|step| step.saturating_mul(self.unit));
         let mut body = self.take(places.find(|place| *place >= length)?)?;
@@ -102,18 +102,18 @@ impl Room {
     }
 
     /// Gives memory back that nothing came for since the last time.
-    pub fn tidy(&self) {
+    pub fn trim(&self) {
         if !self.used.replace(false) {
             self.spare.take();
         }
     }
 }
 
-impl LongBody {
+impl PooledBuffer {
     /// Adds bytes, in a larger place if need be. Where there is none the body becomes too long.
     pub fn append(&mut self, bytes: &[u8]) {
         if (self.bytes.len() + bytes.len()) as u64 > self.most
-            && let Some(larger) = self.room.take_on(&self.bytes, bytes.len())
+            && let Some(larger) = self.pool.take_begun(&self.bytes, bytes.len())
         {
             *self = larger;
         }
@@ -126,15 +126,15 @@ impl LongBody {
     }
 }
 
-impl Drop for LongBody {
+impl Drop for PooledBuffer {
     fn drop(&mut self) {
-        let room = &self.room;
-        room.taken.set(room.taken.get() - self.size);
+        let pool = &self.pool;
+        pool.taken.set(pool.taken.get() - self.size);
         let mut bytes = std::mem::take(&mut self.bytes);
         // One that became too long has more.
         if bytes.capacity() as u64 == self.size {
             bytes.clear();
-            room.spare.borrow_mut().push(bytes);
+            pool.spare.borrow_mut().push(bytes);
         }
     }
 }

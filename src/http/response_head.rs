@@ -6,11 +6,9 @@
 
 #![forbid(unsafe_code)]
 
-use crate::app::site::Stamp;
-use crate::http::framing::{ReplyBody, ReplyFraming};
-use crate::http::reply::{
-    FieldRole, field_role, is_field_value, is_token, parse_length, parse_status,
-};
+use super::date::imf_fixdate;
+use super::framing::{ReplyBody, ReplyFraming};
+use super::reply::{FieldRole, field_role, is_field_value, is_token, parse_length, parse_status};
 
 /// What is wrong with what an application gave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,7 +49,7 @@ impl HeadFault {
 
 /// A checked head.
 #[derive(Default)]
-pub struct ReplyHead {
+pub struct ResponseHead {
     code: u16,
     status: Vec<u8>,
     fields: Vec<u8>,
@@ -60,7 +58,7 @@ pub struct ReplyHead {
     has_server: bool,
 }
 
-impl ReplyHead {
+impl ResponseHead {
     /// The status code.
     pub fn code(&self) -> u16 {
         self.code
@@ -150,17 +148,17 @@ impl ReplyHead {
     }
 
     /// Writes the head into `out`, framed as `framing` says.
-    pub fn push(&self, out: &mut Vec<u8>, framing: &ReplyFraming, stamp: &Stamp) {
+    pub fn push(&self, out: &mut Vec<u8>, framing: &ReplyFraming, ready: &DateServerLines) {
         out.reserve(self.status.len() + self.fields.len() + 160);
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(&self.status);
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(&self.fields);
         if !self.has_date {
-            out.extend_from_slice(stamp.date_line());
+            out.extend_from_slice(ready.date_line());
         }
         if !self.has_server {
-            out.extend_from_slice(stamp.server_line());
+            out.extend_from_slice(ready.server_line());
         }
         match framing.body {
             ReplyBody::Length(length) => {
@@ -194,4 +192,60 @@ fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
         }
     }
     out.extend_from_slice(&digits[start..]);
+}
+
+/// The `Date` and `Server` lines, rendered once a second.
+#[derive(Default)]
+pub struct DateServerLines {
+    second: i64,
+    lines: Vec<u8>,
+    date_ends: usize,
+}
+
+impl DateServerLines {
+    const DATE: &'static [u8] = b"Date: ";
+
+    /// It is `second` now (Unix time): whether the lines changed. `ident` is the server's name, one
+    /// line, or empty for no `Server` line.
+    pub fn update(&mut self, second: i64, ident: &[u8]) -> bool {
+        if self.second == second && !self.lines.is_empty() {
+            return false;
+        }
+        self.second = second;
+        self.lines.clear();
+        if let Some(date) = imf_fixdate(second) {
+            self.lines.extend_from_slice(Self::DATE);
+            self.lines.extend_from_slice(&date);
+            self.lines.extend_from_slice(b"\r\n");
+        }
+        self.date_ends = self.lines.len();
+        if !ident.is_empty() {
+            self.lines.extend_from_slice(b"Server: ");
+            self.lines.extend_from_slice(ident);
+            self.lines.extend_from_slice(b"\r\n");
+        }
+        true
+    }
+
+    /// `Date: ...` with its line end.
+    pub fn date_line(&self) -> &[u8] {
+        &self.lines[..self.date_ends]
+    }
+
+    /// `Server: ...` with its line end; empty where there is no name.
+    pub fn server_line(&self) -> &[u8] {
+        &self.lines[self.date_ends..]
+    }
+
+    /// Both lines.
+    pub fn lines(&self) -> &[u8] {
+        &self.lines
+    }
+
+    /// The date alone, 29 bytes.
+    pub fn date(&self) -> &[u8] {
+        let line = self.date_line();
+        line.get(Self::DATE.len()..line.len().saturating_sub(2))
+            .unwrap_or_default()
+    }
 }

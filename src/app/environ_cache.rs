@@ -1,15 +1,15 @@
-//! What the last head of a connection said, so that the same words need not be read twice.
+//! The environ of a connection's last head, so that the same fields are not parsed twice.
 //!
 //! A browser, a proxy or a program with a connection pool sends the same header fields request after
 //! request; only the target changes. When the method and the bytes behind the request line are the ones
-//! that were read before, the environ that was made of them is copied, and nothing is parsed but the
+//! that were parsed before, the environ that was made of them is copied, and nothing is parsed but the
 //! line. Equal bytes were accepted by the same grammar under the same limits, so no check is skipped.
 //!
-//! A head is known only where its body is here too: what waits for a body needs the fields themselves.
+//! A head is a hit only where its body is here too: what waits for a body needs the fields themselves.
 //!
 //! The memory is bounded: a fixed number of slots, which connections share by their number. A slot
-//! learns at the second request of a connection, so that a connection of one request costs nothing,
-//! and gives up on a connection whose fields keep changing.
+//! is filled at the second request of a connection, so that a connection of one request costs nothing,
+//! and stays empty for a connection whose fields keep changing.
 //!
 //! Measured with callgrind on Python 3.13, keep-alive, instructions a request: see CHANGELOG.
 
@@ -20,17 +20,17 @@ use std::cell::RefCell;
 use crate::http::framing::{BodyLength, Framing};
 use crate::py::{Gil, Object, Owned, Result};
 
-/// A power of two; a slot without a memo is 32 bytes.
-const SLOTS: usize = 512;
+/// A power of two; an empty slot is 32 bytes.
+const CACHE_SLOTS: usize = 512;
 
-/// Longer fields are not remembered.
-const LONGEST: usize = 4096;
+/// Longer heads are not cached, in bytes without the request line.
+const MAX_FIELDS: usize = 4096;
 
 /// So many different heads in a row mean that the next one will differ too.
-const PATIENCE: u8 = 4;
+const MAX_MISSES: u8 = 4;
 
-/// The memos of a run.
-pub struct Memos {
+/// The cache of a run.
+pub struct EnvironCache {
     slots: RefCell<Vec<Slot>>,
 }
 
@@ -38,12 +38,12 @@ pub struct Memos {
 struct Slot {
     /// The number of the connection that used the slot last; 0 for none.
     owner: u32,
-    /// Heads of this owner in a row that were not the one remembered.
+    /// Heads of this owner in a row that were not the cached one.
     misses: u8,
-    memo: Option<Box<Memo>>,
+    entry: Option<Box<Entry>>,
 }
 
-struct Memo {
+struct Entry {
     /// The method, a blank, and the target's `/`.
     method: Vec<u8>,
     /// From the end of the request line to the end of the head.
@@ -53,7 +53,7 @@ struct Memo {
 }
 
 /// What a head that was seen before stands for.
-pub struct Known {
+pub struct Hit {
     /// Its length, the request line included.
     pub length: usize,
     /// How the message is delimited.
@@ -62,47 +62,50 @@ pub struct Known {
     pub environ: Owned,
 }
 
-/// How the request lines end that memos are kept for; their targets begin with `/`.
+/// How the request lines end that are cached; their targets begin with `/`.
 const PROTOCOL: &[u8] = b" HTTP/1.1\r\n";
 
-impl Default for Memos {
-    fn default() -> Memos {
-        let slots = std::iter::repeat_with(Slot::default).take(SLOTS).collect();
-        Memos {
+impl Default for EnvironCache {
+    fn default() -> EnvironCache {
+        let slots = std::iter::repeat_with(Slot::default)
+            .take(CACHE_SLOTS)
+            .collect();
+        EnvironCache {
             slots: RefCell::new(slots),
         }
     }
 }
 
-impl Memos {
+impl EnvironCache {
     /// Looks at the first bytes of a request: if they are a request line and fields that connection
     /// `owner` sent before, gives what they stand for.
-    pub fn find(&self, gil: Gil<'_>, owner: u32, bytes: &[u8]) -> Result<Option<Known>> {
+    pub fn find(&self, gil: Gil<'_>, owner: u32, bytes: &[u8]) -> Result<Option<Hit>> {
         let mut slots = self.slots.borrow_mut();
-        let slot = &mut slots[owner as usize % SLOTS];
-        let Some(memo) = slot.memo.as_ref().filter(|_| slot.owner == owner) else {
+        let slot = &mut slots[owner as usize % CACHE_SLOTS];
+        let Some(entry) = slot.entry.as_ref().filter(|_| slot.owner == owner) else {
             return Ok(None);
         };
-        let Some(line) = line_length(bytes).filter(|_| bytes.starts_with(&memo.method)) else {
+        let Some(line) = line_length(bytes).filter(|_| bytes.starts_with(&entry.method)) else {
             return Ok(None);
         };
-        let (length, framing) = (line + memo.fields.len(), memo.framing);
-        if !bytes[line..].starts_with(&memo.fields) || framing.body_in(&bytes[length..]).is_none() {
+        let (length, framing) = (line + entry.fields.len(), entry.framing);
+        if !bytes[line..].starts_with(&entry.fields) || framing.body_in(&bytes[length..]).is_none()
+        {
             return Ok(None);
         }
         slot.misses = 0;
-        let remembered = memo.environ.own(gil);
+        let cached = entry.environ.own(gil);
         // Making a dict may run the garbage collector, and that anything.
         drop(slots);
-        Ok(Some(Known {
+        Ok(Some(Hit {
             length,
             framing,
-            environ: remembered.dict_copy(gil)?,
+            environ: cached.dict_copy(gil)?,
         }))
     }
 
-    /// Remembers the head of `length` bytes at the start of `bytes`, of which `environ` was made.
-    pub fn learn(
+    /// Caches the head of `length` bytes at the start of `bytes`, of which `environ` was made.
+    pub fn insert(
         &self,
         gil: Gil<'_>,
         owner: u32,
@@ -113,18 +116,18 @@ impl Memos {
     ) -> Result<()> {
         let parts = method_length(bytes)
             .zip(line_length(bytes))
-            .filter(|(_, line)| length - line <= LONGEST);
+            .filter(|(_, line)| length - line <= MAX_FIELDS);
         let mut slots = self.slots.borrow_mut();
-        let slot = &mut slots[owner as usize % SLOTS];
+        let slot = &mut slots[owner as usize % CACHE_SLOTS];
         if slot.owner != owner {
-            let forgotten = std::mem::take(slot);
+            let evicted = std::mem::take(slot);
             slot.owner = owner;
             // Dropping an environ may run anything, and so may making one.
             drop(slots);
-            drop(forgotten);
+            drop(evicted);
             return Ok(());
         }
-        let Some((method, line)) = parts.filter(|_| slot.misses < PATIENCE) else {
+        let Some((method, line)) = parts.filter(|_| slot.misses < MAX_MISSES) else {
             return Ok(());
         };
         if framing.body == BodyLength::Chunked {
@@ -132,37 +135,37 @@ impl Memos {
         }
         slot.misses += 1;
         // One stranger among heads that are alike: the next one is probably as those were.
-        if slot.memo.is_some() && slot.misses == 1 {
+        if slot.entry.is_some() && slot.misses == 1 {
             return Ok(());
         }
         drop(slots);
-        let memo = Box::new(Memo {
+        let entry = Box::new(Entry {
             method: bytes[..method].to_vec(),
             fields: bytes[line..length].to_vec(),
             framing: *framing,
             environ: environ.dict_copy(gil)?,
         });
         let mut slots = self.slots.borrow_mut();
-        let forgotten = slots[owner as usize % SLOTS].memo.replace(memo);
+        let evicted = slots[owner as usize % CACHE_SLOTS].entry.replace(entry);
         drop(slots);
-        drop(forgotten);
+        drop(evicted);
         Ok(())
     }
 
     /// A connection is over.
-    pub fn forget(&self, owner: u32) {
+    pub fn evict(&self, owner: u32) {
         let mut slots = self.slots.borrow_mut();
-        let slot = &mut slots[owner as usize % SLOTS];
+        let slot = &mut slots[owner as usize % CACHE_SLOTS];
         if slot.owner != owner {
             return;
         }
-        let forgotten = std::mem::take(slot);
+        let evicted = std::mem::take(slot);
         drop(slots);
-        drop(forgotten);
+        drop(evicted);
     }
 }
 
-/// The length of the request line, its end included, where it is one that memos are kept for.
+/// The length of the request line, its end included, where it is one that is cached.
 fn line_length(bytes: &[u8]) -> Option<usize> {
     let line = memchr::memchr(b'\n', bytes)? + 1;
     bytes[..line].ends_with(PROTOCOL).then_some(line)

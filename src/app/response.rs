@@ -1,0 +1,257 @@
+//! From what the application returned to the response: the head, then the body, as far as it is there.
+//!
+//! Nothing is queued before the head is known to be good, so that a failure can have its own response
+//! until then; after it, a failure shows as a body that is cut short.
+
+#![forbid(unsafe_code)]
+
+use crate::app::body::{Body, InvalidItem, Source, plain_length};
+use crate::app::context::AppContext;
+use crate::app::delimiter::{Delimiter, Progress};
+use crate::app::dialect::Dialect;
+use crate::app::exchange::Exchange;
+use crate::app::failure;
+use crate::app::response_body::ResponseBody;
+use crate::app::sink::SentHead;
+use crate::app::starter::Starter;
+use crate::app::written;
+use crate::http::response_head::ResponseHead;
+use crate::py::{Exception, Gil, Object, Owned, Result};
+use crate::queue::WriteQueue;
+
+/// A response whose first part is in the queue.
+pub struct Response {
+    /// Whether the connection can be used again when all of it is written.
+    pub keep_alive: bool,
+    /// The request was rejected: its client may still be sending.
+    pub lingers: bool,
+    /// What is still to come, or must be closed when everything is written.
+    pub body: Option<Box<ResponseBody>>,
+    /// The status; 0 where a program's own head has none that could be read.
+    pub code: u16,
+}
+
+impl Response {
+    /// A whole response, after which the connection ends.
+    pub fn last(code: u16) -> Response {
+        Response::whole(code, false)
+    }
+
+    /// A whole response, after which the connection may go on.
+    pub fn whole(code: u16, keep_alive: bool) -> Response {
+        Response {
+            keep_alive,
+            lingers: false,
+            body: None,
+            code,
+        }
+    }
+
+    /// The whole response to a request that is rejected.
+    pub fn rejection(code: u16) -> Response {
+        Response {
+            lingers: true,
+            ..Response::last(code)
+        }
+    }
+
+    /// A response of which a part is queued.
+    fn begun(code: u16, keep_alive: bool, body: ResponseBody) -> Response {
+        Response {
+            body: Some(Box::new(body)),
+            ..Response::whole(code, keep_alive)
+        }
+    }
+}
+
+/// Turns what the application returned into a response.
+pub fn begin(
+    gil: Gil<'_>,
+    ctx: &AppContext,
+    exchange: &Exchange,
+    starter: Starter,
+    result: Owned,
+    out: &mut WriteQueue,
+) -> Result<Response> {
+    match ctx.dialect {
+        Dialect::Legacy => legacy(gil, exchange, starter, result, out),
+        Dialect::Standard => standard(gil, ctx, exchange, starter, result, out),
+    }
+}
+
+/// The head as the object renders it, HTTP/1.0, one request a connection.
+fn legacy(
+    gil: Gil<'_>,
+    exchange: &Exchange,
+    starter: Starter,
+    result: Owned,
+    out: &mut WriteQueue,
+) -> Result<Response> {
+    let head_only = exchange.is_head_request();
+    let delimiter = if head_only {
+        Delimiter::NoBody
+    } else {
+        Delimiter::Close
+    };
+    if plain_length(&result).is_some() {
+        let head = starter.head_text(gil)?;
+        out.buffer().extend_from_slice(&head);
+        push_plain(gil, delimiter, &result, out);
+        return Ok(Response::last(code(&head)));
+    }
+    let invalid_item = if head_only {
+        InvalidItem::Ignore
+    } else {
+        InvalidItem::Warn
+    };
+    let mut body = Body::new(gil, result, invalid_item)?;
+    // The first item is drawn before the head is asked for, for HEAD too: it is in it that a
+    // generator calls `start_response`.
+    let first = match body.source() {
+        Source::Iterator(..) => Some(body.next(gil, invalid_item)?),
+        _ => None,
+    };
+    let head = starter.head_text(gil)?;
+    out.buffer().extend_from_slice(&head);
+    let mut rest = ResponseBody {
+        body,
+        delimiter,
+        starter,
+        exhausted: head_only,
+        truncated: false,
+    };
+    match first {
+        Some(Some(item)) => {
+            rest.delimiter.push(gil, item, out);
+        }
+        Some(None) => rest.exhausted = true,
+        None => {
+            rest.push_ready(gil, out);
+        }
+    }
+    Ok(Response::begun(code(&head), false, rest))
+}
+
+/// The status in a head that a base module's object rendered; 0 where there is none.
+fn code(head: &[u8]) -> u16 {
+    let status = head.get(b"HTTP/1.0 ".len()..).unwrap_or_default();
+    let digits = status
+        .get(..3)
+        .and_then(|digits| std::str::from_utf8(digits).ok());
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// HTTP/1.1, framed by what is known of the body.
+fn standard(
+    gil: Gil<'_>,
+    ctx: &AppContext,
+    exchange: &Exchange,
+    starter: Starter,
+    result: Owned,
+    out: &mut WriteQueue,
+) -> Result<Response> {
+    let push = |head: &ResponseHead, known: Option<u64>, out: &mut WriteQueue| {
+        let framing = exchange.framing_inputs().framing(head, known);
+        head.push(out.buffer(), &framing, &ctx.lines.borrow());
+        (framing, head.code())
+    };
+    let mut first = starter.take_written();
+    if first.is_empty()
+        && let Some(length) = plain_length(&result)
+    {
+        let (framing, code) = starter.send_head(gil, |head| push(head, Some(length), out))?;
+        let progress = push_plain(gil, Delimiter::of(&framing), &result, out);
+        let keep_alive = framing.keep_alive && progress == Progress::Complete;
+        return Ok(Response::whole(code, keep_alive));
+    }
+    let mut body = Body::new(gil, result, InvalidItem::Raise)?;
+    let mut known = body.known_length();
+    if known.is_none() {
+        // PEP 3333: nothing is sent before the first item that is not empty.
+        while first.is_empty() {
+            let item = body.next(gil, InvalidItem::Raise)?;
+            let mut added = first.absorb(starter.take_written());
+            match item {
+                Some(item) => added = added.and_then(|()| first.push(item)),
+                None => known = Some(0),
+            }
+            added.map_err(|error| written::failed(gil, &error))?;
+            if known.is_some() {
+                break;
+            }
+        }
+    }
+    let ended = known == Some(0);
+    let known = known.map(|known| known + first.len());
+    let (framing, code) = starter.send_head(gil, |head| push(head, known, out))?;
+    let delimiter = Delimiter::of(&framing);
+    let mut rest = ResponseBody {
+        body,
+        delimiter,
+        starter,
+        exhausted: false,
+        truncated: false,
+    };
+    let sent = first.send(gil, &mut rest.delimiter, out);
+    let progress = if ended || sent == Progress::Complete || delimiter.drops_body() {
+        rest.finish(gil, out)
+    } else {
+        rest.push_ready(gil, out)
+    };
+    let keep_alive = framing.keep_alive && progress != Progress::Truncated;
+    Ok(Response::begun(code, keep_alive, rest))
+}
+
+/// The rest of a response whose head went out by `write()`: whatever is wrong with it from here on can
+/// only show as a body that is cut short.
+pub fn streamed(
+    gil: Gil<'_>,
+    ctx: &AppContext,
+    starter: Starter,
+    streamed: SentHead,
+    result: Result<Owned>,
+    out: &mut WriteQueue,
+) -> Response {
+    let body = result.and_then(|result| Body::new(gil, result, InvalidItem::Raise));
+    let (body, failed) = match body {
+        Ok(body) => (body, false),
+        Err(raised) => {
+            failure::report(gil, ctx, &Exception::take(gil, raised));
+            (Body::nothing(), true)
+        }
+    };
+    let written = starter.take_written();
+    let mut rest = ResponseBody {
+        body,
+        delimiter: streamed.delimiter,
+        starter,
+        exhausted: failed,
+        truncated: failed,
+    };
+    let sent = written.send(gil, &mut rest.delimiter, out);
+    let progress = if failed {
+        Progress::Truncated
+    } else if sent == Progress::Complete || rest.delimiter.drops_body() {
+        rest.finish(gil, out)
+    } else {
+        rest.push_ready(gil, out)
+    };
+    let keep_alive = streamed.keep_alive && progress != Progress::Truncated;
+    Response::begun(streamed.code, keep_alive, rest)
+}
+
+/// Queues the ordinary response: a list or tuple of bytes, all at once.
+fn push_plain(
+    gil: Gil<'_>,
+    mut delimiter: Delimiter,
+    items: &Object,
+    out: &mut WriteQueue,
+) -> Progress {
+    let mut index = 0;
+    while let Some(item) = items.sequence_item(gil, index)
+        && delimiter.push(gil, item, out) == Progress::More
+    {
+        index += 1;
+    }
+    delimiter.finish(gil, out)
+}
