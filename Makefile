@@ -18,7 +18,7 @@ PYTEST := $(DRIVER)/bin/python -m pytest
 export PYO3_PYTHON := $(PYTHON)
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help serve test test-all lint unit header asan fuzz leaks soak bench wheel docs clean
+.PHONY: help serve test test-all lint unit header settings asan fuzz leaks soak bench wheel docs clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -52,6 +52,10 @@ unit: ## the crate's own tests, which need no Python, and whether the header is 
 
 header: ## write include/evwsgi.h anew
 	FAPWS_WRITE_HEADER=1 $(CARGO) test --locked --no-default-features --test header
+
+settings: $(DRIVER)/.ready ## write the tables of docs/settings.md anew
+	FAPWS_WRITE_PAGE=1 $(PYTEST) -q -k tables_are_those tests/python/docs/test_settings_page.py || true
+	$(PYTEST) -q -k tables_are_those tests/python/docs/test_settings_page.py
 
 asan: ## the crate's own tests under AddressSanitizer
 	@.ci/require compiler cargo libev

@@ -1,25 +1,28 @@
 """The command: `python -m fapws MODULE:NAME`, also installed as `fapws`.
 
-Owns the order of things: options, settings, sockets, the file with the process id, and the parting
-of master and workers. What is wrong with the call is told in a line or two, with exit code 2.
+Owns the order of things: options, settings, the file with the process id, sockets, and the parting
+of master and workers. What is wrong with the call is reported in a line or two, with exit code 2.
 """
 
 from __future__ import print_function
 
-import errno
 import os
-import pkgutil
 import sys
-import traceback
 
 import fapws
 from fapws import console
 
 try:
-    from fapws import config, listening, loading, options
+    from fapws import listening, loading, options, process
+    from fapws.hooks import Hooks
     from fapws.master import Master
+    from fapws.server_log import ServerLog
+    from fapws.settings import (
+        DEFAULT_ADDRESS, Settings, SettingsError, defaults_from_environ, from_environ)
     from fapws.worker import Site
 except ImportError:
+    import pkgutil
+
     _folder = os.path.dirname(os.path.abspath(fapws.__path__[0]))
     _compiled = "_evwsgi" in [each[1] for each in pkgutil.iter_modules(fapws.__path__)]
     if _compiled or not os.path.isfile(os.path.join(_folder, "setup.py")):
@@ -33,126 +36,232 @@ except ImportError:
 
 _GREEN, _BOLD, _PLAIN = "\033[32m", "\033[1m", "\033[0m"
 
-
-class _Misuse(ValueError):
-    """What the command cannot work with."""
+#: Settings that a reload does not change: sockets, and what the master itself is.
+_FIXED = ("bind", "backlog", "pid", "umask", "name", "reload", "application")
 
 
 def main(arguments=None):
     """Run the command; the exit code."""
     console.open_standard()
-    program = "fapws" if os.path.basename(sys.argv[0]) == "fapws" else "python -m fapws"
-    chosen = options.parse(arguments, program)
-    if chosen.version:
-        print(options.version())
-        return 0
     try:
-        if chosen.dialect:
-            # What is written here wins over what the environment says elsewhere.
-            os.environ["FAPWS_DIALECT"] = chosen.dialect
-        settings = _settings(chosen)
-        _check_access_log(chosen)
-        if chosen.check:
-            return _check(chosen, settings)
-        return _serve(chosen, settings)
-    except (
-        _Misuse, loading.LoadError, listening.AddressError, options.SettingsError
-    ) as error:
+        call = options.parse(sys.argv[1:] if arguments is None else arguments)
+        if call.help:
+            is_script = os.path.basename(sys.argv[0]) == "fapws"
+            print(options.help_text("fapws" if is_script else "python -m fapws"))
+            return 0
+        if call.version:
+            print(options.version())
+            return 0
+        return _Command(call).run()
+    except (SettingsError, loading.LoadError, listening.AddressError) as error:
         console.complain("fapws: %s\n" % error)
         return 2
     except KeyboardInterrupt:
         return 130  # as a shell has it: ended by SIGINT, before there was a master to obey it
 
 
-def _settings(chosen):
-    """The settings of the file that --config names, under the command's own default."""
-    settings = {"dialect": "standard"}
-    if chosen.config:
-        with console.careful():
-            settings.update(options.read_settings(chosen.config))
-    dialect = os.environ.get("FAPWS_DIALECT")
-    if dialect and dialect not in options.DIALECTS:
-        raise _Misuse('FAPWS_DIALECT is "%s"; it can be "legacy" or "standard"' % dialect)
-    return settings
+class _Command(object):
+    """One call of the command that serves, or checks whether it could."""
+
+    def __init__(self, call):
+        self._call = call
+        self._start = process.start_folder()
+        self._folder = self._start
+        self.log = ServerLog()
+        _leave_start_folder_to_loading()
+        # What the environment says once, it says at each reload.
+        self._environ = from_environ(os.environ)
+        self._platform = defaults_from_environ(os.environ)
+        self._config = call.config or os.environ.get("FAPWS_CONFIG")
+        self._read()
+
+    def _read(self):
+        """Read the settings, now or for a reload; SettingsError."""
+        process.enter(self._start)
+        found, hooks, notes = {}, {}, list(self._call.notes)
+        if self._config:
+            from fapws import config_file
+
+            with console.careful():
+                read = config_file.read(self._config, self._start)
+            found, hooks = read.values, read.hooks
+            notes += read.notes
+        settings = Settings(self._call.values, self._environ, found, self._platform)
+        settings.check()
+        self._folder = os.path.join(self._start, settings.chdir or "")
+        process.enter(self._folder)
+        self.settings, self._hooks_read, self._notes = settings, hooks, notes
+        self.log.level = settings.log_level
+        for pair in settings.raw_env or ():
+            name, _, value = pair.partition("=")
+            os.environ[name] = value
+        self.application = self._call.application
+        if self.application is None:
+            self.application = settings.application
+        if self.application is None:
+            raise SettingsError(
+                "which application? Name it as MODULE:NAME, for instance hello:app")
+
+    def run(self):
+        """Check, or serve; the exit code."""
+        if os.environ.get("FAPWS_DIALECT"):
+            # The core reads it, too; an option wins over it.
+            os.environ["FAPWS_DIALECT"] = self.settings.dialect
+        self._report()
+        _check_access_log(self.settings)
+        if self._call.check:
+            return self._check()
+        return self._serve()
+
+    def _report(self):
+        for note in self._notes:
+            self.log.warning(note)
+        for name in self.settings.pending():
+            self.log.warning("%s has no effect in this version" % name)
+
+    def _check(self):
+        """What --check does."""
+        from fapws import config
+
+        for name, value in self.settings.for_config().items():
+            setattr(config, name, value)
+        loading.add_to_path(self.settings.pythonpath)
+        application = loading.load(self.application)
+        kind = getattr(application, "__name__", None) or type(application).__name__
+        print("%s is an application (%s)" % (self.application, kind))
+        return 0
+
+    def _serve(self):
+        """Listen, then be the master until the end, or one of the workers it forks."""
+        settings = self.settings
+        if settings.umask is not None:
+            os.umask(settings.umask)
+        self._title("master")
+        hooks = self._hooks = Hooks(self._hooks_read, settings, self.log)
+        hooks.starting()
+        pid_file = None
+        listeners = []
+        try:
+            if settings.pid:
+                from fapws.pid_file import PidFile
+
+                pid_file = PidFile(settings.pid)
+            notify = _notifier()
+            listeners = _listeners(settings)
+        except BaseException:
+            _leave(listeners, pid_file)
+            raise
+        self._site = Site(
+            self.application, settings, listeners, hooks, self.log,
+            folder=self._folder, watched=self._watched())
+        self._greet(listeners)
+        hooks.ready(listening.shown(listeners))
+        self._master = Master(
+            settings.workers, self._patience, self._prepare, self.log, self._ready, notify, hooks)
+        outcome = self._master.supervise()
+        if not isinstance(outcome, int):
+            if pid_file:
+                pid_file.forget()
+            return self._work(outcome)
+        _leave(listeners, pid_file)
+        hooks.exiting()
+        return outcome
+
+    def _work(self, link):
+        """Be a worker; the exit code."""
+        self._title("worker")
+        try:
+            return self._site.serve(link)
+        except Exception:
+            # Python's own way to report it would wait for whoever reads stderr.
+            self.log.exception("the worker failed")
+            return 1
+
+    def _prepare(self):
+        """Read the settings again, for the workers of a reload; SettingsError."""
+        before = self.settings
+        self._read()
+        self._report()
+        for name in _FIXED:
+            if getattr(before, name) != getattr(self.settings, name):
+                self.log.warning("%s is another one now: that needs a restart" % name)
+        _check_access_log(self.settings)
+        self._hooks.replace(self._hooks_read, self.settings)
+        self._hooks.reloading()
+        self._site.settings = self.settings
+        self._site.folder = self._folder
+        self._site.watched = self._watched()
+        if before.workers != self.settings.workers:
+            self._master.want(self.settings.workers)
+
+    def _watched(self):
+        """Files that count as sources: the settings, and what --reload-extra-file names."""
+        files = [self._config] if self._config else []
+        files = [os.path.join(self._start, each) for each in files]
+        return files + list(self.settings.reload_extra_file or ())
+
+    def _patience(self):
+        return float(self.settings.graceful_timeout or 0)
+
+    def _ready(self):
+        """All workers serve: log at what address, where there was no banner that says so."""
+        if not console.at_terminal():
+            addresses = ", ".join(listening.shown(self._site.listeners))
+            self.log.info("serving %s on %s" % (self.application, addresses))
+
+    def _title(self, role):
+        name = self.settings.name or self.application
+        if not process.set_title(role, name) and self.settings.name and role == "master":
+            self.log.warning("name has no effect: the setproctitle package is not installed")
+
+    def _greet(self, listeners):
+        """A banner for people: only at a terminal."""
+        if not console.at_terminal():
+            return
+        coloured = "NO_COLOR" not in os.environ
+        bold, green, plain = (_BOLD, _GREEN, _PLAIN) if coloured else ("", "", "")
+        workers = self.settings.workers
+        shown = "%d workers" % workers if workers > 1 else "one worker"
+        lines = ["%s%s%s" % (bold, options.version(), plain)]
+        lines += ["  %s%s%s" % (green, address, plain) for address in listening.shown(listeners)]
+        lines += ["  %s, %s; Ctrl-C ends it" % (self.application, shown), ""]
+        console.complain("\n".join(lines))
 
 
-def _check_access_log(chosen):
-    """Raise _Misuse for an access log that no worker could write."""
-    if not chosen.access_log:
+def _leave_start_folder_to_loading():
+    """Take the folder that `python -m` looks in first off Python's path.
+
+    It is there by the name that the kernel has for it, which a reload must not go back to.
+    """
+    try:
+        if sys.path and sys.path[0] == os.getcwd():
+            del sys.path[0]
+    except OSError:
+        pass
+
+
+def _check_access_log(settings):
+    """Raise SettingsError for an access log that no worker could write."""
+    if not settings.access_log:
         return
     from fapws.contrib import accesslog
 
     try:
-        accesslog.check(chosen.access_log_format)
+        accesslog.check(settings.access_log_format)
     except ValueError as error:
-        raise _Misuse("--access-log-format: %s" % error)
+        raise SettingsError("--access-log-format: %s" % error)
+    made = settings.access_log != "-" and not os.path.exists(settings.access_log)
     try:
-        accesslog.check_file(chosen.access_log)
+        accesslog.check_file(settings.access_log)
+        if made and settings.access_log != "-" and os.geteuid() == 0:
+            user, group = process.account(settings.user, settings.group)
+            os.chown(settings.access_log, *[-1 if each is None else each for each in (user, group)])
     except EnvironmentError as error:
-        raise _Misuse("--access-log %s: %s" % (chosen.access_log, error.strerror))
-
-
-def _check(chosen, settings):
-    """What --check does."""
-    for name, value in settings.items():
-        setattr(config, name, value)
-    application = loading.load(chosen.application)
-    kind = getattr(application, "__name__", None) or type(application).__name__
-    print("%s is an application (%s)" % (chosen.application, kind))
-    return 0
-
-
-def _serve(chosen, settings):
-    """Listen, then be the master until the end, or one of the workers it forks."""
-    notify = _notifier()
-    listeners = _listeners(chosen)
-    watched = [chosen.config] if chosen.config else []
-    access_log = chosen.access_log and (chosen.access_log, chosen.access_log_format)
-    site = Site(
-        chosen.application, settings, listeners, access_log, chosen.reload, watched
-    )
-    begun = []
-
-    def prepare():
-        """Read the settings again for the workers of a reload."""
-        if begun:
-            site.settings = _settings(chosen)
-        begun.append(True)
-
-    def patience():
-        return float(site.settings.get("graceful_timeout") or config.graceful_timeout or 30)
-
-    def tell():
-        """Say at what address it serves, where there was no banner that did."""
-        if not console.at_terminal():
-            addresses = ", ".join(listener.shown for listener in listeners)
-            _log("serving %s on %s" % (chosen.application, addresses))
-
-    record = _PidFile(chosen.pid) if chosen.pid else None
-    _greet(chosen, listeners)
-    prepare()
-    outcome = Master(chosen.workers, patience, prepare, _log, tell, notify).supervise()
-    if not isinstance(outcome, int):
-        return _work(site, outcome)
-    for listener in listeners:
-        listener.close()
-    if record:
-        record.remove()
-    return outcome
-
-
-def _work(site, link):
-    """Be a worker; the exit code."""
-    try:
-        return site.serve(link)
-    except Exception:
-        # Python's own way to tell it would wait for whoever reads stderr.
-        console.complain(traceback.format_exc())
-        return 1
+        raise SettingsError("--access-log %s: %s" % (settings.access_log, error.strerror))
 
 
 def _notifier():
-    """Who tells systemd what happens, when it asked for that."""
+    """What reports to systemd, when it asked for that."""
     if "NOTIFY_SOCKET" not in os.environ:
         return None
     from fapws.contrib.systemd import Notifier
@@ -160,70 +269,29 @@ def _notifier():
     return Notifier.from_environ(os.environ)
 
 
-def _listeners(chosen):
+def _listeners(settings):
     listeners = []
-    if not chosen.bind:
+    if not settings.bind:
         listeners = listening.inherited(os.environ)
     # They are for this process, not for the programs that the application runs.
     for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
         os.environ.pop(name, None)
-    addresses = chosen.bind or ([] if listeners else [options.DEFAULT_ADDRESS])
-    return listeners + [listening.listen(address) for address in addresses]
-
-
-class _PidFile(object):
-    """The file with the master's process id. Refuses to take over one of a living process."""
-
-    def __init__(self, path):
-        self._path = path
-        self._words = "%d\n" % os.getpid()
-        other = self._owner()
-        if other and _lives(other):
-            raise _Misuse("%s: process %d is running already" % (path, other))
-        try:
-            # Never half written: whoever reads it may send a signal.
-            with open(path + ".new", "w") as file:
-                file.write(self._words)
-            os.rename(path + ".new", path)
-        except (IOError, OSError) as error:
-            raise _Misuse("--pid %s: %s" % (path, error.strerror))
-
-    def _owner(self):
-        try:
-            with open(self._path) as file:
-                return int(file.read())
-        except (IOError, OSError, ValueError):
-            return None
-
-    def remove(self):
-        """Remove it, unless it tells of another process by now."""
-        if self._owner() == os.getpid():
-            os.unlink(self._path)
-
-
-def _lives(pid):
+    addresses = settings.bind or ([] if listeners else [DEFAULT_ADDRESS])
     try:
-        os.kill(pid, 0)
-    except OSError as error:
-        return error.errno == errno.EPERM
-    return pid != os.getpid()
+        for address in addresses:
+            listeners += listening.listen(address, settings.backlog)
+    except BaseException:
+        _leave(listeners, None)
+        raise
+    return listeners
 
 
-def _log(line):
-    """What the master has to say goes to stderr: stdout may be the access log."""
-    console.complain("fapws[%d]: %s\n" % (os.getpid(), line))
-
-
-def _greet(chosen, listeners):
-    """A banner for people: only at a terminal."""
-    if not console.at_terminal():
-        return
-    bold, green, plain = (_BOLD, _GREEN, _PLAIN) if "NO_COLOR" not in os.environ else ("", "", "")
-    workers = "%d workers" % chosen.workers if chosen.workers > 1 else "one worker"
-    lines = ["%s%s%s" % (bold, options.version(), plain)]
-    lines += ["  %s%s%s" % (green, listener.shown, plain) for listener in listeners]
-    lines += ["  %s, %s; Ctrl-C ends it" % (chosen.application, workers), ""]
-    console.complain("\n".join(lines))
+def _leave(listeners, pid_file):
+    """Close and remove what the master opened."""
+    for listener in listeners:
+        listener.close()
+    if pid_file:
+        pid_file.remove()
 
 
 if __name__ == "__main__":

@@ -87,3 +87,51 @@ graceful_timeout = 30
 # Linux: let the kernel keep a TCP connection back until its first bytes are there
 # (TCP_DEFER_ACCEPT), which saves a wake-up a connection. Ignored where there is no such thing.
 tcp_defer_accept = True
+
+# --- Threads. -----------------------------------------------------------------------------------
+
+# Calls of the application that may wait at a time. More than one needs Python 3 and the standard
+# dialect.
+threads = 1
+
+# Seconds: a call that takes longer is logged, with its stack. 0: none is.
+slow_request = 0
+
+# Seconds for which SIGTERM lets it go on to serve, before the graceful end: balancers need time to
+# notice.
+shutdown_delay = 0
+
+# --- The access log. ----------------------------------------------------------------------------
+
+# A path, a descriptor's number, or "-" for stdout. None: no log.
+access_log = None
+
+# A format with %(...)s atoms. None: the combined format.
+access_log_format = None
+
+# A JSON object for each request, in the place of the format.
+access_log_json = False
+
+# Paths that have no lines.
+access_log_skip = ()
+
+# --- Proxies, and what asks for the server's health. --------------------------------------------
+
+# A path whose response is the server's own: 200, and 503 while it ends. None: no path.
+health = None
+
+# The prefix of the application's URLs, SCRIPT_NAME, which the proxy has not taken off.
+root_path = ""
+
+# Peers whose X-Forwarded-Proto is believed: addresses and networks between commas, or "*". A unix
+# socket's peer always is.
+forwarded_allow_ips = "127.0.0.1,::1"
+
+# Whether their X-Forwarded-For, -Host, -Port, -Prefix and Forwarded are believed, too.
+proxy_headers = False
+
+# The PROXY protocol before each connection: "off", "v1", "v2" or "auto".
+proxy_protocol = "off"
+
+# Peers that may speak it. Any other peer's first bytes are a request.
+proxy_allow_from = "127.0.0.1,::1"

@@ -17,3 +17,16 @@ write_timeout: float
 keep_alive_timeout: float
 graceful_timeout: float
 tcp_defer_accept: bool
+threads: int
+slow_request: float
+shutdown_delay: float
+access_log: str | int | None
+access_log_format: str | None
+access_log_json: bool
+access_log_skip: list[str] | tuple[str, ...]
+health: str | None
+root_path: str
+forwarded_allow_ips: str
+proxy_headers: bool
+proxy_protocol: str
+proxy_allow_from: str

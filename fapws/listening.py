@@ -14,8 +14,8 @@ import stat
 
 from fapws import _evwsgi
 
-#: Connections that may wait to be accepted, as far as the kernel's own limit goes; the core's too.
-BACKLOG = 1024
+#: Connections that may wait to be accepted: as many as the kernel's own limit (somaxconn) lets.
+BACKLOG = 65535
 
 #: The first descriptor of socket activation: behind stdin, stdout and stderr (sd_listen_fds(3)).
 FIRST_INHERITED = 3
@@ -70,13 +70,27 @@ class UnixListener(Listener):
         Listener.close(self)
 
 
-def listen(address):
-    """A Listener on an address as `--bind` has it; AddressError."""
+def listen(address, backlog=None):
+    """The Listeners on an address as `--bind` has it; AddressError.
+
+    A name has one for each of its addresses; no host means all of this machine, IPv4 and IPv6.
+    """
+    backlog = backlog or BACKLOG
     if address.startswith("fd://"):
-        return adopt(address[5:])
+        return [adopt(address[5:])]
     if address.startswith("unix:"):
-        return _listen_unix(address[5:])
-    return _listen_tcp(*_host_and_port(address))
+        return [_listen_unix(address[5:], backlog)]
+    host, port = _host_and_port(address)
+    return _listen_tcp(host, port, backlog)
+
+
+def shown(listeners):
+    """The addresses of listeners, for people, each once."""
+    found = []
+    for listener in listeners:
+        if listener.shown not in found:
+            found.append(listener.shown)
+    return found
 
 
 def inherited(environ):
@@ -147,7 +161,14 @@ def _correction(address):
     return "; did you mean %s:8000?" % address
 
 
-def _listen_tcp(host, port):
+#: What says that this machine has no such address: no fault where a name has others.
+_ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
+
+#: How often a free port is looked for that is free in both families.
+_PORT_ATTEMPTS = 20
+
+
+def _listen_tcp(host, port, backlog):
     shown = _shown(host or "*", port)
     try:
         flags = socket.AI_PASSIVE
@@ -158,27 +179,61 @@ def _listen_tcp(host, port):
         raise AddressError("cannot listen on %s: %s" % (shown, error.args[1]))
     except UnicodeError:
         raise AddressError("cannot listen on %s: there is no such name" % shown)
-    reason = None
+    addresses = []
     for family, kind, protocol, _, address in found:
+        if (family, kind, protocol, address) not in addresses:
+            addresses.append((family, kind, protocol, address))
+    for attempt in range(_PORT_ATTEMPTS):
         try:
-            descriptor, port = _bound(family, kind, protocol, address)
+            return _listen_each(host, port, addresses, backlog)
         except (OSError, socket.error) as error:
-            reason = error
-        else:
-            _close_on_exec(descriptor)
-            return Listener(_shown(host or "*", port), descriptor, host or "0.0.0.0", str(port))
-    raise AddressError("cannot listen on %s: %s%s" % (
-        shown, os.strerror(reason.errno), _remedy(reason.errno, port)))
+            is_last = attempt == _PORT_ATTEMPTS - 1
+            if port or error.errno != errno.EADDRINUSE or is_last:
+                raise AddressError("cannot listen on %s: %s%s" % (
+                    shown, os.strerror(error.errno), _remedy(error.errno, port)))
 
 
-def _bound(family, kind, protocol, address):
-    """The descriptor of a socket that listens, and its port."""
+def _listen_each(host, port, addresses, backlog):
+    """A Listener for each address that this machine has, all on one port; OSError."""
+    opened = []
+    absent = None
+    try:
+        for family, kind, protocol, address in addresses:
+            address = (address[0], port) + address[2:]
+            alone = len(addresses) == 1
+            try:
+                descriptor, port = _bound(family, kind, protocol, address, backlog, alone)
+            except (OSError, socket.error) as error:
+                if error.errno not in _ABSENT:
+                    raise
+                absent = error
+            else:
+                opened.append((descriptor, host or address[0]))
+        if not opened:
+            raise absent
+    except BaseException:
+        for descriptor, _ in opened:
+            os.close(descriptor)
+        raise
+    shown = _shown(host or "*", port)
+    return [Listener(shown, descriptor, name, str(port)) for descriptor, name in opened]
+
+
+def _bound(family, kind, protocol, address, backlog, alone):
+    """The descriptor of a socket that listens, and its port.
+
+    An IPv6 socket that is not alone leaves IPv4 to the other one.
+    """
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6 and not alone:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(address)
-        listener.listen(BACKLOG)
-        return os.dup(listener.fileno()), listener.getsockname()[1]
+        listener.listen(backlog)
+        descriptor = os.dup(listener.fileno())
+        _close_on_exec(descriptor)
+        return descriptor, listener.getsockname()[1]
     finally:
         listener.close()
 
@@ -191,9 +246,8 @@ def _remedy(code, port):
     return ""
 
 
-def _listen_unix(path):
-    if not path:
-        raise AddressError("unix: lacks its path, as in unix:/run/site.sock")
+def _listen_unix(text, backlog):
+    path, mode, owner = _unix_parts(text)
     shown = "unix:" + path
     # Linux's abstract names, which are no files, as ss and systemd write them.
     abstract = path.startswith("@")
@@ -201,8 +255,11 @@ def _listen_unix(path):
     try:
         if not abstract:
             _remove_stale(path)
-        listener.bind("\0" + path[1:] if abstract else path)
-        listener.listen(BACKLOG)
+        if abstract:
+            listener.bind("\0" + path[1:])
+        else:
+            _bind_unix(listener, path, mode, owner)
+        listener.listen(backlog)
         descriptor = os.dup(listener.fileno())
     except (OSError, socket.error) as error:
         # A path that is too long has no error number.
@@ -213,6 +270,57 @@ def _listen_unix(path):
     if abstract:
         return Listener(shown, descriptor, "localhost", "80")
     return UnixListener(shown, descriptor, path)
+
+
+def _unix_parts(text):
+    """Path, mode and (uid, gid) of `PATH?mode=660&owner=USER:GROUP`; None for what is not said."""
+    path, question, query = text.partition("?")
+    if not path:
+        raise AddressError("unix: lacks its path, as in unix:/run/site.sock")
+    mode = owner = None
+    for pair in query.split("&") if question else ():
+        name, _, value = pair.partition("=")
+        if name == "mode" and re.match("[0-7]{3,4}$", value):
+            mode = int(value, 8)
+        elif name == "owner" and value:
+            owner = _owner(text, value)
+        else:
+            raise AddressError(
+                "unix:%s: %r is not one of mode=660, owner=USER:GROUP" % (text, pair))
+    if path.startswith("@") and question:
+        raise AddressError("unix:%s: a name that is no file has no mode and no owner" % text)
+    return path, mode, owner
+
+
+def _owner(text, value):
+    from fapws.settings import SettingsError, find
+
+    user, _, group = value.partition(":")
+    where = "unix:" + text
+    try:
+        uid = find("user").parse(user, where) if user else -1
+        return uid, find("group").parse(group, where) if group else -1
+    except SettingsError as error:
+        raise AddressError(str(error))
+
+
+def _bind_unix(listener, path, mode, owner):
+    """Make the socket's file; nobody reaches it before it has its owner and mode."""
+    if mode is None and owner is None:
+        listener.bind(path)
+        return
+    before = os.umask(0o177)
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(before)
+    try:
+        if owner is not None:
+            os.chown(path, *owner)
+        os.chmod(path, 0o777 & ~before if mode is None else mode)
+    except OSError:
+        os.unlink(path)
+        raise
 
 
 def _remove_stale(path):

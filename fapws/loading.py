@@ -5,26 +5,25 @@ what was probably meant. Does not serve. Invariant: an error inside the applicat
 is never mistaken for a module that is missing; it keeps its traceback.
 """
 
-import ast
-import difflib
 import importlib
 import os
 import re
 import sys
-import traceback
 import types
 
 #: What is served when only a module is named: mod_wsgi's, Django's and gunicorn's name for it.
 DEFAULT_NAME = "application"
 
-_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*$")
+# A file's name may have a dash, which Python can import, though no statement can say so.
+_MODULE = re.compile(r"[^\W\d][\w-]*(\.[^\W\d][\w-]*)*$")
 _ATTRIBUTE = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)(\(.*\))?$", re.S)
 
 
 class LoadError(Exception):
     """Why there is no application, in words for the person who typed its name.
 
-    files: the source files that had a part in it; a change to one may mend it.
+    files: the source files that had a part in it, or that were looked for; a change to one, or its
+    coming into being, may mend it.
     """
 
     def __init__(self, text, files=()):
@@ -39,9 +38,7 @@ def load(words):
     of a call without arguments; `package.module` alone means `package.module:application`.
     Raises LoadError. The current folder is looked in first.
     """
-    here = os.getcwd()
-    if here not in sys.path and "" not in sys.path:
-        sys.path.insert(0, here)
+    add_to_path()
     module_name, colon, name = words.partition(":")
     _check_module_name(module_name, name)
     module = _import(module_name)
@@ -49,14 +46,23 @@ def load(words):
     matched = _ATTRIBUTE.match(name)
     if not matched:
         raise LoadError(
-            "%r is no name: after the colon stands the name of an application, as in %s:app, or "
-            "of a function that makes one, as in %s:create_app()" % (name, module_name, module_name)
+            "invalid attribute name %r: after the colon stands the name of an application, as in "
+            "%s:app, or of a function that makes one, as in %s:create_app()" % (
+                name, module_name, module_name)
         )
     attribute, call = matched.groups()
     found = _attribute(module, attribute)
     if call:
         return _made(words, found, call)
     return _checked(words, found)
+
+
+def add_to_path(folders=()):
+    """Look for modules in the current folder first, and before that in `folders`."""
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)
+    sys.path[:0] = [folder for folder in folders or () if folder not in sys.path]
 
 
 def _check_module_name(name, attribute):
@@ -73,7 +79,7 @@ def _check_module_name(name, attribute):
             "%s is a file; name the module: %s" % (name, _as_module(name, wanted))
         )
     raise LoadError(
-        "%r is no module's name: say MODULE:NAME, as in hello:app, or package.module:app" % name
+        "invalid module name %r: say MODULE:NAME, as in hello:app, or package.module:app" % name
     )
 
 
@@ -113,22 +119,53 @@ def _import(name):
     try:
         return importlib.import_module(name)
     except ImportError as error:
+        missing = _candidates(_missing(error))
         if not _is_import_machinery_only(sys.exc_info()[2]):
-            raise LoadError("importing %s failed:\n%s" % (name, _traceback()), _files())
-        raise LoadError(_no_module(name, error))
+            raise LoadError("importing %s failed:\n%s" % (name, _traceback()), _files() + missing)
+        raise LoadError(_no_module(name, error), missing)
     except Exception:
         raise LoadError("importing %s failed:\n%s" % (name, _traceback()), _files())
     except SystemExit as error:
-        raise LoadError("importing %s ended in sys.exit(%r)" % (name, error.code))
+        raise LoadError(
+            "importing %s ended in sys.exit(%r)\n%s" % (name, error.code, _traceback()), _files())
+
+
+def _missing(error):
+    """The module that an ImportError says is not there, or ""."""
+    name = getattr(error, "name", None)
+    if name is None:
+        # Python 2 has only words: "No module named b", of a package's a.b.
+        found = re.match(r"No module named '?([\w.-]+)", str(error))
+        name = found.group(1) if found else ""
+    return name
+
+
+def _candidates(name):
+    """The files that would be the module `name`: one of them may be written yet."""
+    if not name:
+        return []
+    parent, _, last = name.rpartition(".")
+    folders = list(getattr(sys.modules.get(parent), "__path__", None) or sys.path)
+    if parent not in sys.modules:
+        last = name.replace(".", os.sep)
+    found = []
+    for folder in folders:
+        base = os.path.join(folder or os.getcwd(), last)
+        found += [base + ".py", os.path.join(base, "__init__.py")]
+    return found
 
 
 def _is_import_machinery_only(trace):
     """Whether no code but this file's and the import system's was running when it failed."""
+    import traceback
+
     return all(_is_machinery(frame[0]) for frame in traceback.extract_tb(trace))
 
 
 def _traceback():
     """The traceback of the exception being handled, from the application's first frame on."""
+    import traceback
+
     kind, error, trace = sys.exc_info()
     while trace.tb_next is not None and _is_machinery(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
@@ -137,6 +174,8 @@ def _traceback():
 
 def _files():
     """The source files of the exception being handled."""
+    import traceback
+
     _, error, trace = sys.exc_info()
     files = [frame[0] for frame in traceback.extract_tb(trace)]
     if isinstance(error, SyntaxError) and error.filename:
@@ -182,6 +221,8 @@ def _attribute(module, dotted):
             there = [each for each in dir(found) if not each.startswith("_")]
             callables = [each for each in there if _may_be_application(found, each)]
             text = "%s has no %s" % (where, name)
+            import difflib
+
             close = difflib.get_close_matches(name, there, 3)
             if close:
                 text += "; did you mean %s?" % " or ".join(close)
@@ -190,7 +231,8 @@ def _attribute(module, dotted):
             else:
                 text += "; there is nothing in it that can be called"
             file = getattr(module, "__file__", None)
-            raise LoadError(text + (" (%s)" % file if file else ""))
+            files = [file] if file and file.endswith(".py") else []
+            raise LoadError(text + (" (%s)" % file if file else ""), files)
         where += "." + name
     return found
 
@@ -211,10 +253,15 @@ def _made(words, factory, call):
         raise
     except Exception:
         raise LoadError("calling %s failed:\n%s" % (words, _traceback()), _files())
+    except SystemExit as error:
+        raise LoadError(
+            "calling %s ended in sys.exit(%r)\n%s" % (words, error.code, _traceback()), _files())
 
 
 def _arguments(words, call):
     """The arguments written in a call, all of them literals: nothing typed here is evaluated."""
+    import ast
+
     try:
         tree = ast.parse("f" + call, mode="eval").body
         if not isinstance(tree.func, ast.Name):
@@ -246,6 +293,8 @@ def _kind(thing):
 
 
 def _meant(name, choices, prefix=""):
+    import difflib
+
     close = difflib.get_close_matches(name, choices, 3)
     if close:
         return "; did you mean %s?" % " or ".join(prefix + each for each in close)

@@ -110,16 +110,17 @@ class Master(object):
         told, to have none of it. Anything else that it raises comes to the same.
     log: a function that takes one line.
     begun: a function called once, when all workers serve for the first time.
-    notify: a `fapws.contrib.systemd.Notifier`, or None.
+    notify: a `fapws.contrib.systemd.Notifier`, or None. hooks: a `fapws.hooks.Hooks`.
     """
 
-    def __init__(self, wanted, patience, prepare, log, begun, notify=None):
+    def __init__(self, wanted, patience, prepare, log, begun, notify, hooks):
         self.wanted = wanted
         self._patience = patience
         self._prepare = prepare
         self._log = log
         self._begun = begun
         self._notify = notify
+        self._hooks = hooks
         self._workers = {}
         self._generation = 0
         self._previous = None  # the generation to go back to while a reload is under way
@@ -156,6 +157,12 @@ class Master(object):
                 self._wait()
         return link
 
+    def want(self, number):
+        """Keep another number of workers from now on."""
+        before, self.wanted = self.wanted, number
+        self._log("%s from now on" % _workers(number))
+        self._hooks.workers_changed(number, before)
+
     def _receive(self, number, frame):
         self._signals.append(number)
 
@@ -176,11 +183,9 @@ class Master(object):
             elif number == signal.SIGHUP:
                 self._reload("SIGHUP")
             elif number == signal.SIGTTIN:
-                self.wanted += 1
-                self._log("%s from now on" % _workers(self.wanted))
+                self.want(self.wanted + 1)
             elif number == signal.SIGTTOU and self.wanted > 1:
-                self.wanted -= 1
-                self._log("%s from now on" % _workers(self.wanted))
+                self.want(self.wanted - 1)
             elif number in _FORWARDED:
                 for worker in self._workers.values():
                     # One that is starting has no handler for it yet, and its logs are new.
@@ -243,6 +248,7 @@ class Master(object):
             worker = self._workers.pop(pid, None)
             if worker:
                 os.close(worker.descriptor)
+                self._hooks.ended(pid)
                 if not (worker.leaving or self._ending):
                     self._lost(worker, status)
 
@@ -356,6 +362,7 @@ class Master(object):
         worker.sentences = [(now + patience + 1, signal.SIGTERM)]
 
     def _fork(self, now):
+        self._hooks.forking()
         # What is buffered would be written by both.
         console.flush()
         ends = ()
@@ -373,6 +380,7 @@ class Master(object):
             return None
         if pid:
             os.close(writes)
+            self._hooks.forked(pid)
             self._workers[pid] = Worker(pid, self._generation, reads, now)
             return None
         self._restore()

@@ -1,190 +1,257 @@
-"""The command's options, and the file of settings.
+"""The command line: what may be written there, --help, and what is said about anything else.
 
-Owns what may be written and the words for what may not. docs/settings.md has the page for people;
-a test holds the two together.
+Owns the notation of options; which there are stands in fapws/settings.py. Not argparse: it takes as
+long to import as the rest of the command, and its messages name the wrong word where an option is
+unknown.
 """
 
-import argparse
-import difflib
-import numbers
-import os
-import re
 import sys
-import types
 
-from fapws import _evwsgi, config
+from fapws import settings
+from fapws.settings import SettingsError
 
-#: What it can speak; the core's own words.
-DIALECTS = ("standard", "legacy")
-
-#: Where it listens unless told otherwise: this machine alone can reach it there.
-DEFAULT_ADDRESS = "127.0.0.1:8000"
-
-_NO_THREADS = (
-    "there are no threads to set: one process is one thread, whose loop serves many connections "
-    "and calls the application for one request at a time. For more at once use --workers N."
+#: Options that are no settings: spellings, name, metavar, help.
+_OWN = (
+    ("-c --config", "config", "FILE", "a Python file that sets names of this list, or gunicorn's"),
+    ("--check --check-config", "check", None,
+     "load the application and the settings, open the access log, then end"),
+    ("-v --version", "version", None, "print the versions, then end"),
+    ("-h --help", "help", None, "print this, then end"),
 )
 
+_SIGNALS = (
+    "Signals to the process started: HUP reloads the application, TERM ends after the requests in "
+    "flight, INT within seconds, TTIN and TTOU add and drop a worker, USR1 opens the access log "
+    "anew."
+)
 
-class SettingsError(ValueError):
-    """A file of settings that cannot be used."""
-
-
-class _Refused(argparse.Action):
-    """An option that other servers have, and this one has not."""
-
-    def __call__(self, parser, namespace, values, option_string=None):
-        parser.error(_NO_THREADS)
+#: Endings of names that are files, not modules.
+_FILES = (".log", ".txt", ".json", ".out", ".err")
 
 
-def parse(arguments, program):
-    """The options as an argparse.Namespace; ends the process for --help and errors."""
-    parser = _parser(program)
-    chosen = parser.parse_args(arguments)
-    if chosen.application is None and chosen.access_log not in (None, "-"):
+class Call(object):
+    """What a command line says.
+
+    application (str or None); values (dict): settings by name; config (str or None): the file;
+    check, version, help (bool); notes (list): what is reported, and changes nothing.
+    """
+
+    def __init__(self):
+        self.application = None
+        self.values = {}
+        self.config = None
+        self.check = self.version = self.help = False
+        self.notes = []
+
+
+def parse(arguments):
+    """The Call that a list of words is; SettingsError for one that it cannot be."""
+    call = Call()
+    words = list(arguments)
+    only_names = False
+    while words:
+        word = words.pop(0)
+        if only_names or word == "-" or not word.startswith("-"):
+            _name(call, word)
+        elif word == "--":
+            only_names = True
+        else:
+            _option(call, word, words)
+    log = call.values.get("access_log")
+    if call.application is None and log and _may_be_application(log):
         # `--access-log hello:app`: the log's file may be left out, the application not.
-        chosen.application, chosen.access_log = chosen.access_log, "-"
-    if chosen.application is None and not chosen.version:
-        parser.error("which application? Name it as MODULE:NAME, for instance hello:app")
-    return chosen
+        call.application, call.values["access_log"] = log, "-"
+    return call
 
 
-def _parser(program):
-    parser = argparse.ArgumentParser(
-        prog=program,
-        description="Serves a WSGI application.",
-        epilog="Signals to the process started: HUP reloads the application, TERM ends after the "
-        "requests in flight, INT within seconds, TTIN and TTOU add and drop a worker, USR1 opens "
-        "the access log anew.",
-    )
-    add = parser.add_argument
-    add("application", metavar="MODULE:NAME", nargs="?",
-        help="hello:app, or hello:create_app() for a factory")
-    add("-b", "--bind", metavar="ADDRESS", action="append",
-        help="HOST:PORT, [IPV6]:PORT, unix:PATH or fd://NUMBER; may be repeated (default: "
-        "systemd's sockets, else %s)" % DEFAULT_ADDRESS)
-    add("-w", "--workers", metavar="N", type=_positive, default=1,
-        help="processes that serve (default 1)")
-    add("--reload", action="store_true", help="start anew when a source file changes")
-    add("--dialect", choices=DIALECTS,
-        help="standard: HTTP/1.1 and PEP 3333 (default); legacy: as Fapws3 0.11")
-    add("--access-log", metavar="FILE", nargs="?", const="-",
-        help="write a line for each request; - or nothing is stdout")
-    add("--access-log-format", metavar="FORMAT",
-        help="with %%(...)s atoms (default: the combined log format)")
-    add("--pid", metavar="FILE", help="keep the process id of the master there")
-    add("--threads", action=_Refused, nargs="?", help=argparse.SUPPRESS)
-    add("--config", metavar="FILE", help="a Python file that sets names of fapws.config")
-    add("--check", action="store_true",
-        help="load the application and the settings, open the access log, then end")
-    add("--version", action="store_true", help="print the versions, then end")
-    return parser
+def _name(call, word):
+    if call.application is not None:
+        raise SettingsError(
+            "one application is served, and there are two names: %s and %s" % (
+                call.application, word))
+    call.application = word
 
 
-def _positive(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1 process has to serve")
-    return number
+def _may_be_application(word):
+    return "/" not in word and (":" in word or not word.endswith(_FILES)) and word != "-"
 
 
-_positive.__name__ = "number"  # argparse's word for it: "invalid number value"
+def _option(call, word, words):
+    """Take an option, and its value off the words behind it."""
+    option, equals, value = word.partition("=")
+    if not word.startswith("--") and len(word) > 2:
+        # As in -w4 and -w=4.
+        option, value = word[:2], word[2:].lstrip("=")
+        equals = "="
+    value = value if equals else None
+    setting, negated = _find(option)
+    if setting is not None:
+        _set(call, setting, negated, option, value, words)
+    elif not _set_own(call, option, value, words):
+        _foreign(call, option, value, words)
+
+
+def _find(option):
+    """(Setting, whether it is switched off) of an option, (None, False) where there is none."""
+    if option in settings.BY_OPTION:
+        return settings.BY_OPTION[option], False
+    positive = "--" + option[5:]
+    if option.startswith("--no-") and positive in settings.BY_OPTION:
+        setting = settings.BY_OPTION[positive]
+        if setting.kind.is_flag:
+            return setting, True
+    return None, False
+
+
+def _set(call, setting, negated, option, value, words):
+    kind = setting.kind
+    if kind.is_flag:
+        if value is not None:
+            raise SettingsError("%s takes no value" % option)
+        call.values[setting.name] = not negated
+        return
+    if value is None and kind.bare is not None:
+        value = _optional(kind, words)
+    elif value is None:
+        value = _value(option, words)
+    value = setting.parse(value, option)
+    if kind.repeats:
+        call.values.setdefault(setting.name, []).extend(value)
+    else:
+        call.values[setting.name] = value
+
+
+def _optional(kind, words):
+    """The value of an option that may stand alone."""
+    choices = getattr(kind, "words", None)
+    if words and (words[0] in choices if choices else words[0][:1] != "-" or words[0] == "-"):
+        return words.pop(0)
+    return kind.bare
+
+
+def _value(option, words):
+    if not words or words[0].startswith("--"):
+        raise SettingsError("%s lacks its value" % option)
+    return words.pop(0)
+
+
+def _set_own(call, option, value, words):
+    """Take an option that is no setting; whether it was one."""
+    for spellings, name, metavar, _ in _OWN:
+        if option in spellings.split():
+            if metavar is None:
+                if value is not None:
+                    raise SettingsError("%s takes no value" % option)
+                setattr(call, name, True)
+            else:
+                setattr(call, name, _value(option, words) if value is None else value)
+            return True
+    return False
+
+
+def _foreign(call, option, value, words):
+    """An option that this server does not have."""
+    from fapws import gunicorn_settings
+
+    found = gunicorn_settings.find_option(option)
+    if found is None:
+        raise SettingsError(_unknown(option))
+    name, takes_value = found
+    if takes_value and value is None:
+        value = _value(option, words)
+    follows, advice = gunicorn_settings.judge(name, value if takes_value else True)
+    if option == "--no-sendfile":
+        follows, advice = gunicorn_settings.HARMLESS, "files go by sendfile where the kernel can"
+    if follows == gunicorn_settings.HARMLESS:
+        call.notes.append("%s is ignored: %s" % (option, advice))
+    elif follows is not None:
+        shown = "%s %s" % (option, value) if name == "worker_class" else option
+        raise SettingsError("there is no %s: %s" % (shown, advice))
+
+
+def _unknown(option):
+    import difflib
+
+    known = [word for word in settings.BY_OPTION if word.startswith("--")]
+    known += [row[0].split()[-1] for row in _OWN]
+    close = difflib.get_close_matches(option, known, 1)
+    hint = "; did you mean %s?" % close[0] if close else "; --help lists what there is"
+    return "there is no option %s%s" % (option, hint)
+
+
+# --- --help ---------------------------------------------------------------------------------------
+
+
+def help_text(program):
+    """What --help prints."""
+    lines = ["usage: %s [options] MODULE:NAME" % program, ""]
+    lines += ["Serves a WSGI application: hello:app, or hello:create_app() for a factory.", ""]
+    for group, rows in settings.GROUPS:
+        rows = [row for row in rows if row.options]
+        if rows:
+            lines.append(group + ":")
+            for row in rows:
+                lines += _entry(_spellings(row), _metavar(row), _explained(row))
+            lines.append("")
+    lines.append("The command:")
+    for spellings, _, metavar, text in _OWN:
+        words = [word for word in spellings.split() if word != "--check-config"]
+        lines += _entry(", ".join(words), metavar, text)
+    lines += [""] + _wrapped(_SIGNALS, 80)
+    lines += _wrapped(
+        "Each option is also a variable, FAPWS_WORKERS for --workers, and a name in the file of "
+        "--config, workers; gunicorn's options and names are understood, too.", 80)
+    return "\n".join(lines)
+
+
+def _spellings(row):
+    if row.kind.is_flag and row.default:
+        return "--no-" + row.option[2:]
+    return ", ".join(row.options)
+
+
+def _metavar(row):
+    if row.kind.is_flag:
+        return None
+    return "[%s]" % row.metavar if row.kind.bare is not None else row.metavar
+
+
+def _explained(row):
+    if row.kind.is_flag and row.default is False or row.shown == "none":
+        return row.help
+    unit = " " + row.unit if row.unit and row.shown is None else ""
+    return "%s (default %s%s)" % (row.help, shown_default(row), unit)
+
+
+def shown_default(row):
+    """The default of a setting, for people."""
+    if row.shown is not None:
+        return row.shown
+    if row.kind.is_flag:
+        return "on" if row.default else "off"
+    return str(row.default)
+
+
+def _entry(spellings, metavar, text):
+    head = "  %s%s" % (spellings, " " + metavar if metavar else "")
+    lines = _wrapped(text, 50)
+    first = "%-29s %s" % (head, lines.pop(0)) if len(head) < 30 else head
+    return [first] + [" " * 30 + line for line in lines]
+
+
+def _wrapped(text, width):
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + len(word) >= width:
+            lines.append("")
+        lines[-1] += (" " if lines[-1] else "") + word
+    return lines
 
 
 def version():
     """The line of --version."""
+    from fapws import _evwsgi, config
+
     return "%s, libev %d.%d, Python %d.%d.%d" % (
         (config.SERVER_IDENT,) + tuple(_evwsgi.libev_version()) + tuple(sys.version_info[:3])
     )
-
-
-def known_settings():
-    """The names that a file of settings may set."""
-    return sorted(
-        name for name, value in vars(config).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType)
-    )
-
-
-def read_settings(path):
-    """What a Python file says, as a dict of `fapws.config`'s names; SettingsError.
-
-    Modules, functions and classes in it, and names that begin with an underscore, are its own; but
-    a function by the name of a setting is a mistake.
-    """
-    names = {"__file__": os.path.abspath(path), "__name__": "fapws_settings"}
-    try:
-        with open(path, "rb") as source:
-            code = compile(source.read(), path, "exec")
-        exec(code, names)
-    except (IOError, OSError) as error:
-        raise SettingsError("%s: %s" % (path, error.strerror))
-    except SyntaxError as error:
-        raise SettingsError("%s, line %s: %s" % (path, error.lineno, error.msg))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        # sys.exit() included: silence would not tell why there is no server.
-        line = _line_in(path)
-        raise SettingsError("%s, line %s: %s: %s" % (path, line, type(error).__name__, error))
-    settings = {}
-    known = known_settings()
-    for name, value in names.items():
-        if name.startswith("_") or isinstance(value, types.ModuleType):
-            continue
-        if name in known or not callable(value):
-            settings[name] = value
-    for name in sorted(set(settings) - set(known)):
-        if name == "threads":
-            raise SettingsError("%s: %s" % (path, _NO_THREADS))
-        if name in vars(_parser("").parse_args([])):
-            option = "--" + name.replace("_", "-")
-            raise SettingsError("%s: %s is no setting but an option: %s" % (path, name, option))
-    check_settings(path, settings)
-    return settings
-
-
-def check_settings(where, settings):
-    """Raise SettingsError for a name in a dict that is no setting, or a value that cannot be.
-
-    where: how the place they were written at is called.
-    """
-    for name, value in sorted(settings.items()):
-        _check(where, name, value)
-
-
-def _line_in(path):
-    """The line of a file in which the exception being handled was raised."""
-    trace, line = sys.exc_info()[2], "?"
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == path:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
-
-
-def _check(path, name, value):
-    known = known_settings()
-    if name not in known:
-        close = difflib.get_close_matches(name.lower(), known, 1)
-        hint = "did you mean %s?" % close[0] if close else "there are " + ", ".join(known)
-        raise SettingsError("%s: there is no setting %s; %s" % (path, name, hint))
-    if name == "dialect":
-        if value not in DIALECTS:
-            raise SettingsError('%s: dialect is "standard" or "legacy", not %r' % (path, value))
-        return
-    default = getattr(config, name)
-    if isinstance(default, str):
-        right = isinstance(value, type(u"")) or isinstance(value, str)
-        wanted = "a string"
-    elif isinstance(default, bool):
-        right, wanted = isinstance(value, (bool, int)), "True or False"
-    else:
-        # None is the dialect's own default.
-        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        right = value is None or (is_number and value >= 0)
-        wanted = "a number not below 0"
-    if right and name == "SERVER_IDENT" and re.search("[\r\n\0]", value):
-        right, wanted = False, "sent as a header, in one line"
-    if not right:
-        raise SettingsError("%s: %s is %s, not %r" % (path, name, wanted, value))

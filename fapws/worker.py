@@ -12,8 +12,9 @@ import sys
 import threading
 import time
 
-from fapws import _evwsgi, base, console, loading
+from fapws import _evwsgi, base, loading, process
 from fapws.master import CANNOT_LOAD, CHANGED, SERVING, WAITING
+from fapws.settings import SettingsError
 
 
 #: The name in `sys` under which the core finds stdout.
@@ -23,18 +24,18 @@ _SAID_ON = "__stdout__" if sys.version_info[0] == 2 else "stdout"
 class Site(object):
     """What is served, and how.
 
-    words: the application, as `loading.load` takes it. settings (dict): attributes for
-    `fapws.config`. listeners: `listening.Listener`s. access_log: (file name or "-", format), or
-    None. reload: whether changed sources are told to the master. watched: files that count as
-    sources.
+    words: the application, as `loading.load` takes it. settings: a `settings.Settings`. listeners:
+    `listening.Listener`s. hooks: a `hooks.Hooks`. log: a `server_log.ServerLog`. folder: where the
+    application is at home. watched: files that count as sources.
     """
 
-    def __init__(self, words, settings, listeners, access_log=None, reload=False, watched=()):
+    def __init__(self, words, settings, listeners, hooks, log, folder, watched=()):
         self.words = words
         self.settings = settings
         self.listeners = listeners
-        self.access_log = access_log
-        self.reload = reload
+        self.hooks = hooks
+        self.log = log
+        self.folder = folder
         self.watched = watched
 
     def serve(self, link):
@@ -45,45 +46,75 @@ class Site(object):
         # The master's business. Not ignored, which programs that are run here would inherit.
         signal.signal(signal.SIGHUP, _pass)
         _start_thread(_end_with, link.lifeline)
-        for name, value in self.settings.items():
-            setattr(base.config, name, value)
-        _evwsgi.set_base_module(base)
         try:
-            application = self._logged(loading.load(self.words))
-        except loading.LoadError as error:
-            console.complain("fapws: %s\n" % error)
-            if not self.reload:
+            application = self._logged(self._load())
+        except (loading.LoadError, SettingsError) as error:
+            self.log.error("%s", error)
+            if not self.settings.reload:
                 return CANNOT_LOAD
-            self._watch(link, began, error.files)
+            self._watch(link, began, getattr(error, "files", ()))
             link.say(WAITING)
             while True:
                 signal.pause()
         _evwsgi.wsgi_gen_cb(application)
         for listener in self.listeners:
             listener.register()
-        if self.reload:
+        if self.settings.reload:
             self._watch(link, began)
         setattr(sys, _SAID_ON, _UntilBackend(getattr(sys, _SAID_ON), lambda: link.say(SERVING)))
-        _evwsgi.run()
+        try:
+            _evwsgi.run()
+        finally:
+            self.hooks.leaving()
         return 0
 
+    def _load(self):
+        """Become the process that the settings want, and load the application; LoadError."""
+        if not process.has_folder():
+            # The release that the master was started in is gone.
+            process.enter(self.folder)
+        for name, value in self.settings.for_config().items():
+            setattr(base.config, name, value)
+        _evwsgi.set_base_module(base)
+        try:
+            process.drop_rights(self.settings.user, self.settings.group)
+        except OSError as error:
+            raise loading.LoadError("cannot change user and group: %s" % error.strerror)
+        self._call_hook("post_fork", self.hooks.in_worker)
+        loading.add_to_path(self.settings.pythonpath)
+        application = loading.load(self.words)
+        self._call_hook("post_worker_init", self.hooks.loaded, application)
+        if self.settings.reload:
+            from fapws.contrib.django_handler import with_static_files
+
+            application = with_static_files(application)
+        return application
+
+    def _call_hook(self, name, call, *arguments):
+        try:
+            call(*arguments)
+        except Exception:
+            import traceback
+
+            raise loading.LoadError("the hook %s failed:\n%s" % (name, traceback.format_exc()))
+
     def _logged(self, application):
-        if not self.access_log:
+        path = self.settings.access_log
+        if not path:
             return application
         from fapws.contrib.accesslog import AccessLog
 
         try:
-            log = AccessLog(application, *self.access_log)
+            log = AccessLog(application, path, self.settings.access_log_format)
         except EnvironmentError as error:
-            raise loading.LoadError("--access-log %s: %s" % (self.access_log[0], error.strerror))
+            raise loading.LoadError("--access-log %s: %s" % (path, error.strerror))
 
         def reopen(number, frame):
             try:
                 log.reopen()
             except EnvironmentError as error:
                 # Raised in a handler it would end `run`. The file that is open stays in use.
-                console.complain("fapws: --access-log %s: %s\n" % (
-                    self.access_log[0], error.strerror))
+                self.log.error("--access-log %s: %s", path, error.strerror)
 
         signal.signal(signal.SIGUSR1, reopen)
         return log

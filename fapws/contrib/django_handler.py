@@ -35,6 +35,22 @@ def handler(environ, start_response):
         response.close()
 
 
+def with_static_files(application):
+    """What Django's `runserver` serves: with DEBUG, the static files of the project's apps, too.
+
+    Anything but Django's own application is given back as it is.
+    """
+    if type(application).__module__ != "django.core.handlers.wsgi":
+        return application
+    from django.conf import settings
+
+    if not settings.DEBUG or "django.contrib.staticfiles" not in settings.INSTALLED_APPS:
+        return application
+    from django.contrib.staticfiles.handlers import StaticFilesHandler
+
+    return StaticFilesHandler(application)
+
+
 def _make_application():
     try:
         from django.core.wsgi import get_wsgi_application

@@ -11,7 +11,8 @@ Owns the reading of that section. Any name of `fapws.config` may stand in it; `h
 
 import ast
 
-from fapws import _evwsgi, base, options
+from fapws import _evwsgi, base
+from fapws.settings import checked
 
 
 def serve(application, global_conf=None, host="127.0.0.1", port="8080", **settings):
@@ -21,8 +22,7 @@ def serve(application, global_conf=None, host="127.0.0.1", port="8080", **settin
     `_evwsgi.error` for an address that cannot be had.
     """
     values = {"dialect": "standard"}
-    values.update((name, _value(text)) for name, text in settings.items())
-    options.check_settings("[server]", values)
+    values.update(checked(name, _value(text), "[server]") for name, text in settings.items())
     for name, value in values.items():
         setattr(base.config, name, value)
     if host.startswith("unix:"):

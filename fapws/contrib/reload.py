@@ -24,6 +24,8 @@ class Watcher(object):
         self._more = list(more)
         self._since = since
         self._seen = {}
+        #: Those of `more` that do not exist: whenever they do, that is news.
+        self._missing = {path for path in self._more if not os.path.exists(path)}
 
     def changed(self):
         """The files that changed since the last call, or since the beginning."""
@@ -42,7 +44,8 @@ class Watcher(object):
             self._seen[path] = stamp
             # A time in the future is another machine's, and no news.
             is_news = self._since <= stamp[0] <= now if before is None else before != stamp
-            if is_news:
+            if is_news or path in self._missing:
+                self._missing.discard(path)
                 changed.append(path)
         return changed
 

@@ -95,9 +95,19 @@ def served_by(answer):
     return int(pid), version.decode()
 
 
+#: The beginning of each of the server's own lines: time, process id, level.
+HEAD = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[(\d+)\] \[([A-Z]+)\] "
+
+
+def log_lines(stderr):
+    """The server's own lines on stderr, each as (process id, level, text)."""
+    found = re.findall(f"^{HEAD}(.*)$", stderr, re.M)
+    return [(int(pid), level, text) for pid, level, text in found]
+
+
 def complaints(outcome):
     """What the command said on stderr but for the line that it serves, if it came to that."""
-    return re.sub(r"\Afapws\[\d+\]: serving \S+ on \S+\n", "", outcome.stderr)
+    return re.sub(HEAD + r"serving \S+ on .*\n", "", outcome.stderr)
 
 
 def free_port():

@@ -5,7 +5,7 @@ import socket
 import subprocess
 
 import pytest
-from command import write
+from command import log_lines, write
 from support.client import Client
 from support.process import clean_environment, wait_until
 
@@ -115,5 +115,6 @@ def test_a_socket_handed_over(interpreter, tmp_path, home, arguments):
         finally:
             process.kill()
             process.wait()
-    said = f"fapws[{process.pid}]: serving environment:app on http://127.0.0.1:{port}\n"
-    assert (tmp_path / "said").read_text() in ("", said)
+    said = log_lines((tmp_path / "said").read_text())
+    text = f"serving environment:app on http://127.0.0.1:{port}"
+    assert said in ([], [(process.pid, "INFO", text)])

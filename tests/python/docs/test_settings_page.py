@@ -1,20 +1,16 @@
-"""docs/settings.md has every setting, with the default that is in force."""
+"""docs/settings.md has every setting, as the table in fapws/settings.py has it."""
 
 import ast
+import os
 import re
 
 import pytest
-from docs.pages import blocks, commands, rows, text
+from docs import settings_table
+from docs.pages import blocks, commands, text
 from docs.test_readme import Typed, free_port
 from support import ROOT
 
 PAGE = "docs/settings.md"
-SETTINGS = {cells[0].strip("`"): cells for cells in rows(PAGE) if len(cells) == 4}
-
-
-def defaults(name):
-    """The defaults that the page gives: of the standard dialect, and of the other where told."""
-    return [ast.literal_eval(word) for word in re.findall("`([^`]+)`", SETTINGS[name][1])]
 
 
 def of_the_core():
@@ -29,29 +25,41 @@ def of_the_core():
     return {name: (value(standard), value(legacy)) for name, standard, legacy in found}
 
 
-def test_every_setting_is_there(interpreter):
+def test_the_tables_are_those_of_the_code():
+    page = settings_table.PAGE.read_text()
+    rendered = settings_table.rendered(page)
+    if os.environ.get("FAPWS_WRITE_PAGE"):
+        settings_table.PAGE.write_text(rendered)
+    assert page == rendered, "write it anew: make settings"
+
+
+def test_every_setting_of_the_package_is_in_the_table(interpreter):
     program = "sorted(n for n in vars(__import__('fapws.config').config) if n[0] != '_')"
-    names = ast.literal_eval(interpreter.evaluate(program))
-    assert sorted(SETTINGS) == [name for name in names if name != "sys"]
+    names = set(ast.literal_eval(interpreter.evaluate(program))) - {"sys"}
+    native = {row.name for row in settings_table.table().TABLE.values() if row.native}
+    assert names == native
 
 
 def test_the_defaults_are_those_of_the_core():
     core = of_the_core()
     assert len(core) > 10
+    table = settings_table.table().TABLE
     for name, (standard, legacy) in core.items():
-        told = defaults(name)
-        assert (told[0], told[-1]) == (standard, legacy), name
+        row = table[name]
+        if row.default is None:
+            assert standard == 0, name  # which means what the page says in words
+        else:
+            assert row.default == standard, name
+            assert (row.default if row.legacy is None else row.legacy) == legacy, name
 
 
 def test_the_defaults_are_those_of_the_package(interpreter):
-    for name in SETTINGS:
-        value = f"__import__('fapws.config').config.{name}"
-        value = ast.literal_eval(interpreter.evaluate(value))
-        told = defaults(name)
-        if name == "dialect":
-            told = told[:: 1 if interpreter.major == 3 else -1]
-        # None leaves it to the core, whose defaults are compared above.
-        assert value is None or value == told[0], name
+    for name, row in settings_table.table().TABLE.items():
+        if row.native and name != "dialect":
+            value = f"__import__('fapws.config').config.{name}"
+            value = ast.literal_eval(interpreter.evaluate(value))
+            # None and nothing leave it to the core, whose defaults are compared above.
+            assert value in (None, (), row.default), name
 
 
 def test_a_setting_that_is_none_or_infinite_is_one(serve):
@@ -66,9 +74,9 @@ def test_a_value_that_is_none_is_refused(serve, value, error):
     assert error in outcome.stderr and "body_timeout" in outcome.stderr
 
 
-def test_the_reserve_of_descriptors_is_the_one_told():
+def test_the_reserve_of_descriptors_is_the_one_of_the_core():
     reserve = re.search(r"const RESERVE: u64 = (\d+);", (ROOT / "src/server/run.rs").read_text())
-    assert f"less {reserve.group(1)}" in SETTINGS["max_connections"][2]
+    assert f"less {reserve.group(1)}" in settings_table.table().TABLE["max_connections"].shown
 
 
 @pytest.fixture
@@ -104,8 +112,3 @@ def test_bottle_by_an_adapter(bottled):
     assert "port=8080" in adapter
     server = bottled(adapter.replace("port=8080", f"port={port}"), port, "hello.py")
     assert server.get("/").body == b"bottled"
-
-
-def test_the_page_says_that_there_are_few():
-    assert len(SETTINGS) <= 20
-    assert "FAPWS_DIALECT" in text(PAGE)

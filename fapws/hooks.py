@@ -1,0 +1,160 @@
+"""The functions of a `--config` file that are called in the lives of master and workers.
+
+Owns their arguments, which are gunicorn's by name: `server` and `worker`. What they do is theirs.
+A hook that raises before anything serves ends what it was called for; elsewhere it is logged.
+
+    on_starting(server)             in the master, before it listens
+    when_ready(server)              it listens; no worker is forked yet
+    on_reload(server)               SIGHUP; what it raises means that there is no reload
+    nworkers_changed(server, new, old)
+    pre_fork(server, worker)        in the master, before each fork
+    child_exit(server, worker)      a worker has ended
+    on_exit(server)                 the master ends
+    post_fork(server, worker)       in the worker, which has its user and group already
+    post_worker_init(worker)        the application is loaded: worker.wsgi
+    worker_int(worker)              SIGINT or SIGQUIT
+    worker_exit(server, worker)     the worker ends
+"""
+
+import os
+
+
+class Cfg(object):
+    """The settings in force, by our names and gunicorn's: `server.cfg.workers`."""
+
+    def __init__(self, settings):
+        self._settings = settings
+
+    def __getattr__(self, name):
+        from fapws.settings import find
+
+        setting = find(name) if name[:1] != "_" else None
+        if setting is None:
+            raise AttributeError("there is no setting %s" % name)
+        return getattr(self._settings, setting.name)
+
+
+class ServerArgument(object):
+    """A hook's `server`. pid: of the master. log: a ServerLog. cfg: a Cfg. address: what it
+    listens on, a list of str. num_workers: how many workers are wanted.
+    """
+
+    def __init__(self, log, cfg):
+        self.pid = os.getpid()
+        self.log = log
+        self.cfg = cfg
+        self.address = []
+        self.num_workers = cfg.workers
+        self.proc_name = cfg.name or cfg.application
+
+    def __str__(self):
+        return "<server %d>" % self.pid
+
+
+class WorkerArgument(object):
+    """A hook's `worker`. pid: None before the fork. age: its number in the order of forks. ppid:
+    the master's. wsgi: the application, once it is loaded. log, cfg: as a server's.
+    """
+
+    def __init__(self, age, server):
+        self.age = age
+        self.pid = None
+        self.ppid = server.pid
+        self.log = server.log
+        self.cfg = server.cfg
+        self.alive = True
+        self.wsgi = None
+
+    def __str__(self):
+        return "<worker %s>" % self.pid
+
+
+class Hooks(object):
+    """Calls the hooks of a file, given as a dict, each at its time; without one nothing happens."""
+
+    def __init__(self, functions, settings, log):
+        self._functions = functions
+        self._log = log
+        self.server = ServerArgument(log, Cfg(settings))
+        self._age = 0
+        self._forking = None
+        self._workers = {}
+
+    def replace(self, functions, settings):
+        """Take the hooks and settings of a reload. The server remains the same object."""
+        self._functions = functions
+        self.server.cfg = Cfg(settings)
+
+    def __contains__(self, name):
+        return name in self._functions
+
+    def call(self, name, *arguments):
+        """Call a hook; what it raises is the caller's."""
+        function = self._functions.get(name)
+        if function:
+            function(*arguments)
+
+    def _call_logged(self, name, *arguments):
+        """Call a hook whose failure changes nothing."""
+        try:
+            self.call(name, *arguments)
+        except BaseException:
+            # sys.exit() included: a hook that is not asked has no say in when the server ends.
+            self._log.exception("the hook %s failed", name)
+
+    # --- in the master ------------------------------------------------------------------------
+
+    def starting(self):
+        self.call("on_starting", self.server)
+
+    def ready(self, addresses):
+        self.server.address = addresses
+        self._call_logged("when_ready", self.server)
+
+    def reloading(self):
+        self.call("on_reload", self.server)
+
+    def exiting(self):
+        self._call_logged("on_exit", self.server)
+
+    def workers_changed(self, new, old):
+        self.server.num_workers = new
+        self._call_logged("nworkers_changed", self.server, new, old)
+
+    def forking(self):
+        """A worker is about to be forked."""
+        self._age += 1
+        self._forking = WorkerArgument(self._age, self.server)
+        self._call_logged("pre_fork", self.server, self._forking)
+
+    def forked(self, pid):
+        """In the master: the fork has succeeded."""
+        self._forking.pid = pid
+        self._workers[pid] = self._forking
+
+    def ended(self, pid):
+        """In the master: a worker has ended."""
+        worker = self._workers.pop(pid, None)
+        if worker:
+            worker.alive = False
+            self._call_logged("child_exit", self.server, worker)
+
+    # --- in a worker --------------------------------------------------------------------------
+
+    def in_worker(self):
+        """This process is the worker that was forked last; post_fork."""
+        if self._forking is None:
+            self._forking = WorkerArgument(1, self.server)
+        self._forking.pid = os.getpid()
+        self.call("post_fork", self.server, self._forking)
+
+    def loaded(self, application):
+        self._forking.wsgi = application
+        self.call("post_worker_init", self._forking)
+
+    def interrupted(self):
+        self._call_logged("worker_int", self._forking)
+
+    def leaving(self):
+        self._forking.alive = False
+        self._call_logged("worker_exit", self.server, self._forking)

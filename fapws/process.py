@@ -1,0 +1,87 @@
+"""What a process is to the system: its folder, its user and group, its title.
+
+Owns how each is set. The master keeps its rights, which it needs to open sockets again; workers
+drop theirs before any line of the application runs.
+"""
+
+import os
+
+from fapws.settings import SettingsError
+
+
+def start_folder():
+    """The folder that the command was started in, by the name that the shell has for it.
+
+    A deployment that points a symbolic link at its newest release is started in the link; the
+    kernel knows only what it pointed at.
+    """
+    shell = os.environ.get("PWD", "")
+    try:
+        real = os.getcwd()
+        if os.path.isabs(shell) and os.path.samefile(shell, real):
+            return shell
+        return real
+    except OSError:
+        return shell or "/"
+
+
+def enter(folder):
+    """Work in a folder, as it is now; SettingsError."""
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise SettingsError("cannot work in %s: %s" % (folder, error.strerror))
+
+
+def has_folder():
+    """Whether the folder that the process works in still exists."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
+
+
+def account(user, group):
+    """(uid, gid) that are meant, None for what is to stay. A user brings its own group."""
+    if user is not None and group is None:
+        import pwd
+
+        try:
+            group = pwd.getpwuid(user).pw_gid
+        except KeyError:
+            pass
+    return user, group
+
+
+def drop_rights(user, group):
+    """Be a user and a group, by number, with the user's supplementary groups; OSError."""
+    user, group = account(user, group)
+    if os.geteuid() == 0 and (user is not None or group is not None):
+        _set_groups(user, group)
+    if group is not None and group != os.getegid():
+        os.setgid(group)
+    if user is not None and user != os.geteuid():
+        os.setuid(user)
+
+
+def _set_groups(user, group):
+    import pwd
+
+    group = os.getegid() if group is None else group
+    try:
+        name = pwd.getpwuid(os.geteuid() if user is None else user).pw_name
+    except KeyError:
+        os.setgroups([group])
+    else:
+        os.initgroups(name, group)
+
+
+def set_title(role, name):
+    """Name the process in the lists of ps and top; whether the setproctitle package is there."""
+    try:
+        from setproctitle import setproctitle
+    except ImportError:
+        return False
+    setproctitle("fapws: %s [%s]" % (role, name))
+    return True

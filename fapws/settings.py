@@ -1,0 +1,614 @@
+"""The settings: one table, from which options, environment, files and docs/settings.md come.
+
+Owns a setting's names, the values it takes, its default and its line of help. An option wins over
+the environment, that over the file of `--config`, that over the default. What a setting does is
+its reader's business: the core's for those of `fapws.config`, the command's for the others.
+"""
+
+import os
+
+from fapws import config
+
+#: What the server speaks; the core's own words.
+DIALECTS = ("standard", "legacy")
+
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+
+#: Where it listens by default: only this machine reaches it there.
+DEFAULT_ADDRESS = "127.0.0.1:8000"
+
+#: Settings whose reader does not exist yet. Who makes it removes the name here; until then the
+#: command warns of each, and the page lists them apart.
+PENDING = frozenset([
+    "access_log_json", "access_log_skip", "forwarded_allow_ips", "health", "max_memory",
+    "max_requests", "max_requests_jitter", "preload", "proxy_allow_from", "proxy_headers",
+    "proxy_protocol", "root_path", "shutdown_delay", "slow_request", "threads", "timeout",
+])
+
+_TEXT = type(u"")
+_INTEGERS = (int, type(1 << 64))  # Python 2 has two types
+
+
+class SettingsError(ValueError):
+    """A setting that does not exist, or a value that it cannot have; the text is for people."""
+
+
+class Setting(object):
+    """One row.
+
+    name: in a file of settings, in `fapws.config` and in the environment. options (list): the
+    option's spellings, short before long. kind: a Kind. default: in force where nothing is set;
+    None for "as the text `shown` says". gunicorn (list): option and name of gunicorn's, where they
+    differ. native: whether the core reads it from `fapws.config`. legacy: the default of the legacy
+    dialect, where that is another one.
+    """
+
+    __slots__ = ("name", "options", "kind", "default", "help", "shown", "gunicorn", "native",
+                 "metavar", "unit", "group", "legacy")
+
+    def __init__(self, name, options, kind, default, help, shown=None, gunicorn="", native=False,
+                 metavar=None, unit="", legacy=None):
+        self.name = name
+        self.options = options.split()
+        self.kind = kind
+        self.default = default
+        self.help = help
+        self.shown = shown
+        self.gunicorn = gunicorn.split()
+        self.native = native
+        self.metavar = metavar or kind.metavar
+        self.unit = unit or kind.unit
+        self.group = None
+        self.legacy = legacy
+
+    @property
+    def option(self):
+        """The option's long spelling, or None for what only a file sets."""
+        return self.options[-1] if self.options else None
+
+    @property
+    def variable(self):
+        """The name in the environment, or None."""
+        return "FAPWS_" + self.name.upper() if self.options else None
+
+    def parse(self, text, where):
+        """The value that an option or a variable says; SettingsError."""
+        try:
+            return self.kind.parse(text)
+        except ValueError as error:
+            raise SettingsError("%s is %s, not %r" % (where, _wanted(error, self.kind), text))
+
+    def check(self, value, where):
+        """The value that a program gives; SettingsError. None is the default."""
+        if value is None:
+            return None
+        try:
+            return self.kind.check(value)
+        except ValueError as error:
+            reason = _wanted(error, self.kind)
+            raise SettingsError("%s: %s is %s, not %r" % (where, self.name, reason, value))
+
+
+def _wanted(error, kind):
+    return str(error) or kind.wanted
+
+
+# --- kinds of values ------------------------------------------------------------------------------
+
+
+class Kind(object):
+    """Values of one kind: how one is written, and which a program may give.
+
+    parse(text) and check(value) return the value or raise ValueError, with words where `wanted`
+    says too little.
+    """
+
+    metavar = "TEXT"
+    unit = ""
+    wanted = "a string"
+    #: Whether its option stands alone: `--reload`.
+    is_flag = False
+    #: What its option means without a value, where one may be left out.
+    bare = None
+    repeats = False
+
+    def parse(self, text):
+        return self.check(text)
+
+    def check(self, value):
+        if isinstance(value, (str, _TEXT)):
+            return value
+        raise ValueError
+
+
+class _Line(Kind):
+    wanted = "sent as a header, in one line"
+
+    def check(self, value):
+        if not isinstance(value, (str, _TEXT)):
+            raise ValueError("a string")
+        if "\r" in value or "\n" in value or "\0" in value:
+            raise ValueError
+        return value
+
+
+class _Path(Kind):
+    metavar = "FILE"
+
+
+class _OptionalPath(_Path):
+    bare = "-"
+
+
+class _Choice(Kind):
+    def __init__(self, words):
+        self.words = words
+        self.metavar = "|".join(words)
+        quoted = ['"%s"' % word for word in words]
+        self.wanted = "%s or %s" % (", ".join(quoted[:-1]), quoted[-1])
+
+    def check(self, value):
+        if isinstance(value, (str, _TEXT)) and value.lower() in self.words:
+            return str(value.lower())
+        raise ValueError
+
+
+class _ProxyProtocol(_Choice):
+    bare = "auto"
+
+    def check(self, value):
+        if isinstance(value, bool):
+            return "auto" if value else "off"
+        return _Choice.check(self, value)
+
+
+class _Flag(Kind):
+    is_flag = True
+    wanted = "True or False"
+    _WORDS = {"1": True, "true": True, "yes": True, "on": True,
+              "0": False, "false": False, "no": False, "off": False}
+
+    def parse(self, text):
+        if text.lower() not in self._WORDS:
+            raise ValueError("1 or 0")
+        return self._WORDS[text.lower()]
+
+    def check(self, value):
+        if isinstance(value, bool):
+            return value
+        raise ValueError
+
+
+class _Number(Kind):
+    """Not below 0; `inf` is no limit."""
+
+    metavar = "N"
+    wanted = "a number not below 0"
+
+    def __init__(self, unit="", metavar="N"):
+        self.unit = unit
+        self.metavar = metavar
+
+    def parse(self, text):
+        try:
+            return self.check(int(text))
+        except ValueError:
+            return self.check(float(text))
+
+    def check(self, value):
+        is_number = isinstance(value, _INTEGERS + (float,)) and not isinstance(value, bool)
+        if is_number and value >= 0:
+            return value
+        raise ValueError
+
+
+class _Size(_Number):
+    wanted = "a number of bytes, as 65536, 64K, 10M or 1G"
+
+    def parse(self, text):
+        factor = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(text[-1:].upper())
+        try:
+            number = _Number.parse(self, text[:-1] if factor else text)
+        except ValueError:
+            raise ValueError(self.wanted)
+        return int(number * factor) if factor else number
+
+    def check(self, value):
+        try:
+            return _Number.check(self, value)
+        except ValueError:
+            raise ValueError(_Number.wanted)
+
+
+class _Count(Kind):
+    metavar = "N"
+
+    def __init__(self, least):
+        self.least = least
+        self.wanted = "an integer not below %d" % least
+
+    def parse(self, text):
+        try:
+            return self.check(int(text))
+        except ValueError:
+            raise ValueError(self.wanted)
+
+    def check(self, value):
+        is_integer = isinstance(value, _INTEGERS) and not isinstance(value, bool)
+        if is_integer and value >= self.least:
+            return value
+        raise ValueError
+
+
+class _Umask(Kind):
+    metavar = "MODE"
+    wanted = "an octal number from 0 to 777, as 007"
+
+    def parse(self, text):
+        try:
+            return self.check(int(text, 8))
+        except ValueError:
+            raise ValueError(self.wanted)
+
+    def check(self, value):
+        if isinstance(value, str):
+            return self.parse(value)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 0o777:
+            return value
+        raise ValueError
+
+
+class _Account(Kind):
+    """The name or number of a user or group; the number is what counts."""
+
+    def __init__(self, metavar, find):
+        self.metavar = metavar
+        self._find = find
+
+    def check(self, value):
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, (str, _TEXT)) and value:
+            return int(value) if value.isdigit() else self._find(str(value))
+        raise ValueError("a name or a number")
+
+
+class _Texts(Kind):
+    """A list; in one string its members stand between commas. An option that repeats has one."""
+
+    wanted = "a string or a list of strings"
+
+    def __init__(self, metavar, repeats=False):
+        self.metavar = metavar
+        self.repeats = repeats
+
+    def parse(self, text):
+        return self.check([text] if self.repeats else text)
+
+    def check(self, value):
+        if isinstance(value, (str, _TEXT)):
+            return [word.strip() for word in value.split(",") if word.strip()]
+        if isinstance(value, (list, tuple)):
+            if all(isinstance(each, (str, _TEXT)) for each in value):
+                return list(value)
+        raise ValueError
+
+
+class _Networks(_Texts):
+    wanted = "addresses and networks between commas, as 127.0.0.1,10.0.0.0/8, or *"
+
+    def check(self, value):
+        words = _Texts.check(self, value)
+        for word in words:
+            if not _is_network(word):
+                raise ValueError
+        return ",".join(words)
+
+
+class _Pairs(_Texts):
+    wanted = "NAME=VALUE"
+
+    def check(self, value):
+        pairs = _Texts.check(self, value)
+        if all("=" in pair for pair in pairs):
+            return pairs
+        raise ValueError
+
+
+class _Callable(Kind):
+    wanted = "a function"
+
+    def check(self, value):
+        if callable(value):
+            return value
+        raise ValueError
+
+
+def _find_user(name):
+    import pwd
+
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        raise ValueError("the name of a user that exists")
+
+
+def _find_group(name):
+    import grp
+
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise ValueError("the name of a group that exists")
+
+
+def _is_network(word):
+    import socket
+
+    address, slash, bits = word.partition("/")
+    if word == "*":
+        return True
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        socket.inet_pton(family, address)
+    except (socket.error, ValueError):
+        return False
+    most = 128 if family == socket.AF_INET6 else 32
+    return not slash or bits.isdigit() and int(bits) <= most
+
+
+TEXT, LINE, PATH, OPTIONAL_PATH = Kind(), _Line(), _Path(), _OptionalPath()
+FLAG, SIZE, CALLABLE = _Flag(), _Size("bytes", "SIZE"), _Callable()
+SECONDS, NUMBER = _Number("seconds", "SECONDS"), _Number()
+POSITIVE, COUNT = _Count(1), _Count(0)
+NETWORKS = _Networks("ADDRESSES")
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+_LOCAL = "127.0.0.1,::1"
+
+GROUPS = (
+    ("What is served, and where", (
+        Setting("application", "", TEXT, None, "MODULE:NAME, where the call names none",
+                gunicorn="wsgi_app", shown="none"),
+        Setting("bind", "-b --bind", _Texts("ADDRESS", repeats=True), None,
+                "HOST:PORT, [IPV6]:PORT, :PORT, unix:PATH or fd://NUMBER; may be repeated",
+                shown="systemd's sockets, else %s" % DEFAULT_ADDRESS),
+        Setting("backlog", "--backlog", POSITIVE, None,
+                "connections that may wait to be accepted", shown="the system's somaxconn"),
+        Setting("umask", "--umask", _Umask(), None, "permission bits that new files lack",
+                shown="as started", gunicorn="-m"),
+        Setting("user", "-u --user", _Account("USER", _find_user), None,
+                "the user that workers run as, by name or number", shown="as started"),
+        Setting("group", "-g --group", _Account("GROUP", _find_group), None,
+                "their group", shown="the user's, else as started"),
+        Setting("chdir", "--chdir", PATH, None, "the folder to work in", metavar="FOLDER",
+                shown="as started"),
+        Setting("pythonpath", "--pythonpath", _Texts("FOLDERS"), None,
+                "folders to import from first, between commas", shown="none"),
+        Setting("root_path", "--root-path", TEXT, "",
+                "the prefix of the application's URLs: SCRIPT_NAME", metavar="PATH",
+                shown="none", native=True),
+        Setting("dialect", "--dialect", _Choice(DIALECTS), "standard",
+                "standard: HTTP/1.1 and PEP 3333; legacy: as Fapws3 0.11", native=True),
+        Setting("raw_env", "", _Pairs("NAME=VALUE", repeats=True), None,
+                "variables to set in the environment", gunicorn="-e --env", shown="none"),
+    )),
+    ("Processes and threads", (
+        Setting("workers", "-w --workers", POSITIVE, 1, "processes that serve"),
+        Setting("threads", "--threads", POSITIVE, 1,
+                "calls of the application that may wait at a time in one process", native=True),
+        Setting("preload", "--preload", FLAG, False,
+                "load the application once, before the workers are forked",
+                gunicorn="preload_app"),
+        Setting("timeout", "-t --timeout", SECONDS, 30,
+                "a worker whose calls all take longer is replaced; 0: never",
+                shown="30; 0 with --reload"),
+        Setting("graceful_timeout", "--graceful-timeout", SECONDS, 30,
+                "for requests in flight when a worker ends", native=True),
+        Setting("shutdown_delay", "--shutdown-delay", SECONDS, 0,
+                "goes on to serve for so long after SIGTERM", native=True),
+        Setting("max_requests", "--max-requests", COUNT, 0,
+                "requests after which a worker is replaced; 0: never"),
+        Setting("max_requests_jitter", "--max-requests-jitter", COUNT, 0,
+                "up to so many more, at random"),
+        Setting("max_memory", "--max-memory", SIZE, 0,
+                "resident memory above which a worker is replaced; 0: never"),
+        Setting("reload", "--reload", FLAG, False, "start anew when a source file changes"),
+        Setting("reload_extra_file", "--reload-extra-file", _Texts("FILE", repeats=True), None,
+                "a file that counts as a source, too; may be repeated",
+                gunicorn="reload_extra_files", shown="none"),
+        Setting("name", "-n --name", TEXT, None,
+                "the processes' title, where the setproctitle package is installed",
+                metavar="NAME", gunicorn="proc_name", shown="the application"),
+        Setting("pid", "-p --pid", PATH, None, "keep the master's process id there",
+                gunicorn="pidfile", shown="none"),
+    )),
+    ("Connections and limits", (
+        Setting("max_connections", "--max-connections", NUMBER, None,
+                "connections open at a time in one process",
+                gunicorn="--worker-connections worker_connections", native=True,
+                shown="the descriptor limit less 24"),
+        Setting("keep_alive_timeout", "--keep-alive-timeout", SECONDS, 65,
+                "between two requests of a connection", gunicorn="--keep-alive keepalive",
+                native=True),
+        Setting("header_timeout", "--header-timeout", SECONDS, 20,
+                "for the whole head of a request (408)", native=True),
+        Setting("body_timeout", "--body-timeout", SECONDS, 60,
+                "without a byte of a request's body (408)", native=True),
+        Setting("body_min_rate", "--body-min-rate", NUMBER, 500,
+                "slowest body after its first 20 seconds (408)", unit="bytes a second",
+                native=True),
+        Setting("write_timeout", "--write-timeout", SECONDS, 60,
+                "in which the client takes no byte of the response", native=True),
+        Setting("max_request_line", "--max-request-line", SIZE, 8190,
+                "longest request line (414)",
+                gunicorn="--limit-request-line limit_request_line", native=True,
+                legacy=1 << 20),
+        Setting("max_header_count", "--max-header-count", NUMBER, 128,
+                "most header lines (431)",
+                gunicorn="--limit-request-fields limit_request_fields", native=True,
+                legacy=1000),
+        Setting("max_header_size", "--max-header-size", SIZE, 65536,
+                "longest head, with the request line (431)", native=True, legacy=1 << 20),
+        Setting("max_chunk_extension", "--max-chunk-extension", SIZE, 4096,
+                "longest chunk extension (400)", native=True),
+        Setting("max_body_size", "--max-body-size", SIZE, 1 << 30,
+                "longest body of a request (413); 0: any", native=True),
+        Setting("body_memory", "--body-memory", SIZE, 65536,
+                "a longer body goes to a temporary file", native=True),
+        Setting("tcp_defer_accept", "--tcp-defer-accept", FLAG, True,
+                "Linux: a connection is accepted when its first bytes are there", native=True),
+    )),
+    ("Proxies", (
+        Setting("forwarded_allow_ips", "--forwarded-allow-ips", NETWORKS, _LOCAL,
+                "peers whose X-Forwarded-Proto is believed; addresses, networks, *",
+                shown="%s and unix sockets" % _LOCAL, native=True),
+        Setting("proxy_headers", "--proxy-headers", FLAG, False,
+                "believe their X-Forwarded-For, -Host, -Port, -Prefix and Forwarded, too",
+                native=True),
+        Setting("proxy_protocol", "--proxy-protocol",
+                _ProxyProtocol(("off", "v1", "v2", "auto")), "off",
+                "the PROXY protocol before each connection; alone: auto", native=True),
+        Setting("proxy_allow_from", "--proxy-allow-from", NETWORKS, _LOCAL,
+                "peers that may speak it", gunicorn="proxy_allow_ips",
+                shown="%s and unix sockets" % _LOCAL, native=True),
+    )),
+    ("Logs and health", (
+        Setting("access_log", "--access-log", OPTIONAL_PATH, None,
+                "a line for each request; - or nothing is stdout",
+                gunicorn="--access-logfile accesslog", shown="none", native=True),
+        Setting("access_log_format", "--access-log-format", TEXT, None, "with %(...)s atoms",
+                metavar="FORMAT", gunicorn="--access-logformat",
+                shown="the combined log format", native=True),
+        Setting("access_log_json", "--access-log-json", FLAG, False,
+                "a JSON object for each request", native=True),
+        Setting("access_log_skip", "--access-log-skip", _Texts("PATH", repeats=True), None,
+                "a path without lines; may be repeated", shown="none", native=True),
+        Setting("log_level", "--log-level", _Choice(LOG_LEVELS), "info",
+                "least level of the server's own lines", gunicorn="loglevel"),
+        Setting("slow_request", "--slow-request", SECONDS, 0,
+                "a call that takes longer is logged, with its stack; 0: none", native=True),
+        Setting("health", "--health", TEXT, None,
+                "a path whose response is the server's own: 200, or 503 when it ends",
+                metavar="PATH", shown="none", native=True),
+    )),
+    ("Only in a file", (
+        Setting("SERVER_IDENT", "", LINE, config.SERVER_IDENT, "the Server header", native=True),
+        Setting("date_format", "", TEXT, config.date_format,
+                "for programs; the server's own dates are those of RFC 9110", native=True),
+        Setting("send_traceback_to_browser", "", FLAG, False,
+                "whether the page of a failure has its traceback", native=True),
+        Setting("send_traceback_short", "", TEXT, config.send_traceback_short,
+                "the page otherwise, in the legacy dialect", native=True),
+    )),
+)
+
+#: The functions of a file that are called, by gunicorn's names; fapws/hooks.py has their arguments.
+HOOKS = (
+    "on_starting", "when_ready", "on_reload", "on_exit", "nworkers_changed",
+    "pre_fork", "post_fork", "post_worker_init", "worker_int", "worker_exit", "child_exit",
+)
+
+TABLE = {}
+#: Setting by each spelling of its option, gunicorn's included.
+BY_OPTION = {}
+#: Setting by the name of gunicorn's that differs.
+BY_GUNICORN = {}
+
+for _group, _rows in GROUPS:
+    for _row in _rows:
+        _row.group = _group
+        TABLE[_row.name] = _row
+        for _word in _row.options + _row.gunicorn:
+            (BY_OPTION if _word[0] == "-" else BY_GUNICORN)[_word] = _row
+
+
+def find(name):
+    """The Setting of a name of ours or gunicorn's, or None."""
+    return TABLE.get(name) or BY_GUNICORN.get(name)
+
+
+def checked(name, value, where):
+    """(Setting's name, value) for what a program or a file says; SettingsError."""
+    setting = find(name)
+    if setting is None:
+        raise SettingsError("%s: %s" % (where, unknown(name)))
+    if name in ("limit_request_line", "limit_request_fields") and value == 0:
+        value = float("inf")  # gunicorn's word for no limit
+    if name == "SERVER_IDENT" and value is None:
+        value = ""  # no header, as in fapws.config
+    return setting.name, setting.check(value, where)
+
+
+def unknown(name):
+    """What to say about a name that is no setting's."""
+    import difflib
+
+    known = sorted(TABLE)
+    close = difflib.get_close_matches(name.lower(), known, 1)
+    hint = "did you mean %s?" % close[0] if close else "there are " + ", ".join(known)
+    return "there is no setting %s; %s" % (name, hint)
+
+
+def from_environ(environ):
+    """What the environment sets, as a dict of names to values; SettingsError."""
+    found = {}
+    for setting in TABLE.values():
+        text = environ.get(setting.variable) if setting.variable else None
+        if text and setting.kind.repeats:
+            found[setting.name] = setting.check(text, setting.variable)
+        elif text:
+            found[setting.name] = setting.parse(text, setting.variable)
+    return found
+
+
+def defaults_from_environ(environ):
+    """What platforms set for any server: PORT, WEB_CONCURRENCY, and gunicorn's SCRIPT_NAME."""
+    found = {}
+    if environ.get("PORT"):
+        found["bind"] = ["0.0.0.0:" + environ["PORT"]]
+    if environ.get("WEB_CONCURRENCY"):
+        found["workers"] = TABLE["workers"].parse(environ["WEB_CONCURRENCY"], "WEB_CONCURRENCY")
+    if environ.get("SCRIPT_NAME"):
+        found["root_path"] = environ["SCRIPT_NAME"]
+    return found
+
+
+class Settings(object):
+    """What is in force: an attribute for each Setting. `given` holds what is not the default."""
+
+    def __init__(self, *layers):
+        """layers: dicts of names to values, of which the first one wins; None is no value."""
+        self.given = {}
+        for layer in reversed(layers):
+            given = [(name, value) for name, value in layer.items() if value is not None]
+            self.given.update(given)
+
+    def __getattr__(self, name):
+        if name not in TABLE:
+            raise AttributeError(name)
+        return self.given.get(name, TABLE[name].default)
+
+    def for_config(self):
+        """What the core reads, as a dict of attributes for `fapws.config`."""
+        found = {"dialect": "standard"}
+        for name, value in self.given.items():
+            if TABLE[name].native:
+                found[name] = value
+        return found
+
+    def pending(self):
+        """The names of those given that nothing reads yet."""
+        return sorted(PENDING.intersection(self.given))
+
+    def check(self):
+        """Raise SettingsError for settings that cannot be together, or not here."""
+        if self.threads > 1 and self.dialect == "legacy":
+            raise SettingsError("threads: more than one needs the standard dialect")
+        if self.threads > 1 and str is bytes:
+            raise SettingsError("threads: more than one needs Python 3")
+        for name, own in (("user", os.geteuid()), ("group", os.getegid())):
+            if getattr(self, name) not in (None, own) and os.geteuid() != 0:
+                raise SettingsError("%s: only root can serve as another one" % name)
