@@ -5,7 +5,7 @@ import shlex
 import subprocess
 
 from docs.pages import text, typed
-from rig import ROOT
+from support import ROOT
 
 PAGE = "docs/contributing.md"
 

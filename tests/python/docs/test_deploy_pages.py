@@ -17,9 +17,9 @@ import sys
 import pytest
 from docs import pages
 from docs.test_readme import Typed, free_port
-from rig import PATIENCE, ROOT, unavailable
-from rig.environment import run
-from rig.process import Process, clean_environment, wait_until
+from support import PATIENCE, ROOT, unavailable
+from support.environment import run
+from support.process import Process, clean_environment, wait_until
 
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 
@@ -207,7 +207,8 @@ def test_containers_command_is_process_1(python3, home, tmp_path):
     if subprocess.run([*namespace, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
         pytest.skip("no process namespaces on this machine: the container's command is not run")
     folder = home(CONTAINERS)
-    (command,) = re.findall(r"^CMD (\[.*\])$", pages.files(CONTAINERS)["Dockerfile"], re.M)
+    dockerfile = pages.files(CONTAINERS)["Dockerfile"].replace("\\\n", "")
+    (command,) = re.findall(r"^CMD (\[.*\])$", dockerfile, re.M)
     python, *words = json.loads(command)
     assert python == "python"
     port = free_port()

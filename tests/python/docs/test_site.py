@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import pytest
+from docs.pages import fences
 from support import ROOT
 from support.environment import copy_of_sources
 
@@ -50,3 +51,11 @@ def test_the_site(tmp_path):
     index = json.loads((site / "search" / "search_index.json").read_text())
     found = {entry["location"].partition("#")[0] for entry in index["docs"]}
     assert {str(page.with_suffix(".html")) for page in PAGES} <= found | {"index.html"}
+
+
+def test_no_code_is_wider_than_its_column():
+    for page in PAGES:
+        for fence in fences(f"docs/{page}"):
+            for line in fence.text.splitlines():
+                # Output and commands may scroll; what is read should not.
+                assert len(line) <= 79 or fence.language in ("sh", "text"), (page, line)
