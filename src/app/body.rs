@@ -13,7 +13,7 @@ use std::ffi::CStr;
 use crate::app::natives::natives;
 use crate::app::{child, console};
 use crate::py::file::{is_in_memory, real_file};
-use crate::py::types::{Class, Instance, Method, New, Next};
+use crate::py::types::{Class, Instance, Method, New, Next, Owns};
 use crate::py::{
     Arguments, Exception, Gil, Kept, Kind, Object, Owned, Raised, Result, names, number, text,
 };
@@ -350,6 +350,7 @@ impl Class for FileWrapper {
         doc: c"close()\n\nCloses the file.",
         call: close,
     }];
+    const OWNS: Owns<Self> = Owns::Objects(|wrapper, visitor| visitor.object(&wrapper.file));
     const NEXT: Option<Next<Self>> = Some(next_block);
     const NEW: Option<New<Self>> = Some(wrap);
 }

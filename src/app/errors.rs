@@ -10,7 +10,7 @@ use std::ffi::CStr;
 
 use crate::app::console;
 use crate::py::out::Stream;
-use crate::py::types::{Class, Get, Instance, Method};
+use crate::py::types::{Class, Get, Instance, Method, Owns};
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, text};
 
 /// The value of the one instance.
@@ -71,6 +71,7 @@ fn get(gil: Gil<'_>, _: &Instance<Errors>, name: &Object) -> Result<Owned> {
 impl Class for Errors {
     const NAME: &'static CStr = c"fapws._evwsgi.Errors";
     const DOC: &'static CStr = c"The program's stderr (PEP 3333, wsgi.errors); never blocks.";
+    const OWNS: Owns<Self> = Owns::Nothing;
     const METHODS: &'static [Method<Errors>] = &[
         Method {
             name: c"write",

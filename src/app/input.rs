@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 
 use crate::app::buffer_pool::PooledBuffer;
-use crate::py::types::{Class, Get, Instance, Method, Next};
+use crate::py::types::{Class, Get, Instance, Method, Next, Owns};
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, number, text};
 use crate::sys::spool::Spool;
 
@@ -265,6 +265,8 @@ fn get(gil: Gil<'_>, _: &Instance<Input>, name: &Object) -> Result<Owned> {
 impl Class for Input {
     const NAME: &'static std::ffi::CStr = c"fapws._evwsgi.Input";
     const DOC: &'static std::ffi::CStr = c"The body of one request (PEP 3333, wsgi.input).";
+    // Bytes and files of ours.
+    const OWNS: Owns<Self> = Owns::Nothing;
     const METHODS: &'static [Method<Input>] = &[
         Method {
             name: c"read",

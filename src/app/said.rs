@@ -21,12 +21,14 @@ impl Rendered {
     pub fn new(gil: Gil<'_>, status: &Object, headers: &Object) -> Option<Rendered> {
         let pair = |index| {
             let pair = headers.list_item(gil, index)?;
-            Some((pair.tuple_item(0)?.own(gil), pair.tuple_item(1)?.own(gil)))
+            // A string of a derived class may refer to anything, and would be kept past its request.
+            let plain = |index| pair.tuple_item(index).filter(|item| item.is_plain_native());
+            Some((plain(0)?.own(gil), plain(1)?.own(gil)))
         };
         let fields = (0..headers.list_len())
             .map(pair)
             .collect::<Option<Vec<_>>>()?;
-        headers.is_list().then(|| Rendered {
+        (headers.is_list() && status.is_plain_native()).then(|| Rendered {
             status: status.own(gil),
             fields,
         })

@@ -21,7 +21,7 @@ use crate::app::sink::{ResponseSink, SentHead};
 use crate::app::written::{self, Written};
 use crate::app::{context::AppContext, natives::natives};
 use crate::http::response_head::ResponseHead;
-use crate::py::types::{Call, Class, Get, Instance, Method, Set};
+use crate::py::types::{Call, Class, Get, Instance, Method, Owns, Set};
 use crate::py::{Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, text};
 use crate::queue::WriteQueue;
 
@@ -425,6 +425,8 @@ impl Class for StartResponse {
         c"start_response(status, response_headers, exc_info=None) -> write\n\n\
         As PEP 3333 has it. The attributes of fapws.base.Start_response work too.";
     const METHODS: &'static [Method<Self>] = &[];
+    // References only while its request is in flight, and then it is no garbage: `end` drops them.
+    const OWNS: Owns<Self> = Owns::Nothing;
     const CALL: Option<Call<Self>> = Some(call);
     const GET: Option<Get<Self>> = Some(get);
     const SET: Option<Set<Self>> = Some(set);
@@ -434,5 +436,6 @@ impl Class for Writer {
     const NAME: &'static CStr = c"fapws._evwsgi.Writer";
     const DOC: &'static CStr = c"write(data)\n\nSends bytes before what the application returns.";
     const METHODS: &'static [Method<Self>] = &[];
+    const OWNS: Owns<Self> = Owns::Nothing; // as `StartResponse`
     const CALL: Option<Call<Self>> = Some(write);
 }

@@ -33,6 +33,9 @@ pub type ternaryfunc =
 pub type getattrofunc = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
 pub type setattrofunc = unsafe extern "C" fn(*mut PyObject, *mut PyObject, *mut PyObject) -> c_int;
 pub type unaryfunc = unsafe extern "C" fn(*mut PyObject) -> *mut PyObject;
+pub type visitproc = unsafe extern "C" fn(*mut PyObject, *mut c_void) -> c_int;
+pub type traverseproc = unsafe extern "C" fn(*mut PyObject, visitproc, *mut c_void) -> c_int;
+pub type inquiry = unsafe extern "C" fn(*mut PyObject) -> c_int;
 pub type newfunc =
     unsafe extern "C" fn(*mut PyTypeObject, *mut PyObject, *mut PyObject) -> *mut PyObject;
 
@@ -70,8 +73,8 @@ pub struct PyTypeObject {
     pub tp_as_buffer: *mut c_void,
     pub tp_flags: c_long,
     pub tp_doc: *const c_char,
-    pub tp_traverse: *mut c_void,
-    pub tp_clear: *mut c_void,
+    pub tp_traverse: Option<traverseproc>,
+    pub tp_clear: Option<inquiry>,
     pub tp_richcompare: *mut c_void,
     pub tp_weaklistoffset: Py_ssize_t,
     pub tp_iter: Option<unaryfunc>,
@@ -106,6 +109,7 @@ pub const Py_EQ: c_int = 2;
 /// What `Py_TPFLAGS_DEFAULT` is for an extension module of 2.7.
 pub const Py_TPFLAGS_DEFAULT: c_long =
     1 | 1 << 1 | 1 << 3 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 17;
+pub const Py_TPFLAGS_HAVE_GC: c_long = 1 << 14;
 const Py_TPFLAGS_INT_SUBCLASS: c_long = 1 << 23;
 const Py_TPFLAGS_LONG_SUBCLASS: c_long = 1 << 24;
 const Py_TPFLAGS_LIST_SUBCLASS: c_long = 1 << 25;
@@ -140,12 +144,17 @@ unsafe extern "C" {
         length: *mut Py_ssize_t,
     ) -> c_int;
     pub fn PyObject_Free(memory: *mut c_void);
+    pub fn _PyObject_GC_New(class: *mut PyTypeObject) -> *mut PyObject;
+    pub fn PyObject_GC_Track(object: *mut c_void);
+    pub fn PyObject_GC_UnTrack(object: *mut c_void);
+    pub fn PyObject_GC_Del(object: *mut c_void);
     pub fn _PyObject_New(class: *mut PyTypeObject) -> *mut PyObject;
     pub fn PyType_Ready(class: *mut PyTypeObject) -> c_int;
     pub static mut PyType_Type: PyTypeObject;
     pub static mut PyList_Type: PyTypeObject;
     pub static mut PyTuple_Type: PyTypeObject;
     pub static mut PyDict_Type: PyTypeObject;
+    pub static mut PyString_Type: PyTypeObject;
     pub static mut PyFile_Type: PyTypeObject;
     pub static mut PyGen_Type: PyTypeObject;
     pub static mut PyTraceBack_Type: PyTypeObject;

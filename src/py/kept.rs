@@ -9,12 +9,12 @@ use std::ptr::NonNull;
 
 use super::gil::Gil;
 use super::object::{Object, Owned};
-use super::threads;
+use super::release::is_without_lock;
 
 /// A reference that is ours, behind which nothing can be done without the lock.
 pub struct Kept(ManuallyDrop<Owned>);
 
-// SAFETY: the object is reached only by `get` and `into_owned`, which ask for the lock's token, and
+// SAFETY: the object is reached only by `get`, which asks for the lock's token, and
 // dropped only by a thread that may hold it: see `drop`.
 unsafe impl Send for Kept {}
 // SAFETY: as for `Send`.
@@ -35,9 +35,10 @@ impl Kept {
 impl Drop for Kept {
     fn drop(&mut self) {
         // A thread without the lock never drops what it sends; should it, memory is lost, not broken.
-        if !threads::is_native() {
-            // SAFETY: this is the only place that takes it. Every thread of ours but the native ones
-            // holds the interpreter's lock whenever it runs code of this crate above `ev`.
+        if !is_without_lock() {
+            // SAFETY: this is the only place that takes it. A thread that gives the lock up marks itself
+            // (`threads`), as does one that is none of Python's; any other holds the lock whenever it
+            // runs code of this crate above `ev`.
             unsafe { ManuallyDrop::drop(&mut self.0) }
         }
     }

@@ -12,6 +12,7 @@ use std::ptr::NonNull;
 use super::ffi;
 use super::gil::{Gil, NotSend};
 use super::raised::{Raised, Result};
+use super::release::release;
 
 /// Any Python object, behind a borrowed reference `&Object`.
 #[repr(transparent)]
@@ -185,8 +186,9 @@ impl Deref for Owned {
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        // SAFETY: the reference is ours, and an `Owned` lives only where the lock is held.
-        unsafe { ffi::Py_DECREF(self.0.as_ptr()) }
+        // SAFETY: the reference is ours, and an `Owned` lives only where the lock is held, unless the
+        // interpreter ends.
+        unsafe { release(self.0) }
     }
 }
 

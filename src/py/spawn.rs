@@ -12,7 +12,7 @@ use super::gil::{Gil, GilCell};
 use super::object::Owned;
 use super::raised::Result;
 use super::text;
-use super::types::{Class, ClassObject, Instance, Method};
+use super::types::{Class, ClassObject, Instance, Method, Owns};
 
 /// What a thread runs, once; an exception goes to `threading.excepthook` (on Python 2 to stderr).
 pub type Body = Box<dyn FnOnce(Gil<'_>) -> Result<()>>;
@@ -23,6 +23,8 @@ impl Class for Target {
     const NAME: &'static CStr = c"fapws._evwsgi.ThreadTarget";
     const DOC: &'static CStr = c"What a thread of the server runs.";
     const METHODS: &'static [Method<Self>] = &[];
+    // The body's references are released when it has run, or with the thread object.
+    const OWNS: Owns<Self> = Owns::Nothing;
     const CALL: Option<super::types::Call<Self>> = Some(run);
 }
 

@@ -248,6 +248,19 @@ impl Object {
     }
 }
 
+impl Object {
+    /// Whether it is a native string and of no class derived from it, which could have attributes.
+    pub fn is_plain_native(&self) -> bool {
+        // SAFETY: the type object is the interpreter's and lives as long as it.
+        self.type_is(unsafe { Object::borrowed((&raw mut NATIVE).cast()) })
+    }
+}
+
+#[cfg(feature = "python2")]
+use super::ffi::PyString_Type as NATIVE;
+#[cfg(feature = "python3")]
+use super::ffi::PyUnicode_Type as NATIVE;
+
 /// A native string's bytes, or a `TypeError` that says `what` must be one.
 pub fn expect_latin1<'a>(gil: Gil<'_>, object: &'a Object, what: &str) -> Result<Latin1<'a>> {
     latin1(gil, object).ok_or_else(|| no_native(gil, object, what))

@@ -8,9 +8,9 @@ use std::cell::Cell;
 
 use super::ffi;
 use super::gil::Gil;
+use super::release::{is_without_lock, mark_without_lock};
 
 thread_local! {
-    static NATIVE: Cell<bool> = const { Cell::new(false) };
     static SERVING: Cell<bool> = const { Cell::new(false) };
     static RELEASED: Cell<*mut ffi::PyThreadState> = const { Cell::new(std::ptr::null_mut()) };
 }
@@ -31,6 +31,7 @@ pub fn serving<R>(_: Gil<'_>, body: impl FnOnce() -> R) -> R {
 /// Releases the lock for the wait; other threads run.
 pub fn release() {
     if SERVING.get() {
+        mark_without_lock(true);
         // SAFETY: a serving thread holds the lock here: it took it in `serving` or `acquire`.
         RELEASED.set(unsafe { ffi::PyEval_SaveThread() });
     }
@@ -42,23 +43,26 @@ pub fn acquire() {
     if !state.is_null() {
         // SAFETY: the state is this thread's own, from `release`.
         unsafe { ffi::PyEval_RestoreThread(state) };
+        mark_without_lock(false);
     }
 }
 
 /// Runs `wait` without the lock, on any thread that holds it; other threads run meanwhile. `wait`
-/// may touch nothing of the interpreter's: no object, no token. Each thread's state is its own, so any
+/// can capture nothing of the interpreter's, no object and no token: they are not `Send`. Each thread's state is its own, so any
 /// number of threads may wait so at a time.
-pub fn without_lock<R>(_: Gil<'_>, wait: impl FnOnce() -> R) -> R {
+pub fn without_lock<R>(_: Gil<'_>, wait: impl FnOnce() -> R + Send) -> R {
     /// Takes the lock when `wait` is over, a panic of it included.
-    struct Restore(*mut ffi::PyThreadState);
+    struct Restore(*mut ffi::PyThreadState, bool);
     impl Drop for Restore {
         fn drop(&mut self) {
             // SAFETY: the state is this thread's own, from the call below.
             unsafe { ffi::PyEval_RestoreThread(self.0) }
+            mark_without_lock(self.1);
         }
     }
+    let before = mark_without_lock(true);
     // SAFETY: the lock is held, as the token says.
-    let _restore = Restore(unsafe { ffi::PyEval_SaveThread() });
+    let _restore = Restore(unsafe { ffi::PyEval_SaveThread() }, before);
     wait()
 }
 
@@ -90,12 +94,18 @@ pub fn is_serving() -> bool {
     SERVING.get()
 }
 
-/// This thread is none of Python's, and never holds the lock.
-pub fn mark_native() {
-    NATIVE.set(true);
+/// The interpreter is about to end: from now on a thread that drops a reference without the lock leaks
+/// it.
+pub fn interpreter_ends(gil: Gil<'_>) {
+    super::release::interpreter_ends(gil);
 }
 
-/// Whether this thread said so of itself.
+/// This thread is none of Python's, and never holds the lock.
+pub fn mark_native() {
+    mark_without_lock(true);
+}
+
+/// Whether this thread is native, or does not hold the lock just now.
 pub fn is_native() -> bool {
-    NATIVE.get()
+    is_without_lock()
 }

@@ -5,6 +5,9 @@ was only borrowed leads to another object, which these tests recognise.
 """
 
 
+import gc
+import weakref
+
 from case import Case, ask, evwsgi, main
 
 
@@ -77,6 +80,66 @@ class Arguments(Answering):
             return [b"body"]
 
         self.assertEqual([b"given", b"given"], self.response_to(application, b"X-Mark"))
+
+
+class Cycles(Answering):
+    """What the collector must see, and what must end with its request."""
+
+    def wrappers(self, make):
+        """Serves one request, in which `make(file_wrapper, start_response)` runs."""
+
+        def application(environ, start_response):
+            make(environ["wsgi.file_wrapper"], start_response)
+            return [b"x"]
+
+        self.assertEqual(b"x", self.response_to(application))
+
+    def test_a_file_that_knows_its_wrapper_is_collected(self):
+        seen = []
+
+        class File(object):
+            """A file with attributes."""
+
+            def read(self, size):
+                return b""
+
+        def make(file_wrapper, start_response):
+            start_response("200 OK", [("Content-Length", "1")])
+            opened = File()
+            opened.wrapper = file_wrapper(opened)
+            seen.append(weakref.ref(opened))
+
+        self.wrappers(make)
+        gc.collect()
+        self.assertIsNone(seen[0]())
+
+    def test_a_header_value_ends_with_its_request(self):
+        seen = []
+
+        class Value(str):
+            """A string with attributes."""
+
+        class Mark(object):
+            """Lives as long as the value that has it."""
+
+        def make(file_wrapper, start_response):
+            value = Value("v")
+            value.start_response, value.mark = start_response, Mark()
+            seen.append(weakref.ref(value.mark))
+            start_response("200 OK", [("Content-Length", "1"), ("X-Value", value)])
+
+        self.wrappers(make)
+        gc.collect()
+        self.assertIsNone(seen[0]())
+
+    def test_wrappers_in_wrappers_need_no_stack(self):
+        def make(file_wrapper, start_response):
+            start_response("200 OK", [("Content-Length", "1")])
+            nested = file_wrapper(None)
+            for _ in range(1000000):
+                nested = file_wrapper(nested)
+
+        self.wrappers(make)
 
 
 if __name__ == "__main__":
