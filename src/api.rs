@@ -11,14 +11,16 @@ use crate::app::params;
 use crate::ev;
 use crate::http::date::imf_fixdate;
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, number, text};
-use crate::server::{Origin, expect_callable, server};
+use crate::server::listener::Origin;
+use crate::server::registry::registry;
+use crate::server::run;
 use crate::sys::listener::{ListenError, Listener};
 
 /// `start(host, port)`.
 pub fn start(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
-    let server = server(gil);
+    let registry = registry(gil);
     let malformed = || {
-        server.error(
+        registry.error(
             gil,
             "Failed to parse the start parameters. Must be 2 strings.",
         )
@@ -66,7 +68,9 @@ pub fn start(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     let listener = origin
         .listen()
         .map_err(|error| refused(gil, &error, &address))?;
-    server.listen(gil, listener, origin, &host, &port)?;
+    registry
+        .listeners
+        .add(gil, listener, origin, &host, &port)?;
     console::print_line(gil, &format!("listen on {address}"));
     Ok(Owned::none(gil))
 }
@@ -94,12 +98,12 @@ fn refused(gil: Gil<'_>, error: &ListenError, address: &str) -> Raised {
         ListenError::Resolve(_) => format!("{reason} ({address})"),
         _ => format!("server: failed to bind: {reason} ({address})"),
     };
-    server(gil).error(gil, &message)
+    registry(gil).error(gil, &message)
 }
 
 /// `start_fd(fd, name="", port="")`.
 pub fn start_fd(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
-    let server = server(gil);
+    let registry = registry(gil);
     let Some(fd) = arguments.get_or_keyword(gil, 0, "fd") else {
         return Err(Raised::new(
             gil,
@@ -115,24 +119,26 @@ pub fn start_fd(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
         }
     };
     let (name, port) = (word(1, "name")?, word(2, "port")?);
-    let listener = Listener::adopt(fd).map_err(|error| server.error(gil, &error.to_string()))?;
-    server.listen(gil, listener, Origin::Adopted, &name, &port)?;
+    let listener = Listener::adopt(fd).map_err(|error| registry.error(gil, &error.to_string()))?;
+    registry
+        .listeners
+        .add(gil, listener, Origin::Adopted, &name, &port)?;
     Ok(Owned::none(gil))
 }
 
 /// `set_base_module(module)`.
 pub fn set_base_module(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     let [module] = arguments.exactly(gil, "set_base_module")?;
-    server(gil).set_base(Base::new(gil, module)?);
+    registry(gil).set_base(Base::new(gil, module)?);
     Ok(Owned::none(gil))
 }
 
 /// `wsgi_cb((uri, callable))`.
 pub fn wsgi_cb(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     let [pair] = arguments.exactly(gil, "wsgi_cb")?;
-    let server = server(gil);
-    if server.base().is_none() {
-        return Err(server.error(gil, "Base module not set"));
+    let registry = registry(gil);
+    if registry.base().is_none() {
+        return Err(registry.error(gil, "Base module not set"));
     }
     let (Some(uri), Some(callback), 2) = (pair.tuple_item(0), pair.tuple_item(1), pair.tuple_len())
     else {
@@ -141,7 +147,7 @@ pub fn wsgi_cb(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     };
     let uri = native_argument(gil, uri, "the URI")?;
     let callback = expect_callable(gil, callback, "the application")?;
-    server.routes.borrow_mut().add(&uri, callback);
+    registry.routes.borrow_mut().add(&uri, callback);
     Ok(Owned::none(gil))
 }
 
@@ -149,14 +155,14 @@ pub fn wsgi_cb(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 pub fn wsgi_gen_cb(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     let [callback] = arguments.exactly(gil, "wsgi_gen_cb")?;
     let callback = expect_callable(gil, callback, "the application")?;
-    let replaced = server(gil).routes.borrow_mut().set_generic(callback);
+    let replaced = registry(gil).routes.borrow_mut().set_generic(callback);
     drop(replaced);
     Ok(Owned::none(gil))
 }
 
 /// `run()`.
 pub fn run(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
-    server(gil).serve(gil)?;
+    run::serve(gil)?;
     Ok(Owned::none(gil))
 }
 
@@ -177,13 +183,13 @@ pub fn parse_query(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 /// `set_debug(int)`.
 pub fn set_debug(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     let [level] = arguments.exactly(gil, "set_debug")?;
-    server(gil).debug.set(level.to_int(gil)?);
+    registry(gil).debug.set(level.to_int(gil)?);
     Ok(Owned::none(gil))
 }
 
 /// `get_debug()`.
 pub fn get_debug(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
-    number::int(gil, server(gil).debug.get())
+    number::int(gil, registry(gil).debug.get())
 }
 
 /// `libev_version()`.
@@ -205,10 +211,10 @@ pub fn add_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
         let message = "the delay must be a number of seconds, not below 0";
         return Err(Raised::new(gil, Kind::ValueError, message));
     }
-    let server = server(gil);
-    let dialect = server.dialect(gil)?;
+    let registry = registry(gil);
+    let dialect = registry.dialect(gil)?;
     if let Some(most) = dialect.most_timers()
-        && server.timers.count() >= most
+        && registry.timers.count() >= most
     {
         console::print_line(
             gil,
@@ -216,7 +222,7 @@ pub fn add_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
         );
         return number::int(gil, most as i64);
     }
-    let count = server
+    let count = registry
         .timers
         .add(delay, callback, dialect.timers_start_at_once());
     number::int(gil, count as i64)
@@ -231,7 +237,7 @@ fn index(gil: Gil<'_>, arguments: &Arguments<'_>, function: &str) -> Result<usiz
 /// `stop_timer(index)`.
 pub fn stop_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     let index = index(gil, arguments, "stop_timer")?;
-    if !server(gil).timers.stop(index) {
+    if !registry(gil).timers.stop(index) {
         return Err(Raised::new(gil, Kind::IndexError, "index out of range"));
     }
     Ok(Owned::none(gil))
@@ -240,7 +246,7 @@ pub fn stop_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 /// `restart_timer(index)`.
 pub fn restart_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     let index = index(gil, arguments, "restart_timer")?;
-    if !server(gil).timers.restart(index) {
+    if !registry(gil).timers.restart(index) {
         console::print_line(gil, "index out of range");
     }
     Ok(Owned::none(gil))
@@ -250,7 +256,7 @@ pub fn restart_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 pub fn defer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     let [callable, argument, combine] = arguments.exactly(gil, "defer")?;
     let callable = expect_callable(gil, callable, "the deferred function")?;
-    server(gil)
+    registry(gil)
         .deferred
         .push(gil, callable, argument.own(gil), combine.is_true())?;
     Ok(Owned::none(gil))
@@ -258,7 +264,7 @@ pub fn defer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 
 /// `defer_queue_size()`.
 pub fn defer_queue_size(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
-    match server(gil).deferred.queued() {
+    match registry(gil).deferred.queued() {
         0 => Ok(Owned::none(gil)),
         queued => number::int(gil, queued as i64),
     }
@@ -286,16 +292,22 @@ pub fn rfc1123_date(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 
 /// `socket_fd()`.
 pub fn socket_fd(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
-    number::long(gil, i64::from(server(gil).listening().unwrap_or(-1)))
+    number::long(
+        gil,
+        i64::from(registry(gil).listeners.last_descriptor().unwrap_or(-1)),
+    )
 }
 
 /// `stats()`.
 pub fn stats(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
-    let server = server(gil);
+    let registry = registry(gil);
     let all = container::dict(gil)?;
-    let mut counters = server.stats.list();
-    counters.push(("connections", server.open() as u64));
-    counters.push(("deferred", server.deferred.queued() as u64));
+    let mut counters = registry.stats.list();
+    counters.push((
+        "connections",
+        registry.reactor().map_or(0, |reactor| reactor.open.get()) as u64,
+    ));
+    counters.push(("deferred", registry.deferred.queued() as u64));
     for (name, value) in counters {
         let name = text::native(gil, name.as_bytes())?;
         all.dict_set(gil, &name, &*number::int(gil, value as i64)?)?;
@@ -307,4 +319,16 @@ fn native_argument(gil: Gil<'_>, given: &Object, what: &str) -> Result<Vec<u8>> 
     let given = text::argument(gil, given)?;
     let bytes = given.and_then(|given| text::latin1(gil, &given).map(|bytes| bytes.to_vec()));
     bytes.ok_or_else(|| Raised::new(gil, Kind::TypeError, &format!("{what} must be a str")))
+}
+
+/// Whether `object` can be called; a `TypeError` that names it otherwise.
+fn expect_callable(gil: Gil<'_>, object: &Object, what: &str) -> Result<Owned> {
+    if object.is_callable() {
+        return Ok(object.own(gil));
+    }
+    Err(Raised::new(
+        gil,
+        Kind::TypeError,
+        &format!("{what} must be callable"),
+    ))
 }

@@ -28,8 +28,12 @@ pub mod config;
 #[cfg(any(feature = "python2", feature = "python3"))]
 pub mod module;
 #[cfg(any(feature = "python2", feature = "python3"))]
+pub mod outbox;
+#[cfg(any(feature = "python2", feature = "python3"))]
 pub mod py;
 #[cfg(any(feature = "python2", feature = "python3"))]
 pub mod queue;
 #[cfg(any(feature = "python2", feature = "python3"))]
 pub mod server;
+#[cfg(any(feature = "python2", feature = "python3"))]
+pub mod transmit;

@@ -9,7 +9,7 @@ use crate::app::{console, natives};
 use crate::ev;
 use crate::py::module::{self, Function, Module};
 use crate::py::{Gil, Owned, Result, names};
-use crate::server::server;
+use crate::server::registry::registry;
 
 /// The module's description.
 pub struct Evwsgi;
@@ -133,6 +133,6 @@ pub fn initialise(gil: Gil<'_>) -> Result<Owned> {
     let module = module::create::<Evwsgi>(gil)?;
     let error = module::new_exception(gil, c"_evwsgi.error")?;
     module::add(gil, &module, c"error", &error)?;
-    server(gil).set_error_class(error);
+    registry(gil).set_error_class(error);
     Ok(module)
 }

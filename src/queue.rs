@@ -140,6 +140,15 @@ impl WriteQueue {
         }
     }
 
+    /// Adds what is queued in `other`, of which nothing was written.
+    pub fn append(&mut self, other: &mut WriteQueue) {
+        if !other.first.is_empty() {
+            self.buffer().extend_from_slice(&other.first);
+            other.first.clear();
+        }
+        self.rest.append(&mut other.rest);
+    }
+
     /// Adds a part of a file.
     pub fn push_file(&mut self, part: FilePart) {
         if part.remaining > 0 {
@@ -162,6 +171,11 @@ impl WriteQueue {
     /// The client was told of the end.
     pub fn end_told(&mut self) {
         self.end = End::Told;
+    }
+
+    /// Whether it has memory for the next bytes, or anything in it.
+    pub fn has_memory(&self) -> bool {
+        self.first.capacity() > 0 || !self.rest.is_empty()
     }
 
     /// Whether everything has been written.
@@ -232,8 +246,13 @@ impl WriteQueue {
         self.rest.push_front(piece);
     }
 
-    /// `count` bytes of the pieces in memory were written.
-    pub fn advance(&mut self, mut count: usize) {
+    /// `count` bytes of the segments in memory were written.
+    pub fn advance(&mut self, count: usize) {
+        self.advance_with(count, drop);
+    }
+
+    /// The same, where `spent` takes the segments that are written whole.
+    pub fn advance_with(&mut self, mut count: usize, mut spent: impl FnMut(Segment)) {
         if !self.first.is_empty() {
             let left = self.first.len() - self.written;
             if count < left {
@@ -252,8 +271,15 @@ impl WriteQueue {
             }
             count -= left;
             self.written = 0;
-            self.rest.pop_front();
+            if let Some(segment) = self.rest.pop_front() {
+                spent(segment);
+            }
         }
+    }
+
+    /// Whether bytes in memory come first.
+    pub fn has_memory_first(&self) -> bool {
+        !self.first.is_empty() || self.rest.front().and_then(Segment::memory).is_some()
     }
 
     /// Forgets everything, but keeps the first buffer's memory for the next answer.

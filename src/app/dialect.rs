@@ -201,6 +201,12 @@ impl Dialect {
         }
     }
 
+    /// Whether the parts of a response are gathered while the application goes on, which the monitor
+    /// makes possible (PEP 3333, "Buffering and Streaming").
+    pub fn gathers_chunks(self) -> bool {
+        self == Standard
+    }
+
     /// Whether an answer that ends with its connection, and was cut short, ends with a reset: a plain
     /// close would pass for its end.
     pub fn resets_what_was_cut(self) -> bool {

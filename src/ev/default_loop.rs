@@ -85,6 +85,18 @@ impl Loop {
         unsafe { ffi::ev_run(raw(), 0) };
     }
 
+    /// One turn: polls, waiting for an event if `wait`, and calls back for what is ready.
+    pub fn poll(self, wait: bool) {
+        let flags = if wait {
+            ffi::EVRUN_ONCE
+        } else {
+            ffi::EVRUN_NOWAIT
+        };
+        let _guard = LoopGuard::new();
+        // SAFETY: as in `run`.
+        unsafe { ffi::ev_run(raw(), flags) };
+    }
+
     /// Makes [`Loop::run`] return once the events at hand are handled, before it waits again. Means
     /// nothing while the loop does not run.
     pub fn stop(self) {

@@ -88,6 +88,8 @@ pub const EV_WRITE: c_int = 2;
 pub const EVFLAG_NOENV: c_uint = 0x0100_0000;
 pub const EVFLAG_SIGNALFD: c_uint = 0x0020_0000;
 
+pub const EVRUN_NOWAIT: c_int = 1;
+pub const EVRUN_ONCE: c_int = 2;
 pub const EVBREAK_ALL: c_int = 2;
 
 unsafe extern "C" {

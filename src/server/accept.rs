@@ -1,4 +1,4 @@
-//! Accepting: what waits at a listener becomes a connection, and is read at once.
+//! Accepting: what waits at a listener becomes a connection.
 
 #![forbid(unsafe_code)]
 
@@ -6,63 +6,45 @@ use std::rc::Rc;
 
 use crate::app::client::Client;
 use crate::py::Gil;
-use crate::server::conn::Connection;
-use crate::server::io;
-use crate::server::run::Run;
+use crate::server::connection::work::Connection;
+use crate::server::listener::Acceptor;
+use crate::server::reactor::Reactor;
+use crate::server::registry::registry;
 use crate::server::stats::count;
-use crate::server::{Acceptor, server};
-use crate::sys::accept::{Accepted, accept as accept_one};
+use crate::server::table::Table;
+use crate::sys::accept::{Accepted, accept};
+use crate::sys::socket::Socket;
 
-/// Connections accepted before others have their turn.
-const ACCEPTS: usize = 64;
-
-/// More than the kernel's queue of a listener holds: who comes later is no longer ours.
-const QUEUE: usize = 4096;
-
-/// Accepts what waits at a listener, as far as it is its turn, and reads it at once.
-pub fn accept(gil: Gil<'_>, run: &Rc<Run>, acceptor: &Rc<Acceptor>) {
-    for _ in 0..ACCEPTS {
-        if run.is_draining() {
-            return;
-        }
-        match accept_next(gil, run, acceptor) {
-            Some(connection) => io::ready(gil, &connection),
-            None => return,
-        }
-    }
-}
-
-/// Accepts everyone who waits at a listener, to be read when the loop says so: while somebody is
-/// served, more come.
-pub fn accept_all(gil: Gil<'_>, run: &Rc<Run>, acceptor: &Rc<Acceptor>) {
-    for _ in 0..QUEUE {
-        if accept_next(gil, run, acceptor).is_none() {
-            return;
-        }
-    }
-}
-
-/// The next one who waits, if there is room for a connection; pauses the listener where there is none.
-fn accept_next(gil: Gil<'_>, run: &Rc<Run>, acceptor: &Rc<Acceptor>) -> Option<Rc<Connection>> {
+/// The next client who waits, if there is room for a connection; pauses the listener where there is
+/// none.
+pub fn accept_next(
+    gil: Gil<'_>,
+    reactor: &Rc<Reactor>,
+    table: &Table,
+    acceptor: &Rc<Acceptor>,
+) -> Option<Rc<Connection>> {
     let descriptor = acceptor.descriptor()?;
     loop {
-        if !run.has_room() {
+        if !reactor.has_room() {
             acceptor.pause();
             return None;
         }
-        match accept_one(descriptor) {
+        match accept(descriptor) {
             Ok(Accepted::Client(socket, peer)) => {
-                let client = Client::new(peer);
-                let connection = Connection::new(socket, run.clone(), acceptor.clone(), client);
-                run.add(&connection);
-                let server = server(gil);
-                count(&server.stats.accepted, 1);
-                server.trace(gil, || {
-                    format!("fd={} accepted", connection.socket().number())
-                });
+                let registry = registry(gil);
+                let socket = Socket::new(socket);
+                count(&registry.stats.accepted, 1);
+                registry.trace(gil, || format!("fd={} accepted", socket.number()));
+                let connection = Connection::new(
+                    socket,
+                    reactor.clone(),
+                    acceptor.endpoint.clone(),
+                    Rc::new(Client::new(peer)),
+                );
+                table.add(&connection);
                 connection
                     .deadline
-                    .set(&run.clock, run.site.config.header_timeout);
+                    .set(&reactor.clock, reactor.site.config.header_timeout);
                 return Some(connection);
             }
             Ok(Accepted::Retry) => {}

@@ -5,9 +5,11 @@
 
 #![forbid(unsafe_code)]
 
+use std::rc::Rc;
+
 use crate::ev::{Loop, Signal};
-use crate::py::{Gil, threads};
-use crate::sys::signal::Disposition;
+use crate::server::ready::{Ready, ReadyList};
+use crate::sys::signal::{self, Disposition};
 
 /// The two signals that end `run`, with their watchers, and what to put back.
 ///
@@ -19,18 +21,22 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Watches; `end` is called with the number of a signal that came.
-    pub fn watch(lp: Loop, end: fn(Gil<'_>, i32)) -> Signals {
+    /// Watches; a signal that came is put on `ready`.
+    pub fn watch(lp: Loop, ready: &Rc<ReadyList>) -> Signals {
         let saved = [
             Disposition::save(libc::SIGINT),
             Disposition::save(libc::SIGTERM),
             Disposition::ignore_if_default(libc::SIGPIPE),
         ];
         let watchers = [libc::SIGINT, libc::SIGTERM].map(|number| {
-            let watcher = Signal::new(number, move || threads::in_callback(|gil| end(gil, number)));
+            let ready = ready.clone();
+            let watcher = Signal::new(number, move || ready.push(Ready::Signal(number)));
             watcher.start(lp);
             watcher
         });
+        // Over libev's handlers: the monitor sees a second signal while an application hangs.
+        signal::count_from_now();
+        let _ = signal::count();
         // One that cannot be saved was no signal of this system.
         Signals {
             _watchers: watchers,

@@ -5,26 +5,25 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::app::child;
 use crate::ev::{Loop, Timer};
-use crate::py::{Exception, Gil, Owned, threads};
-use crate::server::callback_raised;
+use crate::py::{Gil, Owned, Result, threads};
+use crate::server::ready::{Ready, ReadyList};
 
 /// One timer.
 struct Entry {
     delay: f64,
     callback: Owned,
-    watcher: RefCell<Option<Rc<Timer>>>,
+    watcher: RefCell<Option<Timer>>,
 }
 
 /// All timers.
 #[derive(Default)]
 pub struct Timers {
     entries: RefCell<Vec<Rc<Entry>>>,
-    running: Cell<Option<Loop>>,
+    running: RefCell<Option<(Loop, Rc<ReadyList>)>>,
 }
 
 impl Timers {
@@ -40,14 +39,12 @@ impl Timers {
             callback,
             watcher: RefCell::default(),
         });
-        self.entries.borrow_mut().push(entry.clone());
-        if start
-            && let Some(lp) = self.running.get()
-            && threads::is_serving()
-        {
-            entry.start(lp);
+        self.entries.borrow_mut().push(entry);
+        let count = self.count();
+        if start {
+            self.start(count - 1);
         }
-        self.count()
+        count
     }
 
     /// Stops the timer at `index`; false where there is none.
@@ -58,64 +55,63 @@ impl Timers {
 
     /// Makes the timer at `index` fire `delay` seconds from now; false where there is none.
     pub fn restart(&self, index: usize) -> bool {
-        let entry = self.entries.borrow().get(index).cloned();
-        let Some(entry) = entry else { return false };
-        if let Some(lp) = self.running.get()
-            && threads::is_serving()
-        {
-            entry.stop();
-            entry.start(lp);
+        if !self.stop(index) {
+            return false;
         }
+        self.start(index);
         true
     }
 
     /// The loop begins to run.
-    pub fn start_all(&self, lp: Loop) {
-        self.running.set(Some(lp));
-        let entries = self.entries.borrow().clone();
-        for entry in entries {
-            entry.start(lp);
+    pub fn start_all(&self, lp: Loop, ready: &Rc<ReadyList>) {
+        self.running.replace(Some((lp, ready.clone())));
+        for index in 0..self.count() {
+            self.start(index);
         }
     }
 
     /// The loop ended.
     pub fn stop_all(&self) {
-        self.running.set(None);
-        let entries = self.entries.borrow().clone();
-        for entry in entries {
+        self.running.take();
+        for index in 0..self.count() {
+            self.stop(index);
+        }
+    }
+
+    fn start(&self, index: usize) {
+        if !threads::is_serving() {
+            return;
+        }
+        let running = self.running.borrow();
+        let (Some((lp, ready)), Some(entry)) =
+            (&*running, self.entries.borrow().get(index).cloned())
+        else {
+            return;
+        };
+        let ready = ready.clone();
+        let watcher = Timer::new(move || ready.push(Ready::Timer(index)));
+        watcher.start(*lp, entry.delay, entry.delay);
+        entry.watcher.replace(Some(watcher));
+    }
+
+    /// Calls the timer at `index`, if it was not stopped since it became ready. Only the object `False`
+    /// stops it, and an exception: `None`, `0` and `True` do not.
+    pub fn fire(&self, gil: Gil<'_>, index: usize) -> Result<()> {
+        let entry = self.entries.borrow().get(index).cloned();
+        let Some(entry) = entry.filter(|entry| entry.watcher.borrow().is_some()) else {
+            return Ok(());
+        };
+        let result = entry.callback.call(gil, &[]);
+        if result.as_ref().map_or(true, |result| result.is_false()) {
             entry.stop();
         }
+        result.map(drop)
     }
 }
 
 impl Entry {
-    fn start(self: &Rc<Self>, lp: Loop) {
-        let entry = Rc::downgrade(self);
-        let watcher = Rc::new(Timer::new(move || {
-            if let Some(entry) = entry.upgrade() {
-                threads::in_callback(|gil| entry.fire(gil));
-            }
-        }));
-        watcher.start(lp, self.delay, self.delay);
-        self.watcher.replace(Some(watcher));
-    }
-
     fn stop(&self) {
         let watcher = self.watcher.take();
-        if let Some(watcher) = watcher {
-            watcher.stop();
-        }
-    }
-
-    /// Only the object `False` stops it: `None`, `0` and `True` do not.
-    fn fire(&self, gil: Gil<'_>) {
-        match child::exit_if_forked(gil, self.callback.call(gil, &[])) {
-            Ok(answer) if !answer.is_false() => {}
-            Ok(_) => self.stop(),
-            Err(raised) => {
-                callback_raised(gil, Exception::take(gil, raised));
-                self.stop();
-            }
-        }
+        drop(watcher);
     }
 }

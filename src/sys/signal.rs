@@ -6,6 +6,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 
 use libc::c_int;
 
@@ -47,6 +48,15 @@ impl Disposition {
     }
 }
 
+impl Disposition {
+    /// What it was, which is not put back.
+    fn forget(self) -> libc::sigaction {
+        let before = self.before;
+        std::mem::forget(self);
+        before
+    }
+}
+
 impl Drop for Disposition {
     fn drop(&mut self) {
         // SAFETY: puts back what the kernel itself gave. It was valid then; handlers are code that
@@ -58,6 +68,64 @@ impl Drop for Disposition {
                 ptr::null_mut()
             ))
         };
+    }
+}
+
+/// How many signals that end the process came since [`count_from_now`].
+static ENDING: AtomicU32 = AtomicU32::new(0);
+
+/// The number of the last of them.
+static LAST: AtomicI32 = AtomicI32::new(0);
+
+/// The handler that counts calls the one before it: one for each signal that is counted.
+static CHAINED: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+
+/// The signals that are counted.
+const COUNTED: [c_int; 2] = [libc::SIGINT, libc::SIGTERM];
+
+/// Nothing has come yet.
+pub fn count_from_now() {
+    ENDING.store(0, Ordering::Relaxed);
+}
+
+/// The signal that came when another one had come before it. Counting needs no thread of Python's: the
+/// main one may hang.
+pub fn insists() -> Option<c_int> {
+    (ENDING.load(Ordering::Relaxed) > 1).then(|| LAST.load(Ordering::Relaxed))
+}
+
+/// Puts a handler over those of SIGINT and SIGTERM that counts, and calls the one that was there. Who
+/// saved the dispositions ([`Disposition::save`]) takes it away.
+///
+/// # Errors
+/// Those of sigaction(2): none for these signals.
+pub fn count() -> io::Result<()> {
+    for (signum, chained) in COUNTED.into_iter().zip(&CHAINED) {
+        let mut action = Disposition::save(signum)?.forget();
+        if action.sa_sigaction == on_ending_signal as *const () as libc::sighandler_t
+            || action.sa_sigaction == libc::SIG_IGN
+            || action.sa_flags & libc::SA_SIGINFO != 0
+        {
+            continue;
+        }
+        chained.store(action.sa_sigaction, Ordering::Relaxed);
+        action.sa_sigaction = on_ending_signal as *const () as libc::sighandler_t;
+        // SAFETY: the handler is one that a signal may run at any moment, see there.
+        unsafe { syscall!(sigaction(signum, &raw const action, ptr::null_mut())) }?;
+    }
+    Ok(())
+}
+
+/// Changes atomics, and calls the handler that was there before, which is one already.
+extern "C" fn on_ending_signal(signum: c_int) {
+    ENDING.fetch_add(1, Ordering::Relaxed);
+    LAST.store(signum, Ordering::Relaxed);
+    let place = usize::from(signum != COUNTED[0]);
+    let chained = CHAINED[place].load(Ordering::Relaxed);
+    if chained != libc::SIG_DFL && chained != libc::SIG_IGN {
+        // SAFETY: the kernel gave this address as a handler that takes a number.
+        let chained: extern "C" fn(c_int) = unsafe { std::mem::transmute(chained) };
+        chained(signum);
     }
 }
 

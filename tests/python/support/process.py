@@ -106,6 +106,15 @@ class Process:
         caught = int(re.search(r"SigCgt:\s+(\w+)", status).group(1), 16)
         return bool(caught >> (number - 1) & 1)
 
+    def pending(self, number):
+        """Whether this signal was sent and not taken in yet, from /proc; not once it ended."""
+        try:
+            status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        except FileNotFoundError:
+            return False
+        waiting = int(re.search(r"ShdPnd:\s+(\w+)", status).group(1), 16)
+        return bool(waiting >> (number - 1) & 1)
+
     @property
     def resident_kib(self):
         """Resident memory in KiB, from /proc."""

@@ -7,53 +7,73 @@
 
 #![forbid(unsafe_code)]
 
-use std::io::{ErrorKind, IoSlice};
+use std::io::ErrorKind;
 
 use crate::app::console;
 use crate::py::{Gil, KeptBytes, Owned, Result, names, number, text};
 use crate::queue::{FileOwner, FilePart, Segment, WriteQueue};
+use crate::server::connection::work::{Connection, Quantum, Work};
+use crate::server::registry::registry;
+use crate::server::stats::count;
+
 use crate::sys::socket::Socket;
 use crate::sys::stream::Flow;
+use crate::transmit::transmit;
 
-/// How many pieces one call writes.
-const SLOTS: usize = 32;
+/// Responses are gathered up to this many bytes before they are written.
+pub const GATHERED: usize = 64 << 10;
 
-/// What one connection may write before others have their turn, in bytes.
-const TURN: usize = 4 << 20;
+/// What one connection may write before others come, in bytes.
+const WRITE_QUANTUM: usize = 4 << 20;
 
 /// Bytes of a file that one call is asked for.
-const STRIDE: u64 = 1 << 20;
+const FILE_STRIDE: u64 = 1 << 20;
 
 /// Bytes that a file that cannot go by `sendfile` is read in.
-const BLOCK: u64 = 64 << 10;
+const FILE_BLOCK: u64 = 64 << 10;
+
+/// A client that takes fewer bytes in `write_timeout` stands still, whatever it acknowledges.
+const LEAST_TAKEN: usize = 16 << 10;
 
 /// How far a flush came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flushed {
     /// Everything is written.
     All,
-    /// The kernel is full, or it is others' turn: go on when the socket is writable.
+    /// The kernel is full, or others come first: go on when the socket is writable.
     Blocked,
     /// The client is gone, or what was promised cannot be delivered.
     Gone,
 }
 
-/// Writes as much of `out` as can be; adds to `written`, in bytes.
-pub fn flush(gil: Gil<'_>, socket: &Socket, out: &mut WriteQueue, written: &mut u64) -> Flushed {
-    let mut turn = TURN;
+/// Writes as much of `out` as can be.
+pub fn flush(gil: Gil<'_>, socket: &Socket, out: &mut WriteQueue) -> Flushed {
+    let mut written = 0;
+    let flushed = flush_counting(gil, socket, out, &mut written);
+    count(&registry(gil).stats.bytes_out, written);
+    flushed
+}
+
+fn flush_counting(
+    gil: Gil<'_>,
+    socket: &Socket,
+    out: &mut WriteQueue,
+    written: &mut u64,
+) -> Flushed {
+    let mut quantum = WRITE_QUANTUM;
     while !out.is_empty() {
-        if turn == 0 {
+        if quantum == 0 {
             return Flushed::Blocked;
         }
         let sent = if out.file().is_some() {
             write_file(gil, socket, out)
         } else {
-            write_memory(socket, out)
+            transmit(socket, out)
         };
         match sent {
             Ok(Flow::Done(count)) => {
                 *written += count as u64;
-                turn = turn.saturating_sub(count);
+                quantum = quantum.saturating_sub(count);
             }
             Ok(Flow::Blocked) => return Flushed::Blocked,
             Ok(Flow::Closed) | Err(_) => return Flushed::Gone,
@@ -71,27 +91,16 @@ pub fn flush(gil: Gil<'_>, socket: &Socket, out: &mut WriteQueue, written: &mut 
     Flushed::All
 }
 
-fn write_memory(socket: &Socket, out: &mut WriteQueue) -> std::io::Result<Flow> {
-    let mut slots: [&[u8]; SLOTS] = [&[]; SLOTS];
-    let filled = out.fill(&mut slots);
-    let more = out.file_follows() || out.end_is_due();
-    let flow = if filled == 1 {
-        socket.write(slots[0], more)?
-    } else {
-        let slices = slots.map(IoSlice::new);
-        socket.write_vectored(&slices[..filled], more)?
-    };
-    if let Flow::Done(count) = flow {
-        out.advance(count);
-    }
-    Ok(flow)
+/// Writes in the middle of the application's call; whether there is still a client.
+pub fn flush_now(gil: Gil<'_>, socket: &Socket, out: &mut WriteQueue) -> bool {
+    flush(gil, socket, out) != Flushed::Gone
 }
 
 fn write_file(gil: Gil<'_>, socket: &Socket, out: &mut WriteQueue) -> std::io::Result<Flow> {
     let Some(part) = out.file() else {
         return Ok(Flow::Done(0));
     };
-    let count = part.remaining.min(STRIDE) as usize;
+    let count = part.remaining.min(FILE_STRIDE) as usize;
     let mut offset = part.offset;
     let sent = match part.descriptor() {
         Some(file) => socket.send_file(file, &mut offset, count),
@@ -135,7 +144,7 @@ fn write_file(gil: Gil<'_>, socket: &Socket, out: &mut WriteQueue) -> std::io::R
 
 /// The next block of a file on a file system that `sendfile` does not know.
 fn read_block(gil: Gil<'_>, part: &mut FilePart) -> Result<Owned> {
-    let count = part.remaining.min(BLOCK);
+    let count = part.remaining.min(FILE_BLOCK);
     let block = match &part.owner {
         FileOwner::Object(file, _) => {
             let (file, names) = (file.get(gil), names(gil));
@@ -154,4 +163,29 @@ fn read_block(gil: Gil<'_>, part: &mut FilePart) -> Result<Owned> {
     part.offset += length;
     part.remaining = part.remaining.saturating_sub(length);
     Ok(block)
+}
+
+/// Whether what is queued may wait for the end of the turn: a connection that ends costs less while
+/// the processor still has it at hand.
+pub fn may_wait(work: &Work) -> bool {
+    !work.state.ends() && !work.out.file_follows()
+}
+
+/// The connection is about to wait until its socket can be written.
+pub fn expect_reader(connection: &Connection, work: &mut Work) {
+    let reactor = &connection.reactor;
+    work.quantum = Quantum::default();
+    work.held = work.socket.unacknowledged().unwrap_or(0);
+    connection
+        .deadline
+        .set(&reactor.clock, reactor.site.config.write_timeout);
+}
+
+/// The socket could not be written for `write_timeout`. The kernel says that it can only when a good
+/// part of its buffer, some megabytes, is free; so whether the client stands still shows in what is
+/// left in the buffer.
+pub fn stands_still(work: &Work) -> bool {
+    let least = LEAST_TAKEN.min(work.held.max(1));
+    let held = work.socket.unacknowledged();
+    !held.is_ok_and(|held| held.saturating_add(least) <= work.held)
 }

@@ -1,0 +1,368 @@
+//! The stage of the body: taken off the buffer, decoded, kept; the request is whole when its body is,
+//! never before.
+
+#![forbid(unsafe_code)]
+
+use std::rc::Rc;
+
+use crate::app::console;
+use crate::app::exchange::{CacheResult, RequestBody};
+use crate::ev::Interest;
+use crate::http::chunked::Decoder;
+use crate::http::error::HttpError;
+use crate::http::framing::BodyLength;
+use crate::py::Gil;
+use crate::queue::WriteQueue;
+use crate::server::body_buffer::{Appended, BodyBuffer};
+use crate::server::connection::Step;
+use crate::server::connection::parse::ParsedRequest;
+use crate::server::connection::read::READ;
+use crate::server::connection::reject::reject;
+use crate::server::connection::state::{Event, Read};
+use crate::server::connection::work::{Connection, Work};
+use crate::server::registry::registry;
+use crate::server::stats::count;
+use crate::server::timeouts::body_patience;
+use crate::sys::stream::Flow;
+
+/// Bytes of a body that are read before others come.
+const READ_QUANTUM: usize = 1 << 20;
+
+/// Seconds that a long body may take before it goes to a file.
+const SPILL_AFTER: f64 = 0.5;
+
+/// A request whose body is on its way.
+pub struct Incoming {
+    request: ParsedRequest,
+    /// The head's bytes; in the legacy dialect with the body behind them, otherwise with what was
+    /// received and not decoded.
+    input: Vec<u8>,
+    progress: BodyProgress,
+    /// When the body began, in seconds of the run's clock.
+    began: f64,
+    /// No descriptor is left for the file that the body belongs in: nothing more is read until there is
+    /// one.
+    awaits_descriptor: bool,
+}
+
+/// The body so far, and what is due.
+enum BodyProgress {
+    /// It stays behind the head until it has this many bytes.
+    InPlace(usize),
+    /// Of a known length, of which this much is due, moved off the buffer.
+    Fixed(BodyBuffer, u64),
+    /// Chunked.
+    Chunked(BodyBuffer, Decoder),
+}
+
+impl Incoming {
+    /// Gets ready for the body behind the head at the start of `bytes`.
+    pub fn new(
+        connection: &Connection,
+        request: ParsedRequest,
+        bytes: &[u8],
+        out: &mut WriteQueue,
+    ) -> Incoming {
+        let reactor = &connection.reactor;
+        let site = &reactor.site;
+        let head_length = request.head.len;
+        // RFC 9110 section 10.1.1: not where the body is on its way already.
+        if request.framing.expect_continue && bytes.len() == head_length {
+            out.buffer()
+                .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        let progress = match request.framing.body {
+            BodyLength::Fixed(due) if site.dialect.keeps_body_with_head() => {
+                BodyProgress::InPlace(usize::try_from(due).unwrap_or(usize::MAX))
+            }
+            BodyLength::Fixed(due) => {
+                BodyProgress::Fixed(BodyBuffer::with_length(due, &reactor.places()), due)
+            }
+            BodyLength::None | BodyLength::Chunked => BodyProgress::Chunked(
+                BodyBuffer::Memory(Vec::with_capacity(bytes.len() - head_length)),
+                Decoder::new(site.config.chunk_limits()),
+            ),
+        };
+        let incoming = Incoming {
+            request,
+            input: bytes.to_vec(),
+            progress,
+            began: reactor.clock.seconds(),
+            awaits_descriptor: false,
+        };
+        incoming.track(connection);
+        incoming
+    }
+
+    fn buffer(&mut self) -> Option<&mut BodyBuffer> {
+        match &mut self.progress {
+            BodyProgress::InPlace(_) => None,
+            BodyProgress::Fixed(buffer, _) | BodyProgress::Chunked(buffer, _) => Some(buffer),
+        }
+    }
+
+    /// Whether only the head of the response is wanted.
+    pub fn is_head_request(&self) -> bool {
+        self.request.head.is_for_head(&self.input)
+    }
+
+    /// Whether it waits for a descriptor.
+    pub fn awaits_descriptor(&self) -> bool {
+        self.awaits_descriptor
+    }
+
+    /// Bytes of the body so far.
+    fn received(&self) -> u64 {
+        match &self.progress {
+            BodyProgress::InPlace(_) => (self.input.len() - self.request.head.len) as u64,
+            BodyProgress::Fixed(buffer, _) | BodyProgress::Chunked(buffer, _) => buffer.length(),
+        }
+    }
+
+    /// The run looks after a body that takes memory of the pool.
+    fn track(&self, connection: &Connection) {
+        if let BodyProgress::Fixed(buffer, _) | BodyProgress::Chunked(buffer, _) = &self.progress
+            && buffer.is_pooled()
+        {
+            let mut pooled = connection.reactor.pooled_bodies.borrow_mut();
+            if pooled.last() != Some(&connection.id()) {
+                pooled.push(connection.id());
+            }
+        }
+    }
+}
+
+/// Takes in what is there of the body.
+pub fn receive(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> Step {
+    let Some(mut incoming) = work.incoming.take() else {
+        work.on(Event::Gone);
+        return Step::Again;
+    };
+    let mut quantum = READ_QUANTUM;
+    loop {
+        match on_body_data(gil, connection, &mut incoming) {
+            Ok(true) => {
+                finish(work, *incoming);
+                return Step::Again;
+            }
+            Ok(false) => {}
+            Err(error) => {
+                let head_only = incoming.is_head_request();
+                work.incoming = Some(incoming);
+                reject(gil, connection, work, error, head_only);
+                return Step::Again;
+            }
+        }
+        if incoming.awaits_descriptor {
+            let mut waiting = connection.reactor.awaiting_descriptor.borrow_mut();
+            waiting.push(connection.id());
+            work.incoming = Some(incoming);
+            return Step::Pause;
+        }
+        if !work.readable || quantum == 0 {
+            work.incoming = Some(incoming);
+            return Step::Wait(Interest::READ);
+        }
+        match read_some(work, &mut incoming) {
+            Ok(Flow::Done(received)) => {
+                count(&registry(gil).stats.bytes_in, received as u64);
+                quantum = quantum.saturating_sub(received);
+                // What filled the buffer is probably not all there is.
+                work.readable = received == READ;
+            }
+            Ok(Flow::Blocked) => work.readable = false,
+            // RFC 9112 section 8: a body that was cut short is an incomplete message.
+            Ok(Flow::Closed) if connection.reactor.site.dialect.rejects_early() => {
+                let error = HttpError::BadRequest("the body was cut short");
+                let head_only = incoming.is_head_request();
+                reject(gil, connection, work, error, head_only);
+                return Step::Again;
+            }
+            Ok(Flow::Closed) | Err(_) => {
+                work.on(Event::Gone);
+                return Step::Again;
+            }
+        }
+    }
+}
+
+/// Reads into the memory that the body has in the pool, else behind the head.
+fn read_some(work: &Work, incoming: &mut Incoming) -> std::io::Result<Flow> {
+    let Incoming {
+        input, progress, ..
+    } = incoming;
+    let BodyProgress::Fixed(BodyBuffer::Pooled(body), due) = progress else {
+        input
+            .try_reserve(READ)
+            .map_err(|_| std::io::ErrorKind::OutOfMemory)?;
+        return work.socket.read(input, READ);
+    };
+    // What comes behind the body is read as well: the kernel would reset the connection for it, if
+    // this were the last response.
+    let most = READ_QUANTUM.min(*due as usize + READ);
+    body.bytes
+        .try_reserve(most)
+        .map_err(|_| std::io::ErrorKind::OutOfMemory)?;
+    let flow = work.socket.read(&mut body.bytes, most)?;
+    if let Flow::Done(received) = flow {
+        let behind = received.saturating_sub(*due as usize);
+        *due -= (received - behind) as u64;
+        input.extend(body.bytes.drain(body.bytes.len() - behind..));
+    }
+    Ok(flow)
+}
+
+/// Moves what was received behind the head to where the body is kept. Whether the body is whole.
+fn on_body_data(
+    gil: Gil<'_>,
+    connection: &Connection,
+    incoming: &mut Incoming,
+) -> Result<bool, HttpError> {
+    let reactor = &connection.reactor;
+    let places = reactor.places();
+    let start = incoming.request.head.len;
+    let arrived = &incoming.input[start..];
+    let (taken, whole, kept) = match &mut incoming.progress {
+        BodyProgress::InPlace(due) => return Ok(arrived.len() >= *due),
+        BodyProgress::Fixed(buffer, due) => {
+            let taken = arrived
+                .len()
+                .min(usize::try_from(*due).unwrap_or(usize::MAX));
+            let kept = buffer.append(&arrived[..taken], &places, false);
+            *due -= taken as u64;
+            (taken, *due == 0, kept)
+        }
+        BodyProgress::Chunked(buffer, decoder) => {
+            let may_pool = reactor.clock.seconds() - incoming.began < SPILL_AFTER;
+            let mut kept = Ok(Appended::Kept);
+            let (taken, whole) = decoder.decode(arrived, &mut |bytes| {
+                if kept.is_ok() {
+                    kept = buffer.append(bytes, &places, may_pool);
+                }
+            })?;
+            // Asked once more, as there may have been nothing to keep.
+            (
+                taken,
+                whole,
+                kept.and_then(|_| buffer.spill_if_full(&places)),
+            )
+        }
+    };
+    let kept = kept.map_err(|error| cannot_keep(gil, &error))?;
+    incoming.awaits_descriptor = kept == Appended::AwaitsDescriptor;
+    incoming.input.drain(start..start + taken);
+    if !whole {
+        incoming.track(connection);
+    }
+    Ok(whole)
+}
+
+/// The temporary file failed: the operator reads why, the client that it is not its fault.
+fn cannot_keep(gil: Gil<'_>, error: &std::io::Error) -> HttpError {
+    let line = format!("a request's body cannot be kept in a temporary file: {error}");
+    console::log_error(gil, &line);
+    HttpError::Unavailable
+}
+
+/// The body is whole: the request is ready to be called for.
+fn finish(work: &mut Work, incoming: Incoming) {
+    let Incoming {
+        mut request,
+        input,
+        progress,
+        ..
+    } = incoming;
+    let head_length = request.head.len;
+    request.length = head_length;
+    request.cached = CacheResult::Bypass;
+    match progress {
+        BodyProgress::InPlace(due) => {
+            request.length = head_length + due;
+            request.body = RequestBody::InInput(head_length..request.length);
+        }
+        BodyProgress::Fixed(buffer, _) | BodyProgress::Chunked(buffer, _) => {
+            request.body = buffer.into_body();
+        }
+    }
+    work.input = input;
+    work.at = 0;
+    work.request = Some(request);
+    work.on(Event::Request);
+}
+
+/// The connection is about to wait for more of a body.
+pub fn expect_more(connection: &Connection, work: &Work) {
+    let reactor = &connection.reactor;
+    if let Some(incoming) = &work.incoming {
+        let patience = body_patience(
+            &reactor.site.config,
+            &reactor.clock,
+            incoming.began,
+            incoming.received(),
+        );
+        connection.deadline.set(&reactor.clock, patience);
+    }
+    work.socket.acknowledge_now();
+}
+
+/// A body in the pool that does not come in time goes to a file as others do, and leaves its memory to
+/// others. `budget` is how many bytes may go to files at this tick: others wait for it. Whether it is
+/// still to be looked after.
+///
+/// # Errors
+/// What the client gets where the file fails.
+pub fn spill_if_overdue(
+    gil: Gil<'_>,
+    connection: &Connection,
+    work: &mut Work,
+    budget: &mut u64,
+) -> Result<bool, HttpError> {
+    let reactor = &connection.reactor;
+    let Some(incoming) = work
+        .incoming
+        .as_mut()
+        .filter(|_| work.state.read == Read::Body)
+    else {
+        return Ok(false);
+    };
+    let is_early = reactor.clock.seconds() - incoming.began < SPILL_AFTER;
+    let Some(buffer) = incoming.buffer().filter(|buffer| buffer.is_pooled()) else {
+        return Ok(false);
+    };
+    if is_early || *budget == 0 {
+        return Ok(true);
+    }
+    *budget = budget.saturating_sub(buffer.length());
+    match buffer.unpool(&reactor.places()) {
+        Ok(appended) => Ok(appended == Appended::AwaitsDescriptor),
+        Err(error) => Err(cannot_keep(gil, &error)),
+    }
+}
+
+/// Looks whether there is a descriptor by now for a body that waits for one. Whether it still waits.
+///
+/// # Errors
+/// What the client gets where the file fails.
+pub fn retry_spill(
+    gil: Gil<'_>,
+    connection: &Connection,
+    work: &mut Work,
+) -> Result<bool, HttpError> {
+    let Some(incoming) = work
+        .incoming
+        .as_mut()
+        .filter(|incoming| incoming.awaits_descriptor)
+    else {
+        return Ok(false);
+    };
+    let spilled = incoming.buffer().map_or(Ok(Appended::Kept), |buffer| {
+        buffer.spill_if_full(&connection.reactor.places())
+    });
+    match spilled {
+        Ok(appended) => {
+            incoming.awaits_descriptor = appended == Appended::AwaitsDescriptor;
+            Ok(incoming.awaits_descriptor)
+        }
+        Err(error) => Err(cannot_keep(gil, &error)),
+    }
+}

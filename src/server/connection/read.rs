@@ -1,0 +1,213 @@
+//! The stage of the head: what was received is looked through, then the socket is read.
+
+#![forbid(unsafe_code)]
+
+use std::rc::Rc;
+
+use crate::app::exchange::RequestBody;
+use crate::ev::Interest;
+use crate::http::chunked::Decoder;
+use crate::http::error::HttpError;
+use crate::http::framing::BodyLength;
+use crate::py::Gil;
+use crate::server::connection::Step;
+use crate::server::connection::body::Incoming;
+use crate::server::connection::parse::{ParsedRequest, is_head_request, parse, reject_early};
+use crate::server::connection::reject::reject;
+use crate::server::connection::state::Event;
+use crate::server::connection::work::{Connection, Work};
+use crate::server::connection::write::GATHERED;
+use crate::server::registry::registry;
+use crate::server::stats::count;
+use crate::sys::stream::Flow;
+
+/// Bytes read at a time.
+pub const READ: usize = 64 << 10;
+
+/// Bytes read at a time for a head that came in pieces.
+const PIECE: usize = 8 << 10;
+
+/// Looks for a whole head, reading what there is.
+pub fn head(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> Step {
+    loop {
+        if work.unseen {
+            if work.out.waiting() >= GATHERED || work.out.file_follows() {
+                // Written before the next request is looked at.
+                return Step::Wait(Interest::READ);
+            }
+            work.unseen = false;
+            if let Some(step) = look(gil, connection, work) {
+                return step;
+            }
+        }
+        if !work.readable {
+            keep_rest(connection, work);
+            return Step::Wait(Interest::READ);
+        }
+        if !receive(gil, connection, work) {
+            work.on(Event::Gone);
+            return Step::Again;
+        }
+    }
+}
+
+/// Reads into the input; false when the client is gone.
+fn receive(gil: Gil<'_>, connection: &Connection, work: &mut Work) -> bool {
+    let had_begun = work.has_begun();
+    let room = if work.received().is_empty() {
+        work.input = connection.reactor.input.take();
+        work.at = 0;
+        READ
+    } else {
+        // A head in pieces is short, or comes from somebody who wants us to keep large buffers.
+        PIECE
+    };
+    if work.input.try_reserve(room).is_err() {
+        return false;
+    }
+    match work.socket.read(&mut work.input, room) {
+        Ok(Flow::Done(received)) => {
+            count(&registry(gil).stats.bytes_in, received as u64);
+            work.readable = false;
+            work.unseen = true;
+            // The first head's time counts from the accept, unless that was at the very end.
+            if !had_begun && (work.served_any || connection.reactor.is_draining()) {
+                start_head_timeout(connection);
+            }
+            true
+        }
+        Ok(Flow::Blocked) => {
+            work.readable = false;
+            true
+        }
+        // A head that was cut short is no request.
+        Ok(Flow::Closed) | Err(_) => false,
+    }
+}
+
+/// The next head has begun: it has its own time.
+fn start_head_timeout(connection: &Connection) {
+    let reactor = &connection.reactor;
+    connection
+        .deadline
+        .set(&reactor.clock, reactor.site.config.header_timeout);
+}
+
+/// Looks for a head in what was received; `None`: more is needed.
+fn look(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> Option<Step> {
+    let reactor = &connection.reactor;
+    let mut head = reactor.head.take();
+    let bytes = &work.input[work.at..];
+    let parsed = parse(gil, connection, &mut work.search, bytes, &mut head);
+    let (framing, cached) = match parsed {
+        Ok(Some(parsed)) => parsed,
+        Ok(None) => {
+            reactor.head.set(head);
+            return None;
+        }
+        // A head that is rejected holds what an earlier request left there: its bytes are asked.
+        Err(error) => {
+            let head_only = is_head_request(bytes);
+            reactor.head.set(head);
+            reject(gil, connection, work, error, head_only);
+            return Some(Step::Again);
+        }
+    };
+    work.search = Default::default();
+    let mut request = ParsedRequest {
+        length: head.len,
+        head,
+        framing,
+        cached,
+        body: RequestBody::Empty,
+    };
+    match whole_body(gil, connection, bytes, &mut request) {
+        Ok(true) => {
+            work.request = Some(request);
+            work.on(Event::Request);
+        }
+        Ok(false) => {
+            work.prepare_queue(connection);
+            let bytes = &work.input[work.at..];
+            let incoming = Incoming::new(connection, request, bytes, &mut work.out);
+            release_input(connection, work);
+            work.incoming = Some(Box::new(incoming));
+            work.on(Event::BodyAhead);
+        }
+        Err(error) => {
+            let head_only = request.head.is_for_head(bytes);
+            reject(gil, connection, work, error, head_only);
+        }
+    }
+    Some(Step::Again)
+}
+
+/// Whether the body is whole in what was received behind the head; if so, it is in the request.
+fn whole_body(
+    gil: Gil<'_>,
+    connection: &Connection,
+    bytes: &[u8],
+    request: &mut ParsedRequest,
+) -> Result<bool, HttpError> {
+    let site = &connection.reactor.site;
+    let head_length = request.head.len;
+    let behind = &bytes[head_length..];
+    if let Some(body) = request.framing.body_in(behind) {
+        request.length += body.len();
+        if !body.is_empty() {
+            request.body = RequestBody::InInput(head_length..request.length);
+        }
+        return Ok(true);
+    }
+    reject_early(gil, site.dialect, &request.head, bytes)?;
+    // What more is to come for does not end in a blank line, but by chance.
+    if request.framing.body != BodyLength::Chunked || !behind.ends_with(b"\r\n\r\n") {
+        return Ok(false);
+    }
+    let mut body = Vec::new();
+    let mut decoder = Decoder::new(site.config.chunk_limits());
+    let (consumed, whole) = decoder.decode(behind, &mut |data| body.extend_from_slice(data))?;
+    if !whole || body.len() > site.config.body_memory {
+        return Ok(false);
+    }
+    request.length += consumed;
+    request.body = RequestBody::Memory(body);
+    Ok(true)
+}
+
+/// Keeps what was received of the next head, in a buffer of its own size.
+fn keep_rest(connection: &Connection, work: &mut Work) {
+    if work.at == 0 && !work.input.is_empty() && work.input.capacity() < READ {
+        return;
+    }
+    let rest = work.received().to_vec();
+    if work.at > 0 && !rest.is_empty() {
+        start_head_timeout(connection);
+    }
+    release_input(connection, work);
+    work.input = rest;
+}
+
+/// The input is consumed: its buffer serves the next connection.
+fn release_input(connection: &Connection, work: &mut Work) {
+    let input = std::mem::take(&mut work.input);
+    work.at = 0;
+    if input.capacity() >= READ {
+        connection.reactor.put_input(input);
+    }
+}
+
+/// The connection is about to wait for a head; false when it ends instead.
+pub fn expect_head(connection: &Connection, work: &Work) -> bool {
+    let reactor = &connection.reactor;
+    if work.has_begun() {
+        work.socket.acknowledge_now();
+    } else if reactor.is_draining() {
+        return false;
+    } else if work.served_any {
+        connection
+            .deadline
+            .set(&reactor.clock, reactor.site.config.keep_alive_timeout);
+    }
+    true
+}

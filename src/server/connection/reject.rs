@@ -1,0 +1,48 @@
+//! Messages that are rejected: the response, and how it is counted.
+
+#![forbid(unsafe_code)]
+
+use crate::http::error::HttpError;
+use crate::py::Gil;
+use crate::server::connection::state::{After, Event, Read, Write};
+use crate::server::connection::work::{Connection, Work};
+use crate::server::registry::registry;
+use crate::server::stats::count;
+
+/// Queues the response to a message that is rejected.
+pub fn reject(
+    gil: Gil<'_>,
+    connection: &Connection,
+    work: &mut Work,
+    error: HttpError,
+    head_only: bool,
+) {
+    work.prepare_queue(connection);
+    let site = &connection.reactor.site;
+    let code = site.push_rejection(work.out.buffer(), error, head_only);
+    let stats = &registry(gil).stats;
+    count(&stats.refused, 1);
+    stats.count_code(code);
+    work.incoming = None;
+    work.request = None;
+    work.on(Event::Rejected);
+}
+
+/// The same in the middle of anything: whatever was queued is dropped.
+pub fn reject_now(
+    gil: Gil<'_>,
+    connection: &Connection,
+    work: &mut Work,
+    error: HttpError,
+    head_only: bool,
+) {
+    let response = work.response.take();
+    work.out.clear(gil);
+    drop(response);
+    work.state = crate::server::connection::state::State {
+        read: Read::Head,
+        write: Write::Idle,
+        after: After::Keep,
+    };
+    reject(gil, connection, work, error, head_only);
+}

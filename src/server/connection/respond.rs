@@ -1,0 +1,219 @@
+//! The stages of the response: the application is called, then asked for more until it is exhausted.
+
+#![forbid(unsafe_code)]
+
+use std::rc::Rc;
+
+use crate::app::call;
+use crate::app::delimiter::Progress;
+use crate::app::exchange::Exchange;
+use crate::app::response::Response;
+use crate::app::response_body::ResponseBody;
+use crate::ev::Interest;
+use crate::http::target::TargetSpans;
+use crate::py::Gil;
+use crate::queue::WriteQueue;
+use crate::server::batch::Turn;
+use crate::server::connection::Step;
+use crate::server::connection::close::begin_lingering;
+use crate::server::connection::parse::ParsedRequest;
+use crate::server::connection::reject::reject;
+use crate::server::connection::state::{After, Event};
+use crate::server::connection::work::{Connection, Work};
+use crate::server::connection::write::{Flushed, GATHERED, flush};
+use crate::server::registry::registry;
+use crate::server::stats::count;
+
+/// Calls the application for the request that is whole.
+pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Step {
+    let Some(request) = work.request.take() else {
+        work.on(Event::Gone);
+        return Step::Again;
+    };
+    let reactor = &connection.reactor;
+    let registry = registry(gil);
+    count(&registry.stats.requests, 1);
+    registry.trace(gil, || {
+        let target = request.head.target.of(work.received());
+        let target = String::from_utf8_lossy(target).into_owned();
+        format!("fd={} request {target}", work.socket.number())
+    });
+    work.prepare_queue(connection);
+    let consumed = request.length;
+    let response = respond(gil, turn, connection, work, request);
+    work.at += consumed;
+    work.unseen = work.at < work.input.len();
+    let Some(response) = response else {
+        return Step::Again;
+    };
+    work.served_any = true;
+    if reactor.site.exit.borrow().is_some() {
+        reactor.end_requested.set(true);
+    }
+    work.response = response.body;
+    if response.lingers {
+        work.on(Event::Rejected);
+    } else if response.keep_alive {
+        work.on(Event::Responded);
+    } else {
+        work.on(Event::Last);
+        if work.unseen {
+            work.on(Event::MoreInput);
+        }
+    }
+    Step::Again
+}
+
+fn respond(
+    gil: Gil<'_>,
+    turn: &Turn,
+    connection: &Rc<Connection>,
+    work: &mut Work,
+    request: ParsedRequest,
+) -> Option<Response> {
+    let reactor = &connection.reactor;
+    let (ctx, registry) = (&reactor.site, registry(gil));
+    let ParsedRequest {
+        head,
+        framing,
+        cached,
+        body,
+        length,
+    } = request;
+    let end = if ctx.dialect.keeps_body_with_head() {
+        length
+    } else {
+        head.len
+    };
+    let message = work.at..work.at + end;
+    let bytes = &work.input[message.clone()];
+    let target = match ctx
+        .dialect
+        .target(head.method.of(bytes), head.target.of(bytes))
+    {
+        Ok(target) => target,
+        Err(error) => {
+            let head_only = head.is_for_head(bytes);
+            reject(gil, connection, work, error, head_only);
+            work.served_any = true;
+            return None;
+        }
+    };
+    let route = registry
+        .routes
+        .borrow()
+        .find(gil, ctx.dialect, target.origin);
+    let route = route.unwrap_or_else(|raised| {
+        raised.clear(gil);
+        None
+    });
+    let target = TargetSpans::locate(&target, bytes);
+    let mut exchange = Exchange {
+        input: std::mem::take(&mut work.input),
+        message,
+        head,
+        target,
+        framing,
+        cached,
+        body,
+        route,
+        endpoint: connection.endpoint.clone(),
+        client: connection.client.clone(),
+        socket: work.socket.clone(),
+        connection: connection.id().number,
+        may_keep_alive: !reactor.is_draining(),
+    };
+    turn.watch().enter();
+    let response = call::respond(gil, ctx, &mut exchange, &mut work.out);
+    turn.watch().leave();
+    work.input = std::mem::take(&mut exchange.input);
+    reactor.head.set(std::mem::take(&mut exchange.head));
+    registry.stats.count_code(response.code);
+    Some(response)
+}
+
+/// Writes, and asks the application for more, as long as it is this connection's turn.
+pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Step {
+    let site = &connection.reactor.site;
+    let resets = site.dialect.resets_what_was_cut();
+    loop {
+        let is_cut = |rest: &ResponseBody| resets && rest.is_truncated_unseen();
+        let exhausted = work
+            .response
+            .as_deref()
+            .is_none_or(|rest| rest.is_exhausted() && !is_cut(rest));
+        let short = !work.out.file_follows() && work.out.waiting() < GATHERED;
+        if exhausted && short {
+            // Its `close()` is called.
+            let done = work.response.take();
+            drop(done);
+            if !work.state.ends() {
+                work.on(Event::Complete);
+                return Step::Again;
+            }
+        }
+        if exhausted && work.state.ends() {
+            work.out.end();
+        }
+        // More of it may be gathered only because the monitor sends what takes too long.
+        let look = turn.watch().looks();
+        let gathers = site.dialect.gathers_chunks() && look.is_some() && !exhausted && short;
+        if !gathers || work.quantum.is_over(site.dialect.items_a_turn(), look) {
+            match flush(gil, &work.socket, &mut work.out) {
+                Flushed::All => {}
+                Flushed::Blocked => return Step::Wait(Interest::WRITE),
+                Flushed::Gone => {
+                    work.on(Event::Gone);
+                    return Step::Again;
+                }
+            }
+        }
+        let Some(source) = work.response.as_mut().filter(|rest| !rest.is_exhausted()) else {
+            return complete(connection, work, resets);
+        };
+        if work.quantum.is_over(site.dialect.items_a_turn(), look) {
+            return Step::Wait(Interest::WRITE);
+        }
+        let Work {
+            socket, out, seen, ..
+        } = work;
+        work.quantum.spend();
+        let progress = if out.is_empty() {
+            turn.call(socket, &mut WriteQueue::default(), seen, || {
+                source.pull(gil, site, out)
+            })
+        } else {
+            let mut part = connection.reactor.queues.take();
+            let progress = turn.call(socket, out, seen, || source.pull(gil, site, &mut part));
+            out.append(&mut part);
+            connection.reactor.queues.put(gil, part);
+            progress
+        };
+        if progress == Progress::Truncated && !work.state.ends() {
+            work.on(Event::Last);
+        }
+    }
+}
+
+/// Everything is written.
+fn complete(connection: &Connection, work: &mut Work, resets: bool) -> Step {
+    let done = work.response.take();
+    if resets && done.as_ref().is_some_and(|rest| rest.is_truncated_unseen()) {
+        // Rejected by a descriptor that is no socket any more: it is closed either way.
+        let _ = work.socket.reset_on_close();
+        work.response = done;
+        work.on(Event::Gone);
+        return Step::Again;
+    }
+    drop(done);
+    if !work.state.ends() {
+        work.on(Event::Complete);
+        return Step::Again;
+    }
+    let lingers = work.state.after == After::Linger;
+    work.on(Event::Sent);
+    if lingers {
+        begin_lingering(connection, work);
+    }
+    Step::Again
+}

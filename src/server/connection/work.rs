@@ -1,0 +1,238 @@
+//! What a connection owns: the part that is shared, and the part that its worker holds.
+
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::app::client::Client;
+use crate::app::endpoint::Endpoint;
+use crate::app::response_body::ResponseBody;
+use crate::ev::{Interest, Io, OnIo};
+use crate::http::head::HeadSearch;
+use crate::py::Gil;
+use crate::queue::WriteQueue;
+use crate::server::connection::body::Incoming;
+use crate::server::connection::parse::ParsedRequest;
+use crate::server::connection::state::{Event, START, State};
+use crate::server::reactor::Reactor;
+use crate::server::ready::{Id, Ready};
+use crate::server::timeouts::Deadline;
+use crate::sys::socket::Socket;
+
+/// One connection.
+pub struct Connection {
+    io: Io<Connection>,
+    /// The run it belongs to.
+    pub reactor: Rc<Reactor>,
+    /// The listener's address, as applications see it.
+    pub endpoint: Rc<Endpoint>,
+    /// Who is at the other end.
+    pub client: Rc<Client>,
+    /// When it is due.
+    pub deadline: Deadline,
+    id: Cell<Id>,
+    /// `None` while a thread works on it, and when it is over.
+    work: Cell<Option<Box<Work>>>,
+}
+
+/// What a thread holds that works on a connection.
+pub struct Work {
+    /// Where the connection is in its life; changed by [`Work::on`].
+    pub state: State,
+    /// The socket.
+    pub socket: Socket,
+    /// The socket may have more to read: it was not read empty since it was last reported ready.
+    pub readable: bool,
+    /// The socket is watched for input.
+    pub awaits_input: bool,
+    /// What was received; the bytes before `at` are consumed.
+    pub input: Vec<u8>,
+    /// Where the next message begins in `input`.
+    pub at: usize,
+    /// Whether bytes were received behind `at` that were not looked at yet.
+    pub unseen: bool,
+    /// How far the end of the head was looked for.
+    pub search: HeadSearch,
+    /// The request that is parsed, and not called for yet.
+    pub request: Option<ParsedRequest>,
+    /// Its body, while it is on its way.
+    pub incoming: Option<Box<Incoming>>,
+    /// What is to be written.
+    pub out: WriteQueue,
+    /// The first bytes of it have been seen by the monitor.
+    pub seen: bool,
+    /// What is to be written stands in the outbox until the turn ends.
+    pub is_batched: bool,
+    /// The part of a response that is not in the queue yet, or is kept until it is written.
+    pub response: Option<Box<ResponseBody>>,
+    /// Whether a request of it had its response.
+    pub served_any: bool,
+    /// What the application had of its turn.
+    pub quantum: Quantum,
+    /// What the kernel held for the client when the wait for it began, in bytes.
+    pub held: usize,
+    /// Bytes that are still read and dropped.
+    pub discarded: usize,
+    /// A stage panicked.
+    pub has_panicked: bool,
+}
+
+/// What an application had of its turn.
+#[derive(Default)]
+pub struct Quantum {
+    items: usize,
+    look: Option<u64>,
+}
+
+impl Quantum {
+    /// Whether others come first: `most` items were produced or, with a monitor, it has looked since
+    /// the first. `look` is the number of its last look.
+    pub fn is_over(&mut self, most: usize, look: Option<u64>) -> bool {
+        match look {
+            Some(look) if most > 1 => *self.look.get_or_insert(look) != look,
+            _ => self.items >= most,
+        }
+    }
+
+    /// An item was produced.
+    pub fn spend(&mut self) {
+        self.items += 1;
+    }
+}
+
+impl Work {
+    /// Something happened to the connection.
+    ///
+    /// # Panics
+    /// Where the machine has no arrow for it: a defect of a stage.
+    pub fn on(&mut self, event: Event) {
+        match self.state.after(event) {
+            Some(state) => self.state = state,
+            None => panic!("no arrow for {event:?} in {:?}", self.state),
+        }
+    }
+
+    /// What was received and not consumed.
+    pub fn received(&self) -> &[u8] {
+        &self.input[self.at..]
+    }
+
+    /// Whether a message has begun. The line end that old clients send behind a body is none
+    /// (RFC 9112 section 2.2): nobody waits for a response to it.
+    pub fn has_begun(&self) -> bool {
+        !matches!(self.received(), b"" | b"\r" | b"\r\n")
+    }
+
+    /// Keeps the memory of a queue with nothing in it for other responses.
+    pub fn give_queue_back(&mut self, gil: Gil<'_>, connection: &Connection) {
+        if self.out.has_memory() {
+            let out = std::mem::take(&mut self.out);
+            connection.reactor.queues.put(gil, out);
+        }
+    }
+
+    /// Makes sure that what is pushed to the queue finds memory.
+    pub fn prepare_queue(&mut self, connection: &Connection) {
+        if !self.out.has_memory() {
+            self.out = connection.reactor.queues.take();
+        }
+    }
+}
+
+impl Connection {
+    /// A connection that was just accepted.
+    pub fn new(
+        socket: Socket,
+        reactor: Rc<Reactor>,
+        endpoint: Rc<Endpoint>,
+        client: Rc<Client>,
+    ) -> Rc<Connection> {
+        let work = Work {
+            state: START,
+            socket,
+            readable: true,
+            awaits_input: false,
+            input: Vec::new(),
+            at: 0,
+            unseen: false,
+            search: HeadSearch::default(),
+            request: None,
+            incoming: None,
+            out: WriteQueue::default(),
+            seen: false,
+            is_batched: false,
+            response: None,
+            served_any: false,
+            quantum: Quantum::default(),
+            held: 0,
+            discarded: 0,
+            has_panicked: false,
+        };
+        Rc::new(Connection {
+            io: Io::new(),
+            reactor,
+            endpoint,
+            client,
+            deadline: Deadline::default(),
+            id: Cell::default(),
+            work: Cell::new(Some(Box::new(work))),
+        })
+    }
+
+    /// Its place in the table, and its number.
+    pub fn id(&self) -> Id {
+        self.id.get()
+    }
+
+    /// It has a place in the table.
+    pub fn set_id(&self, id: Id) {
+        self.id.set(id);
+    }
+
+    /// Takes what is worked on; `None` while another thread has it.
+    pub fn take(&self) -> Option<Box<Work>> {
+        self.work.take()
+    }
+
+    /// Puts it back.
+    pub fn put(&self, work: Box<Work>) {
+        self.work.set(Some(work));
+    }
+
+    /// Looks at what is worked on, where nobody has it.
+    pub fn peek<R>(&self, look: impl FnOnce(&mut Work) -> R) -> Option<R> {
+        let mut work = self.work.take()?;
+        let seen = look(&mut work);
+        self.work.set(Some(work));
+        Some(seen)
+    }
+
+    /// Puts it back, and waits for the socket; with no interest, for something else.
+    pub fn wait(self: &Rc<Self>, mut work: Box<Work>, interest: Option<Interest>) {
+        work.awaits_input = interest == Some(Interest::READ);
+        match interest {
+            Some(interest) if self.io.is_active() => self.io.change(interest),
+            Some(interest) => Io::start(self, self.reactor.lp, work.socket.number(), interest),
+            None => self.io.stop(),
+        }
+        self.put(work);
+    }
+
+    /// Waits no more.
+    pub fn unwatch(&self) {
+        self.io.stop();
+    }
+}
+
+impl OnIo for Connection {
+    fn io(&self) -> &Io<Connection> {
+        &self.io
+    }
+
+    fn ready(self: &Rc<Self>, _: Interest) {
+        self.reactor.ready.push(Ready::Connection(self.id()));
+    }
+
+    fn panicked(self: &Rc<Self>) {}
+}

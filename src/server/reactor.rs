@@ -1,0 +1,171 @@
+//! What one `run` works with: the loop, the limits, the buffers, and what is ready.
+//!
+//! A leaf: it knows no connection but by its [`Id`], and decides nothing about one.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::app::buffer_pool::BufferPool;
+use crate::app::context::AppContext;
+use crate::ev::Loop;
+use crate::http::head::Head;
+use crate::py::{Exception, Gil};
+use crate::queue::WriteQueue;
+use crate::server::body_buffer::Places;
+use crate::server::ready::{Id, ReadyList};
+use crate::server::timeouts::{Clock, Deadline};
+use crate::sys::limits::descriptor_limit;
+use crate::sys::spool;
+
+/// Descriptors that are left to the program: its files, its database connections.
+const RESERVE: u64 = 24;
+
+/// How many of those the files of long bodies may take, so that however many connections there are,
+/// some bodies arrive.
+const FOR_FILES: u64 = RESERVE / 2;
+
+/// A scratch buffer that grew beyond this is freed.
+pub const SCRATCH: usize = 256 << 10;
+
+/// The same for write queues beside the first.
+const SPARE_QUEUE: usize = 16 << 10;
+
+/// Write queues that are kept for the next responses.
+const SPARE_QUEUES: usize = 32;
+
+/// What one run works with.
+pub struct Reactor {
+    /// libev's loop.
+    pub lp: Loop,
+    /// What its requests share.
+    pub site: AppContext,
+    /// The coarse clock.
+    pub clock: Clock,
+    /// What is ready.
+    pub ready: Rc<ReadyList>,
+    /// The memory for long bodies.
+    pub pool: Rc<BufferPool>,
+    /// Connections with a body in it.
+    pub pooled_bodies: RefCell<Vec<Id>>,
+    /// Connections with a body that waits for a descriptor.
+    pub awaiting_descriptor: RefCell<Vec<Id>>,
+    /// The buffer for what is read.
+    pub input: Cell<Vec<u8>>,
+    /// The buffer for a parsed head.
+    pub head: Cell<Head>,
+    /// Write queues to be used again.
+    pub queues: Queues,
+    /// Open connections.
+    pub open: Cell<usize>,
+    max_connections: usize,
+    /// Connections and files of bodies together.
+    max_descriptors: usize,
+    /// SIGTERM or SIGINT came: nothing new is accepted.
+    pub draining: Cell<bool>,
+    /// How long that may take.
+    pub patience: Deadline,
+    /// An application asked for the end of the run (`SystemExit` in the legacy dialect).
+    pub end_requested: Cell<bool>,
+    /// The run ends when its holder comes to look.
+    pub stopped: Cell<bool>,
+    /// An exception that ends the run at once.
+    pub raised: RefCell<Option<Exception>>,
+}
+
+/// Queues that wait for the next response, for the memory they have.
+#[derive(Default)]
+pub struct Queues(RefCell<Vec<WriteQueue>>);
+
+impl Queues {
+    /// A queue with nothing in it.
+    pub fn take(&self) -> WriteQueue {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keeps a queue that has been written, or will not be.
+    pub fn put(&self, gil: Gil<'_>, mut queue: WriteQueue) {
+        // Objects in it may run Python code when they are dropped: nothing is borrowed then.
+        queue.clear(gil);
+        let mut spare = self.0.borrow_mut();
+        queue.shrink(if spare.is_empty() {
+            SCRATCH
+        } else {
+            SPARE_QUEUE
+        });
+        if spare.len() < SPARE_QUEUES {
+            spare.push(queue);
+        }
+    }
+}
+
+impl Reactor {
+    /// A reactor on `lp`.
+    pub fn new(lp: Loop, site: AppContext, ready: Rc<ReadyList>) -> Rc<Reactor> {
+        let left = descriptor_limit().saturating_sub(RESERVE).max(1);
+        let max_connections = match site.config.max_connections {
+            0 => left as usize,
+            most => most,
+        };
+        Rc::new(Reactor {
+            lp,
+            pool: BufferPool::new(site.config.body_memory),
+            site,
+            clock: Clock::default(),
+            ready,
+            pooled_bodies: RefCell::default(),
+            awaiting_descriptor: RefCell::default(),
+            input: Cell::default(),
+            head: Cell::default(),
+            queues: Queues::default(),
+            open: Cell::new(0),
+            max_connections,
+            max_descriptors: left.saturating_add(FOR_FILES) as usize,
+            draining: Cell::new(false),
+            patience: Deadline::default(),
+            end_requested: Cell::new(false),
+            stopped: Cell::new(false),
+            raised: RefCell::default(),
+        })
+    }
+
+    /// Whether another connection may be accepted.
+    pub fn has_room(&self) -> bool {
+        self.open.get() < self.max_connections
+    }
+
+    /// Whether the run is about to end.
+    pub fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// What decides where a body is kept.
+    pub fn places(&self) -> Places<'_> {
+        Places {
+            memory: self.site.config.body_memory,
+            pool: &self.pool,
+            may_spool: self.open.get() + spool::open() < self.max_descriptors,
+        }
+    }
+
+    /// Keeps a buffer for what is read next, unless it grew too large.
+    pub fn put_input(&self, mut input: Vec<u8>) {
+        input.clear();
+        if input.capacity() <= SCRATCH {
+            self.input.set(input);
+        }
+    }
+
+    /// Ends the run as soon as its holder looks.
+    pub fn stop(&self) {
+        self.stopped.set(true);
+    }
+
+    /// Ends it so, raising `exception`.
+    pub fn fail(&self, exception: Exception) {
+        let replaced = self.raised.replace(Some(exception));
+        drop(replaced);
+        self.stop();
+    }
+}

@@ -1,0 +1,66 @@
+//! What is ready to be worked on.
+//!
+//! libev's callbacks do one thing: they put what became ready on this list. Whoever holds the loop
+//! works the list off, outside of libev ([`super::run`]).
+
+#![forbid(unsafe_code)]
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+/// A connection, by its place in the table and its number, which is never used again in a run: what
+/// was ready before the place changed hands finds nobody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Id {
+    /// The place.
+    pub slot: u32,
+    /// The number, from 1 on.
+    pub number: u32,
+}
+
+/// One thing that is ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ready {
+    /// A connection's socket can be read or written.
+    Connection(Id),
+    /// A client waits at the listener of this index.
+    Listener(usize),
+    /// The timer of this index fires.
+    Timer(usize),
+    /// A signal came.
+    Signal(i32),
+    /// The coarse clock moves on.
+    Tick,
+}
+
+/// What is ready, in the order in which it became so.
+#[derive(Default)]
+pub struct ReadyList(RefCell<VecDeque<Ready>>);
+
+impl ReadyList {
+    /// Adds to the end.
+    pub fn push(&self, ready: Ready) {
+        self.0.borrow_mut().push_back(ready);
+    }
+
+    /// Takes the first.
+    pub fn pop(&self) -> Option<Ready> {
+        self.0.borrow_mut().pop_front()
+    }
+
+    /// Whether nothing is ready.
+    pub fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    /// Puts what one poll added into the order in which it became ready: libev calls back for the last
+    /// first.
+    pub fn order(&self) {
+        self.0.borrow_mut().make_contiguous().reverse();
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.0.borrow_mut().clear();
+    }
+}

@@ -1,0 +1,113 @@
+//! What the program registered with the module: base module, applications, timers, deferred calls.
+//!
+//! There is one [`Registry`] a process, as there is one module. All of it belongs to the interpreter
+//! lock, and no part of it is borrowed while Python runs: an application may call any function of the
+//! module from inside a request.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+
+use crate::app::base::Base;
+use crate::app::console;
+use crate::app::dialect::Dialect;
+use crate::py::{Gil, GilCell, Kind, Owned, Raised, Result};
+use crate::server::defer::Deferred;
+use crate::server::listener::Listeners;
+use crate::server::reactor::Reactor;
+use crate::server::routes::Routes;
+use crate::server::stats::Stats;
+use crate::server::timers::Timers;
+
+/// Everything that the module's functions work on.
+pub struct Registry {
+    base: RefCell<Option<Rc<Base>>>,
+    /// The registered applications.
+    pub routes: RefCell<Routes>,
+    /// The timers.
+    pub timers: Timers,
+    /// The deferred calls.
+    pub deferred: Deferred,
+    /// The listening sockets.
+    pub listeners: Listeners,
+    /// The counters.
+    pub stats: Stats,
+    /// What `set_debug` set.
+    pub debug: Cell<i64>,
+    /// What the run that serves now works with.
+    reactor: RefCell<Option<Rc<Reactor>>>,
+    error: OnceCell<Owned>,
+}
+
+static REGISTRY: GilCell<OnceCell<Registry>> = GilCell::new(OnceCell::new());
+
+/// The registry.
+pub fn registry(gil: Gil<'_>) -> &Registry {
+    REGISTRY.get(gil).get_or_init(Registry::new)
+}
+
+impl Registry {
+    fn new() -> Registry {
+        Registry {
+            base: RefCell::default(),
+            routes: RefCell::default(),
+            timers: Timers::default(),
+            deferred: Deferred::default(),
+            listeners: Listeners::default(),
+            stats: Stats::default(),
+            debug: Cell::new(0),
+            reactor: RefCell::default(),
+            error: OnceCell::new(),
+        }
+    }
+
+    /// Makes `class` what [`Registry::error`] raises; once, at import.
+    pub fn set_error_class(&self, class: Owned) {
+        let _ = self.error.set(class);
+    }
+
+    /// Raises `_evwsgi.error`.
+    pub fn error(&self, gil: Gil<'_>, message: &str) -> Raised {
+        match self.error.get() {
+            Some(class) => Raised::of_class(gil, class, message),
+            None => Raised::new(gil, Kind::RuntimeError, message),
+        }
+    }
+
+    /// What the run that serves now works with; `None` while none does.
+    pub fn reactor(&self) -> Option<Rc<Reactor>> {
+        self.reactor.borrow().clone()
+    }
+
+    /// A run begins or ends.
+    pub fn set_reactor(&self, reactor: Option<Rc<Reactor>>) {
+        let replaced = self.reactor.replace(reactor);
+        drop(replaced);
+    }
+
+    /// The base module, when there is one.
+    pub fn base(&self) -> Option<Rc<Base>> {
+        self.base.borrow().clone()
+    }
+
+    /// Remembers the base module and empties the list of registered applications.
+    pub fn set_base(&self, base: Base) {
+        let replaced = self.base.replace(Some(Rc::new(base)));
+        let unregistered = self.routes.borrow_mut().take_registered();
+        drop((replaced, unregistered));
+    }
+
+    /// The dialect in force now.
+    pub fn dialect(&self, gil: Gil<'_>) -> Result<Dialect> {
+        let base = self.base();
+        Dialect::choose(gil, base.as_ref().map(|base| &*base.config))
+    }
+
+    /// Writes a line about a connection on stdout, where `set_debug` asked for it.
+    pub fn trace(&self, gil: Gil<'_>, line: impl FnOnce() -> String) {
+        if self.debug.get() != 0 {
+            console::print_line(gil, &line());
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The open connections, each at a place of its own.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::server::connection::work::Connection;
+use crate::server::ready::Id;
+
+/// The table.
+#[derive(Default)]
+pub struct Table {
+    places: RefCell<Vec<Option<Rc<Connection>>>>,
+    free: RefCell<Vec<u32>>,
+    /// The number of the connection that was added last.
+    numbered: Cell<u32>,
+}
+
+impl Table {
+    /// Gives a connection its place and its number.
+    pub fn add(&self, connection: &Rc<Connection>) {
+        // 0 is nobody's.
+        self.numbered
+            .set(self.numbered.get().checked_add(1).unwrap_or(1));
+        let mut places = self.places.borrow_mut();
+        let slot = match self.free.borrow_mut().pop() {
+            Some(slot) => slot,
+            None => {
+                places.push(None);
+                (places.len() - 1) as u32
+            }
+        };
+        connection.set_id(Id {
+            slot,
+            number: self.numbered.get(),
+        });
+        places[slot as usize] = Some(connection.clone());
+        connection
+            .reactor
+            .open
+            .set(connection.reactor.open.get() + 1);
+    }
+
+    /// The connection that `id` names, while it is open.
+    pub fn get(&self, id: Id) -> Option<Rc<Connection>> {
+        let places = self.places.borrow();
+        let connection = places.get(id.slot as usize)?.as_ref()?;
+        (connection.id() == id).then(|| connection.clone())
+    }
+
+    /// A connection is over.
+    pub fn remove(&self, connection: &Connection) {
+        let id = connection.id();
+        connection.reactor.site.environ_cache.evict(id.number);
+        let removed = self.places.borrow_mut()[id.slot as usize].take();
+        if removed.is_some() {
+            self.free.borrow_mut().push(id.slot);
+            connection
+                .reactor
+                .open
+                .set(connection.reactor.open.get() - 1);
+        }
+        drop(removed);
+    }
+
+    /// The open connections for which `wanted` holds.
+    pub fn select(&self, wanted: impl Fn(&Rc<Connection>) -> bool) -> Vec<Rc<Connection>> {
+        let places = self.places.borrow();
+        let all = places.iter().flatten();
+        all.filter(|connection| wanted(connection))
+            .cloned()
+            .collect()
+    }
+
+    /// Whether `holds` for every open connection.
+    pub fn all(&self, holds: impl Fn(&Rc<Connection>) -> bool) -> bool {
+        self.places.borrow().iter().flatten().all(holds)
+    }
+}

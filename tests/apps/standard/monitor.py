@@ -1,0 +1,144 @@
+"""Applications that take their time, and see whether what was ready reached its client meanwhile.
+
+`flag` in a query is the path of a file that the client makes when it has what it waits for. No
+application waits longer than ten seconds.
+"""
+import os
+import signal
+import time
+
+PLAIN = [("Content-Type", "text/plain")]
+PATIENCE = 10
+
+
+def seen(flag):
+    """Whether the client says that it has what it waits for."""
+    deadline = time.time() + PATIENCE
+    while time.time() < deadline:
+        if os.path.exists(flag):
+            return True
+        time.sleep(0.001)
+    return False
+
+
+def hello(environ, start_response):
+    """`/`: at once."""
+    start_response("200 OK", PLAIN)
+    return [b"hello"]
+
+
+def wait(environ, start_response):
+    """`/wait?flag`: `seen` when the client has made the file."""
+    start_response("200 OK", PLAIN)
+    return [b"seen" if seen(environ["QUERY_STRING"]) else b"unseen"]
+
+
+def short(environ, start_response):
+    """`/short`: half a millisecond."""
+    time.sleep(0.0005)
+    start_response("200 OK", PLAIN)
+    return [b"short"]
+
+
+def stream(environ, start_response):
+    """`/stream?flag`: an item, then one that says whether the client had the first."""
+    start_response("200 OK", PLAIN)
+    yield b"first"
+    yield b"seen" if seen(environ["QUERY_STRING"]) else b"unseen"
+
+
+def drip(environ, start_response):
+    """`/drip?flag`: a byte every half millisecond until the client has one."""
+    start_response("200 OK", PLAIN)
+    deadline = time.time() + PATIENCE
+    while time.time() < deadline:
+        if os.path.exists(environ["QUERY_STRING"]):
+            yield b"seen"
+            return
+        yield b"."
+        time.sleep(0.0005)
+    yield b"unseen"
+
+
+def write(environ, start_response):
+    """`/write?flag`: as `/stream`, by `write()`."""
+    write = start_response("200 OK", PLAIN)
+    write(b"first")
+    return [b"seen" if seen(environ["QUERY_STRING"]) else b"unseen"]
+
+
+def endless(environ, start_response):
+    """`/endless?flag`: items until the client has a response to another request."""
+    start_response("200 OK", PLAIN)
+    deadline = time.time() + PATIENCE
+    while time.time() < deadline and not os.path.exists(environ["QUERY_STRING"]):
+        yield b"x"
+    yield b"end"
+
+
+def empty(environ, start_response):
+    """`/empty?flag`: nothing but empty items until then."""
+    start_response("200 OK", PLAIN)
+    deadline = time.time() + PATIENCE
+    while time.time() < deadline and not os.path.exists(environ["QUERY_STRING"]):
+        yield b""
+    yield b"end"
+
+
+class Forever(object):
+    """Empty items for ever; says in a file that it was closed."""
+
+    def __init__(self, flag):
+        self.flag = flag
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return b""
+
+    next = __next__
+
+    def close(self):
+        open(self.flag, "w").close()
+
+
+def forever(environ, start_response):
+    """`/forever?flag`"""
+    start_response("200 OK", PLAIN)
+    return Forever(environ["QUERY_STRING"])
+
+
+def hang(environ, start_response):
+    """`/hang?flag`: says that it hangs, and does."""
+    open(environ["QUERY_STRING"], "w").close()
+    deadline = time.time() + 60
+    while time.time() < deadline:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+    start_response("200 OK", PLAIN)
+    return [b"awake"]
+
+
+def fork(environ, start_response):
+    """`/fork`: forks inside of the call; the child comes back and is ended."""
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    start_response("200 OK", PLAIN)
+    return [b"forked"]
+
+
+ROUTES = {"/": hello, "/wait": wait, "/short": short, "/stream": stream, "/drip": drip,
+          "/write": write, "/endless": endless, "/empty": empty, "/forever": forever,
+          "/hang": hang, "/fork": fork}
+
+
+def application(environ, start_response):
+    return ROUTES[environ["PATH_INFO"]](environ, start_response)
+
+
+def register(evwsgi, base):
+    evwsgi.wsgi_cb(("/", application))
