@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::queue::{Segment, WriteQueue};
@@ -25,10 +26,6 @@ pub struct Outbound {
     pub socket: Socket,
     /// The bytes.
     pub queue: WriteQueue,
-    /// A look of the monitor has passed since the first of them stood here.
-    pub seen: bool,
-    /// Bytes that the monitor sent.
-    pub sent: u64,
     /// The client is gone: the owner sees it when it writes itself.
     gone: bool,
     /// What was sent whole.
@@ -37,24 +34,27 @@ pub struct Outbound {
 
 impl Outbound {
     /// Bytes for `socket`.
-    pub fn new(socket: Socket, queue: WriteQueue, seen: bool) -> Outbound {
+    pub fn new(socket: Socket, queue: WriteQueue) -> Outbound {
         Outbound {
             socket,
             queue,
-            seen,
-            sent: 0,
             gone: false,
             spent: Vec::new(),
         }
     }
 
-    /// Sends memory, as far as the kernel takes it. Whether something was sent.
-    fn send(&mut self) -> bool {
-        let before = self.sent;
+    /// What is left of the bytes.
+    pub fn into_queue(self) -> WriteQueue {
+        self.queue
+    }
+
+    /// Sends memory, as far as the kernel takes it; how many bytes that was.
+    fn send(&mut self) -> u64 {
+        let mut sent = 0;
         while !self.gone && self.queue.has_memory_first() {
             match send_memory(&self.socket, &self.queue) {
                 Ok(Flow::Done(count)) => {
-                    self.sent += count as u64;
+                    sent += count as u64;
                     let spent = &mut self.spent;
                     self.queue
                         .advance_with(count, |segment| spent.push(segment));
@@ -63,18 +63,22 @@ impl Outbound {
                 Ok(Flow::Closed) | Err(_) => self.gone = true,
             }
         }
-        self.sent > before
+        sent
     }
 }
 
 /// What one thread has ready.
 #[derive(Default)]
-pub struct Outbox(Mutex<Vec<Outbound>>);
+pub struct Outbox {
+    ready: Mutex<Vec<Outbound>>,
+    /// Bytes that the monitor sent and nobody counted yet.
+    sent: AtomicU64,
+}
 
 impl Outbox {
     fn lock(&self) -> MutexGuard<'_, Vec<Outbound>> {
         // A panic while it was locked left whole entries: each is changed by one call.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds what a connection has ready.
@@ -97,15 +101,28 @@ impl Outbox {
         self.lock().last_mut().map(work)
     }
 
+    /// Bytes that the monitor sent since the last time.
+    pub fn take_sent(&self) -> u64 {
+        match self.sent.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => self.sent.swap(0, Ordering::Relaxed),
+        }
+    }
+
     /// A look of the monitor: sends what was here at the look before. Whether something was sent.
     pub fn look(&self) -> bool {
-        let mut sent = false;
+        let mut sent = 0;
         for outbound in self.lock().iter_mut() {
-            if std::mem::replace(&mut outbound.seen, true) {
-                sent |= outbound.send();
+            if outbound.queue.see() {
+                sent += outbound.send();
+                if !outbound.queue.is_empty() {
+                    // The kernel is full: tried again at the next look.
+                    outbound.queue.see();
+                }
             }
         }
-        sent
+        self.sent.fetch_add(sent, Ordering::Relaxed);
+        sent > 0
     }
 
     /// Sends everything, at the end of the process.

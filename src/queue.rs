@@ -79,6 +79,8 @@ pub struct WriteQueue {
     written: usize,
     rest: VecDeque<Segment>,
     end: End,
+    /// The monitor has looked since the first of these bytes came.
+    seen: bool,
 }
 
 /// How far the end of the stream is.
@@ -263,6 +265,8 @@ impl WriteQueue {
             self.first.clear();
             self.written = 0;
         }
+        // What comes from now on is new, or large enough to be sent by itself.
+        self.seen = false;
         while let Some(memory) = self.rest.front().and_then(Segment::memory) {
             let left = memory.len() - self.written;
             if count < left {
@@ -288,6 +292,12 @@ impl WriteQueue {
         self.written = 0;
         self.rest.clear();
         self.end = End::Open;
+        self.seen = false;
+    }
+
+    /// The monitor looks: whether it did before since the first of these bytes came.
+    pub fn see(&mut self) -> bool {
+        std::mem::replace(&mut self.seen, true)
     }
 
     /// Gives back what a large answer made the buffer grow to.

@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::app::buffer_pool::PooledBuffer;
 use crate::app::client::Client;
@@ -16,6 +17,7 @@ use crate::http::framing::{self, Framing, ReplyFraming};
 use crate::http::head::{Head, Version};
 use crate::http::response_head::ResponseHead;
 use crate::http::target::{Target, TargetSpans};
+use crate::outbox::Outbox;
 use crate::py::Owned;
 use crate::sys::socket::Socket;
 use crate::sys::spool::Spool;
@@ -45,6 +47,10 @@ pub struct Exchange {
     pub client: Rc<Client>,
     /// The connection's socket.
     pub socket: Socket,
+    /// Where the thread that calls has what is ready.
+    pub outbox: Arc<Outbox>,
+    /// Whether what `write()` is given may be gathered there.
+    pub gathers: bool,
     /// The connection's number, under which heads are cached.
     pub connection: u32,
     /// Whether the connection may be kept; not when the server is about to end.

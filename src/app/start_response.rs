@@ -15,6 +15,7 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use crate::app::base::Base;
+use crate::app::child;
 use crate::app::exchange;
 use crate::app::said::{Rendered, merge, render};
 use crate::app::sink::{ResponseSink, SentHead};
@@ -209,6 +210,8 @@ impl ResponseState {
     }
 
     fn write(&self, gil: Gil<'_>, data: &Object) -> Result<()> {
+        // Not a byte of a forked child's: the connection is its parent's.
+        child::exit_if_forked(gil, Ok(()))?;
         if self.state.borrow().over {
             return Err(too_late(gil));
         }

@@ -44,7 +44,7 @@ pub fn accept_next(
                 table.add(&connection);
                 connection
                     .deadline
-                    .set(&reactor.clock, reactor.site.config.header_timeout);
+                    .set(&reactor.clock, reactor.ctx.config.header_timeout);
                 return Some(connection);
             }
             Ok(Accepted::Retry) => {}

@@ -27,8 +27,6 @@ pub struct Turn {
     batch: RefCell<Vec<Id>>,
     /// How many of the batch that is being written are still to come.
     writing: Cell<usize>,
-    /// Bytes that the monitor sent and nobody counted yet.
-    sent: Cell<u64>,
 }
 
 impl Turn {
@@ -39,7 +37,6 @@ impl Turn {
             watch,
             batch: RefCell::default(),
             writing: Cell::new(0),
-            sent: Cell::new(0),
         }
     }
 
@@ -80,17 +77,11 @@ impl Turn {
 
     /// Calls an application, in sight of the monitor: it sends what stands in `out` if the call takes its
     /// time.
-    pub fn call<R>(
-        &self,
-        socket: &Socket,
-        out: &mut WriteQueue,
-        seen: &mut bool,
-        call: impl FnOnce() -> R,
-    ) -> R {
+    pub fn call<R>(&self, socket: &Socket, out: &mut WriteQueue, call: impl FnOnce() -> R) -> R {
         let parks = !out.is_empty() && !out.file_follows();
         if parks {
             let queue = std::mem::take(out);
-            let outbound = Outbound::new(socket.clone(), queue, *seen);
+            let outbound = Outbound::new(socket.clone(), queue);
             self.watch.outbox.put(outbound);
         }
         self.watch.enter();
@@ -98,15 +89,8 @@ impl Turn {
         let result = catch_unwind(AssertUnwindSafe(call));
         self.watch.leave();
         if parks && let Some(outbound) = self.watch.outbox.take_last() {
-            self.sent.set(self.sent.get() + outbound.sent);
-            *seen = outbound.seen && !outbound.queue.is_empty();
-            *out = outbound.queue;
+            *out = outbound.into_queue();
         }
         result.unwrap_or_else(|panic| resume_unwind(panic))
-    }
-
-    /// Bytes that the monitor sent since the last time.
-    pub fn take_sent(&self) -> u64 {
-        self.sent.take()
     }
 }

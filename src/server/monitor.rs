@@ -58,7 +58,7 @@ pub struct Watch {
     parks: AtomicBool,
     parker: Parker,
     /// What the holder has ready.
-    pub outbox: Outbox,
+    pub outbox: Arc<Outbox>,
 }
 
 impl Watch {

@@ -40,7 +40,7 @@ pub struct Reactor {
     /// libev's loop.
     pub lp: Loop,
     /// What its requests share.
-    pub site: AppContext,
+    pub ctx: AppContext,
     /// The coarse clock.
     pub clock: Clock,
     /// What is ready.
@@ -102,16 +102,16 @@ impl Queues {
 
 impl Reactor {
     /// A reactor on `lp`.
-    pub fn new(lp: Loop, site: AppContext, ready: Rc<ReadyList>) -> Rc<Reactor> {
+    pub fn new(lp: Loop, ctx: AppContext, ready: Rc<ReadyList>) -> Rc<Reactor> {
         let left = descriptor_limit().saturating_sub(RESERVE).max(1);
-        let max_connections = match site.config.max_connections {
+        let max_connections = match ctx.config.max_connections {
             0 => left as usize,
             most => most,
         };
         Rc::new(Reactor {
             lp,
-            pool: BufferPool::new(site.config.body_memory),
-            site,
+            pool: BufferPool::new(ctx.config.body_memory),
+            ctx,
             clock: Clock::default(),
             ready,
             pooled_bodies: RefCell::default(),
@@ -143,7 +143,7 @@ impl Reactor {
     /// What decides where a body is kept.
     pub fn places(&self) -> Places<'_> {
         Places {
-            memory: self.site.config.body_memory,
+            memory: self.ctx.config.body_memory,
             pool: &self.pool,
             may_spool: self.open.get() + spool::open() < self.max_descriptors,
         }

@@ -14,13 +14,14 @@ use crate::app::console;
 use crate::app::context::AppContext;
 use crate::config::Config;
 use crate::ev::{Loop, Timer, guarded};
+use crate::http::error::HttpError;
 use crate::py::{Exception, Gil, Raised, Result, threads};
 use crate::server::accept::accept_next;
 use crate::server::batch::Turn;
 use crate::server::connection::close::{TimedOut, is_idle, shorten_idle, timed_out};
 use crate::server::connection::reject::reject_now;
 use crate::server::connection::state::{Event, Stage};
-use crate::server::connection::work::Connection;
+use crate::server::connection::work::{Connection, Work};
 use crate::server::connection::write::{Flushed, flush, flush_now};
 use crate::server::connection::{Driven, body, drive};
 use crate::server::listener::Acceptor;
@@ -84,7 +85,7 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
         AppContext::new(dialect, config, base, flush_now),
         ready.clone(),
     );
-    reactor.site.update_clock(lp.now() as i64);
+    reactor.ctx.update_clock(lp.now() as i64);
     let watch = Arc::<Watch>::default();
     let run = Run {
         reactor: reactor.clone(),
@@ -137,7 +138,7 @@ impl Run {
     /// Goes round until the run is stopped.
     fn hold(&self, gil: Gil<'_>) {
         let reactor = &self.reactor;
-        let deferred = &registry(gil).deferred;
+        let registry = registry(gil);
         loop {
             while let Some(ready) = reactor.ready.pop() {
                 self.work_off(gil, ready);
@@ -145,10 +146,11 @@ impl Run {
             // A child that was forked wherever it was has copies of the parent's responses.
             drop(child::exit_if_forked(gil, Ok(())));
             self.write_batch(gil);
+            count(&registry.stats.bytes_out, self.watch.outbox.take_sent());
             if reactor.stopped.get() {
                 return;
             }
-            if deferred.queued() == 0 {
+            if registry.deferred.queued() == 0 {
                 self.watch.begin_wait();
                 reactor.lp.poll(true);
                 self.watch.begin_turn();
@@ -160,7 +162,7 @@ impl Run {
                 }
             }
             reactor.ready.order();
-            reactor.site.update_clock(reactor.lp.now() as i64);
+            reactor.ctx.update_clock(reactor.lp.now() as i64);
             if let Err(raised) = child::exit_if_forked(gil, Raised::check_signals(gil)) {
                 reactor.fail(Exception::take(gil, raised));
             }
@@ -240,8 +242,6 @@ impl Run {
             if batch.is_empty() {
                 return;
             }
-            let stats = &registry(gil).stats;
-            count(&stats.bytes_out, self.turn.take_sent());
             let mut left = batch.len();
             for (id, outbound) in batch {
                 self.turn.set_writing(left);
@@ -249,10 +249,8 @@ impl Run {
                 let Some(connection) = self.table.get(id) else {
                     continue;
                 };
-                count(&stats.bytes_out, outbound.sent);
                 connection.peek(|work| {
                     work.is_batched = false;
-                    work.seen = false;
                     work.out = outbound.queue;
                     if flush(gil, &work.socket, &mut work.out) == Flushed::Gone {
                         work.on(Event::Gone);
@@ -286,12 +284,12 @@ impl Run {
     /// A timer's callback or a deferred call raised. In the legacy dialect `SystemExit` ends `run`,
     /// which raises it, as an application's does; anything else is reported and ends nothing.
     fn callback_raised(&self, gil: Gil<'_>, exception: Exception) {
-        let site = &self.reactor.site;
-        if !site.ends_run(gil, &exception) {
+        let ctx = &self.reactor.ctx;
+        if !ctx.ends_run(gil, &exception) {
             console::log_exception(gil, &exception);
             return;
         }
-        let replaced = site.exit.replace(Some(exception));
+        let replaced = ctx.exit.replace(Some(exception));
         drop(replaced);
         if !self.reactor.is_draining() {
             self.drain(gil);
@@ -323,10 +321,8 @@ impl Run {
         let mut budget = SPILL_BUDGET;
         self.retry(gil, reactor.pooled_bodies.take(), |connection| {
             let look = connection.peek(|work| {
-                body::spill_if_overdue(gil, connection, work, &mut budget).or_else(|error| {
-                    reject_now(gil, connection, work, error, false);
-                    Err(error)
-                })
+                body::spill_if_overdue(gil, connection, work, &mut budget)
+                    .inspect_err(|&error| reject_body(gil, connection, work, error))
             });
             match look {
                 Some(Ok(true)) => Retry::Later(&reactor.pooled_bodies),
@@ -336,10 +332,8 @@ impl Run {
         });
         self.retry(gil, reactor.awaiting_descriptor.take(), |connection| {
             let look = connection.peek(|work| {
-                body::retry_spill(gil, connection, work).or_else(|error| {
-                    reject_now(gil, connection, work, error, false);
-                    Err(error)
-                })
+                body::retry_spill(gil, connection, work)
+                    .inspect_err(|&error| reject_body(gil, connection, work, error))
             });
             match look {
                 Some(Ok(true)) => Retry::Later(&reactor.awaiting_descriptor),
@@ -383,7 +377,7 @@ impl Run {
         reactor.draining.set(true);
         reactor
             .patience
-            .set(&reactor.clock, reactor.site.config.graceful_timeout);
+            .set(&reactor.clock, reactor.ctx.config.graceful_timeout);
         for acceptor in &self.acceptors {
             self.drain_listener(gil, acceptor);
         }
@@ -430,9 +424,16 @@ impl Run {
             });
             self.drive(gil, &connection);
         }
-        let exit = self.reactor.site.exit.take();
+        let exit = self.reactor.ctx.exit.take();
         self.reactor.raised.take().or(exit)
     }
+}
+
+/// Rejects a message whose body cannot be kept.
+fn reject_body(gil: Gil<'_>, connection: &Connection, work: &mut Work, error: HttpError) {
+    let incoming = work.incoming.as_ref();
+    let head_only = incoming.is_some_and(|incoming| incoming.is_head_request());
+    reject_now(gil, connection, work, error, head_only);
 }
 
 /// What comes of a second look at a body.

@@ -52,7 +52,7 @@ impl Table {
     /// A connection is over.
     pub fn remove(&self, connection: &Connection) {
         let id = connection.id();
-        connection.reactor.site.environ_cache.evict(id.number);
+        connection.reactor.ctx.environ_cache.evict(id.number);
         let removed = self.places.borrow_mut()[id.slot as usize].take();
         if removed.is_some() {
             self.free.borrow_mut().push(id.slot);

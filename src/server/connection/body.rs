@@ -64,7 +64,7 @@ impl Incoming {
         out: &mut WriteQueue,
     ) -> Incoming {
         let reactor = &connection.reactor;
-        let site = &reactor.site;
+        let ctx = &reactor.ctx;
         let head_length = request.head.len;
         // RFC 9110 section 10.1.1: not where the body is on its way already.
         if request.framing.expect_continue && bytes.len() == head_length {
@@ -72,7 +72,7 @@ impl Incoming {
                 .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         let progress = match request.framing.body {
-            BodyLength::Fixed(due) if site.dialect.keeps_body_with_head() => {
+            BodyLength::Fixed(due) if ctx.dialect.keeps_body_with_head() => {
                 BodyProgress::InPlace(usize::try_from(due).unwrap_or(usize::MAX))
             }
             BodyLength::Fixed(due) => {
@@ -80,7 +80,7 @@ impl Incoming {
             }
             BodyLength::None | BodyLength::Chunked => BodyProgress::Chunked(
                 BodyBuffer::Memory(Vec::with_capacity(bytes.len() - head_length)),
-                Decoder::new(site.config.chunk_limits()),
+                Decoder::new(ctx.config.chunk_limits()),
             ),
         };
         let incoming = Incoming {
@@ -172,7 +172,7 @@ pub fn receive(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> St
             }
             Ok(Flow::Blocked) => work.readable = false,
             // RFC 9112 section 8: a body that was cut short is an incomplete message.
-            Ok(Flow::Closed) if connection.reactor.site.dialect.rejects_early() => {
+            Ok(Flow::Closed) if connection.reactor.ctx.dialect.rejects_early() => {
                 let error = HttpError::BadRequest("the body was cut short");
                 let head_only = incoming.is_head_request();
                 reject(gil, connection, work, error, head_only);
@@ -295,7 +295,7 @@ pub fn expect_more(connection: &Connection, work: &Work) {
     let reactor = &connection.reactor;
     if let Some(incoming) = &work.incoming {
         let patience = body_patience(
-            &reactor.site.config,
+            &reactor.ctx.config,
             &reactor.clock,
             incoming.began,
             incoming.received(),

@@ -123,7 +123,7 @@ pub fn is_idle(work: &Work) -> bool {
 /// The server ends, and the connection is idle: it may send a request that is on its way by now.
 pub fn shorten_idle(connection: &Connection, work: &Work) {
     let reactor = &connection.reactor;
-    let kept = reactor.site.config.keep_alive_timeout;
+    let kept = reactor.ctx.config.keep_alive_timeout;
     let was_active = connection
         .deadline
         .is_younger(&reactor.clock, kept, RECENTLY_ACTIVE);

@@ -80,7 +80,7 @@ pub fn drive(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) -> Driven {
             Some(Advanced::Batched) => {
                 work.is_batched = true;
                 let queue = std::mem::take(&mut work.out);
-                let outbound = Outbound::new(work.socket.clone(), queue, work.seen);
+                let outbound = Outbound::new(work.socket.clone(), queue);
                 turn.add(connection.id(), outbound);
                 connection.put(work);
                 return Driven::Waits;

@@ -33,8 +33,8 @@ pub fn parse(
     bytes: &[u8],
     head: &mut Head,
 ) -> Result<Option<(Framing, CacheResult)>, HttpError> {
-    let site = &connection.reactor.site;
-    let (dialect, config) = (site.dialect, &site.config);
+    let ctx = &connection.reactor.ctx;
+    let (dialect, config) = (ctx.dialect, &ctx.config);
     let limits = config.head_limits();
     if let Some(seen) = seen_before(gil, connection, bytes, &limits, head) {
         return Ok(Some(seen));
@@ -59,7 +59,7 @@ fn seen_before(
     limits: &HeadLimits,
     head: &mut Head,
 ) -> Option<(Framing, CacheResult)> {
-    let cache = &connection.reactor.site.environ_cache;
+    let cache = &connection.reactor.ctx.environ_cache;
     let known = match cache.find(gil, connection.id().number, bytes) {
         Ok(known) => known?,
         Err(raised) => {

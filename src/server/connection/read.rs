@@ -90,7 +90,7 @@ fn start_head_timeout(connection: &Connection) {
     let reactor = &connection.reactor;
     connection
         .deadline
-        .set(&reactor.clock, reactor.site.config.header_timeout);
+        .set(&reactor.clock, reactor.ctx.config.header_timeout);
 }
 
 /// Looks for a head in what was received; `None`: more is needed.
@@ -149,7 +149,7 @@ fn whole_body(
     bytes: &[u8],
     request: &mut ParsedRequest,
 ) -> Result<bool, HttpError> {
-    let site = &connection.reactor.site;
+    let ctx = &connection.reactor.ctx;
     let head_length = request.head.len;
     let behind = &bytes[head_length..];
     if let Some(body) = request.framing.body_in(behind) {
@@ -159,15 +159,15 @@ fn whole_body(
         }
         return Ok(true);
     }
-    reject_early(gil, site.dialect, &request.head, bytes)?;
+    reject_early(gil, ctx.dialect, &request.head, bytes)?;
     // What more is to come for does not end in a blank line, but by chance.
     if request.framing.body != BodyLength::Chunked || !behind.ends_with(b"\r\n\r\n") {
         return Ok(false);
     }
     let mut body = Vec::new();
-    let mut decoder = Decoder::new(site.config.chunk_limits());
+    let mut decoder = Decoder::new(ctx.config.chunk_limits());
     let (consumed, whole) = decoder.decode(behind, &mut |data| body.extend_from_slice(data))?;
-    if !whole || body.len() > site.config.body_memory {
+    if !whole || body.len() > ctx.config.body_memory {
         return Ok(false);
     }
     request.length += consumed;
@@ -207,7 +207,7 @@ pub fn expect_head(connection: &Connection, work: &Work) -> bool {
     } else if work.served_any {
         connection
             .deadline
-            .set(&reactor.clock, reactor.site.config.keep_alive_timeout);
+            .set(&reactor.clock, reactor.ctx.config.keep_alive_timeout);
     }
     true
 }

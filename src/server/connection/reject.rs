@@ -18,8 +18,8 @@ pub fn reject(
     head_only: bool,
 ) {
     work.prepare_queue(connection);
-    let site = &connection.reactor.site;
-    let code = site.push_rejection(work.out.buffer(), error, head_only);
+    let ctx = &connection.reactor.ctx;
+    let code = ctx.push_rejection(work.out.buffer(), error, head_only);
     let stats = &registry(gil).stats;
     count(&stats.refused, 1);
     stats.count_code(code);

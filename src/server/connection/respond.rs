@@ -47,7 +47,7 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
         return Step::Again;
     };
     work.served_any = true;
-    if reactor.site.exit.borrow().is_some() {
+    if reactor.ctx.exit.borrow().is_some() {
         reactor.end_requested.set(true);
     }
     work.response = response.body;
@@ -72,7 +72,7 @@ fn respond(
     request: ParsedRequest,
 ) -> Option<Response> {
     let reactor = &connection.reactor;
-    let (ctx, registry) = (&reactor.site, registry(gil));
+    let (ctx, registry) = (&reactor.ctx, registry(gil));
     let ParsedRequest {
         head,
         framing,
@@ -120,6 +120,8 @@ fn respond(
         endpoint: connection.endpoint.clone(),
         client: connection.client.clone(),
         socket: work.socket.clone(),
+        outbox: turn.watch().outbox.clone(),
+        gathers: ctx.dialect.gathers_chunks() && turn.watch().looks().is_some(),
         connection: connection.id().number,
         may_keep_alive: !reactor.is_draining(),
     };
@@ -134,8 +136,8 @@ fn respond(
 
 /// Writes, and asks the application for more, as long as it is this connection's turn.
 pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Step {
-    let site = &connection.reactor.site;
-    let resets = site.dialect.resets_what_was_cut();
+    let ctx = &connection.reactor.ctx;
+    let resets = ctx.dialect.resets_what_was_cut();
     loop {
         let is_cut = |rest: &ResponseBody| resets && rest.is_truncated_unseen();
         let exhausted = work
@@ -157,8 +159,9 @@ pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
         }
         // More of it may be gathered only because the monitor sends what takes too long.
         let look = turn.watch().looks();
-        let gathers = site.dialect.gathers_chunks() && look.is_some() && !exhausted && short;
-        if !gathers || work.quantum.is_over(site.dialect.items_a_turn(), look) {
+        let has_more = (work.response.as_deref()).is_some_and(|body| !body.is_exhausted());
+        let gathers = ctx.dialect.gathers_chunks() && look.is_some() && has_more && short;
+        if !gathers || work.quantum.is_over(ctx.dialect.items_a_turn(), look) {
             match flush(gil, &work.socket, &mut work.out) {
                 Flushed::All => {}
                 Flushed::Blocked => return Step::Wait(Interest::WRITE),
@@ -171,20 +174,18 @@ pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
         let Some(source) = work.response.as_mut().filter(|rest| !rest.is_exhausted()) else {
             return complete(connection, work, resets);
         };
-        if work.quantum.is_over(site.dialect.items_a_turn(), look) {
+        if work.quantum.is_over(ctx.dialect.items_a_turn(), look) {
             return Step::Wait(Interest::WRITE);
         }
-        let Work {
-            socket, out, seen, ..
-        } = work;
+        let Work { socket, out, .. } = work;
         work.quantum.spend();
         let progress = if out.is_empty() {
-            turn.call(socket, &mut WriteQueue::default(), seen, || {
-                source.pull(gil, site, out)
+            turn.call(socket, &mut WriteQueue::default(), || {
+                source.pull(gil, ctx, out)
             })
         } else {
             let mut part = connection.reactor.queues.take();
-            let progress = turn.call(socket, out, seen, || source.pull(gil, site, &mut part));
+            let progress = turn.call(socket, out, || source.pull(gil, ctx, &mut part));
             out.append(&mut part);
             connection.reactor.queues.put(gil, part);
             progress

@@ -60,8 +60,6 @@ pub struct Work {
     pub incoming: Option<Box<Incoming>>,
     /// What is to be written.
     pub out: WriteQueue,
-    /// The first bytes of it have been seen by the monitor.
-    pub seen: bool,
     /// What is to be written stands in the outbox until the turn ends.
     pub is_batched: bool,
     /// The part of a response that is not in the queue yet, or is kept until it is written.
@@ -160,7 +158,6 @@ impl Connection {
             request: None,
             incoming: None,
             out: WriteQueue::default(),
-            seen: false,
             is_batched: false,
             response: None,
             served_any: false,

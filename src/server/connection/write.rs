@@ -178,7 +178,7 @@ pub fn expect_reader(connection: &Connection, work: &mut Work) {
     work.held = work.socket.unacknowledged().unwrap_or(0);
     connection
         .deadline
-        .set(&reactor.clock, reactor.site.config.write_timeout);
+        .set(&reactor.clock, reactor.ctx.config.write_timeout);
 }
 
 /// The socket could not be written for `write_timeout`. The kernel says that it can only when a good

@@ -8,8 +8,8 @@ import select
 import signal
 
 import pytest
-from rig import PATIENCE
-from rig.process import wait_until
+from support import PATIENCE
+from support.process import wait_until
 from standard.message import request
 
 
