@@ -3,6 +3,8 @@
 //! [`run`] goes round: it works off what is [`ready`], and polls. A connection that is ready is taken
 //! through its stages by one driver, [`connection::drive`].
 
+#![forbid(unsafe_code)]
+
 pub mod accept;
 pub mod batch;
 pub mod body_buffer;

@@ -26,6 +26,9 @@ const RESERVE: u64 = 24;
 /// some bodies arrive.
 const FOR_FILES: u64 = RESERVE / 2;
 
+/// Bytes read at a time.
+pub const READ: usize = 64 << 10;
+
 /// A scratch buffer that grew beyond this is freed.
 pub const SCRATCH: usize = 256 << 10;
 

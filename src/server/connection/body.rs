@@ -14,12 +14,12 @@ use crate::http::framing::BodyLength;
 use crate::py::Gil;
 use crate::queue::WriteQueue;
 use crate::server::body_buffer::{Appended, BodyBuffer};
-use crate::server::connection::Step;
-use crate::server::connection::parse::ParsedRequest;
-use crate::server::connection::read::READ;
 use crate::server::connection::reject::reject;
+use crate::server::connection::request::{BodyProgress, Incoming, ParsedRequest};
 use crate::server::connection::state::{Event, Read};
+use crate::server::connection::step::Step;
 use crate::server::connection::work::{Connection, Work};
+use crate::server::reactor::READ;
 use crate::server::registry::registry;
 use crate::server::stats::count;
 use crate::server::timeouts::body_patience;
@@ -31,103 +31,52 @@ const READ_QUANTUM: usize = 1 << 20;
 /// Seconds that a long body may take before it goes to a file.
 const SPILL_AFTER: f64 = 0.5;
 
-/// A request whose body is on its way.
-pub struct Incoming {
+/// Gets ready for the body behind the head at the start of `bytes`.
+pub fn begin(
+    connection: &Connection,
     request: ParsedRequest,
-    /// The head's bytes; in the legacy dialect with the body behind them, otherwise with what was
-    /// received and not decoded.
-    input: Vec<u8>,
-    progress: BodyProgress,
-    /// When the body began, in seconds of the run's clock.
-    began: f64,
-    /// No descriptor is left for the file that the body belongs in: nothing more is read until there is
-    /// one.
-    awaits_descriptor: bool,
+    bytes: &[u8],
+    out: &mut WriteQueue,
+) -> Incoming {
+    let reactor = &connection.reactor;
+    let ctx = &reactor.ctx;
+    let head_length = request.head.len;
+    // RFC 9110 section 10.1.1: not where the body is on its way already.
+    if request.framing.expect_continue && bytes.len() == head_length {
+        out.buffer()
+            .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+    }
+    let progress = match request.framing.body {
+        BodyLength::Fixed(due) if ctx.dialect.keeps_body_with_head() => {
+            BodyProgress::InPlace(usize::try_from(due).unwrap_or(usize::MAX))
+        }
+        BodyLength::Fixed(due) => {
+            BodyProgress::Fixed(BodyBuffer::with_length(due, &reactor.places()), due)
+        }
+        BodyLength::None | BodyLength::Chunked => BodyProgress::Chunked(
+            BodyBuffer::Memory(Vec::with_capacity(bytes.len() - head_length)),
+            Decoder::new(ctx.config.chunk_limits()),
+        ),
+    };
+    let incoming = Incoming {
+        request,
+        input: bytes.to_vec(),
+        progress,
+        began: reactor.clock.seconds(),
+        awaits_descriptor: false,
+    };
+    track(connection, &incoming);
+    incoming
 }
 
-/// The body so far, and what is due.
-enum BodyProgress {
-    /// It stays behind the head until it has this many bytes.
-    InPlace(usize),
-    /// Of a known length, of which this much is due, moved off the buffer.
-    Fixed(BodyBuffer, u64),
-    /// Chunked.
-    Chunked(BodyBuffer, Decoder),
-}
-
-impl Incoming {
-    /// Gets ready for the body behind the head at the start of `bytes`.
-    pub fn new(
-        connection: &Connection,
-        request: ParsedRequest,
-        bytes: &[u8],
-        out: &mut WriteQueue,
-    ) -> Incoming {
-        let reactor = &connection.reactor;
-        let ctx = &reactor.ctx;
-        let head_length = request.head.len;
-        // RFC 9110 section 10.1.1: not where the body is on its way already.
-        if request.framing.expect_continue && bytes.len() == head_length {
-            out.buffer()
-                .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
-        }
-        let progress = match request.framing.body {
-            BodyLength::Fixed(due) if ctx.dialect.keeps_body_with_head() => {
-                BodyProgress::InPlace(usize::try_from(due).unwrap_or(usize::MAX))
-            }
-            BodyLength::Fixed(due) => {
-                BodyProgress::Fixed(BodyBuffer::with_length(due, &reactor.places()), due)
-            }
-            BodyLength::None | BodyLength::Chunked => BodyProgress::Chunked(
-                BodyBuffer::Memory(Vec::with_capacity(bytes.len() - head_length)),
-                Decoder::new(ctx.config.chunk_limits()),
-            ),
-        };
-        let incoming = Incoming {
-            request,
-            input: bytes.to_vec(),
-            progress,
-            began: reactor.clock.seconds(),
-            awaits_descriptor: false,
-        };
-        incoming.track(connection);
-        incoming
-    }
-
-    fn buffer(&mut self) -> Option<&mut BodyBuffer> {
-        match &mut self.progress {
-            BodyProgress::InPlace(_) => None,
-            BodyProgress::Fixed(buffer, _) | BodyProgress::Chunked(buffer, _) => Some(buffer),
-        }
-    }
-
-    /// Whether only the head of the response is wanted.
-    pub fn is_head_request(&self) -> bool {
-        self.request.head.is_for_head(&self.input)
-    }
-
-    /// Whether it waits for a descriptor.
-    pub fn awaits_descriptor(&self) -> bool {
-        self.awaits_descriptor
-    }
-
-    /// Bytes of the body so far.
-    fn received(&self) -> u64 {
-        match &self.progress {
-            BodyProgress::InPlace(_) => (self.input.len() - self.request.head.len) as u64,
-            BodyProgress::Fixed(buffer, _) | BodyProgress::Chunked(buffer, _) => buffer.length(),
-        }
-    }
-
-    /// The run looks after a body that takes memory of the pool.
-    fn track(&self, connection: &Connection) {
-        if let BodyProgress::Fixed(buffer, _) | BodyProgress::Chunked(buffer, _) = &self.progress
-            && buffer.is_pooled()
-        {
-            let mut pooled = connection.reactor.pooled_bodies.borrow_mut();
-            if pooled.last() != Some(&connection.id()) {
-                pooled.push(connection.id());
-            }
+/// The run looks after a body that takes memory of the pool.
+fn track(connection: &Connection, incoming: &Incoming) {
+    if let BodyProgress::Fixed(buffer, _) | BodyProgress::Chunked(buffer, _) = &incoming.progress
+        && buffer.is_pooled()
+    {
+        let mut pooled = connection.reactor.pooled_bodies.borrow_mut();
+        if pooled.last() != Some(&connection.id()) {
+            pooled.push(connection.id());
         }
     }
 }
@@ -252,7 +201,7 @@ fn on_body_data(
     incoming.awaits_descriptor = kept == Appended::AwaitsDescriptor;
     incoming.input.drain(start..start + taken);
     if !whole {
-        incoming.track(connection);
+        track(connection, incoming);
     }
     Ok(whole)
 }

@@ -7,13 +7,13 @@ use std::rc::Rc;
 use crate::ev::Interest;
 use crate::http::error::HttpError;
 use crate::py::Gil;
-use crate::server::connection::Step;
 use crate::server::connection::parse::is_head_request;
-use crate::server::connection::read::READ;
 use crate::server::connection::reject::reject_now;
 use crate::server::connection::state::{Event, Stage};
+use crate::server::connection::step::Step;
 use crate::server::connection::work::{Connection, Work};
 use crate::server::connection::write::{expect_reader, stands_still};
+use crate::server::reactor::READ;
 use crate::server::registry::registry;
 use crate::server::stats::count;
 use crate::sys::stream::Flow;
@@ -102,7 +102,7 @@ pub fn timed_out(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> 
         Stage::Body => {
             count(timeouts, 1);
             let (error, head_only) = match &work.incoming {
-                Some(incoming) if incoming.awaits_descriptor() => {
+                Some(incoming) if incoming.awaits_descriptor => {
                     (HttpError::Unavailable, incoming.is_head_request())
                 }
                 Some(incoming) => (HttpError::RequestTimeout, incoming.is_head_request()),

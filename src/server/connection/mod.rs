@@ -22,8 +22,10 @@ pub mod close;
 pub mod parse;
 pub mod read;
 pub mod reject;
+pub mod request;
 pub mod respond;
 pub mod state;
+pub mod step;
 pub mod work;
 pub mod write;
 
@@ -35,21 +37,9 @@ use crate::outbox::Outbound;
 use crate::py::Gil;
 use crate::server::batch::Turn;
 use crate::server::connection::state::{Event, Stage};
+use crate::server::connection::step::Step;
 use crate::server::connection::work::{Connection, Work};
 use crate::server::connection::write::Flushed;
-
-/// What a stage leaves to be done.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Step {
-    /// The next stage.
-    Again,
-    /// The socket has to become ready first.
-    Wait(Interest),
-    /// What is queued goes out when the turn ends, with others' responses.
-    Batch,
-    /// A body waits for a descriptor: the socket is not watched meanwhile.
-    Pause,
-}
 
 /// What the driver leaves to its caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -3,27 +3,13 @@
 #![forbid(unsafe_code)]
 
 use crate::app::dialect::Dialect;
-use crate::app::exchange::{CacheResult, RequestBody};
+use crate::app::exchange::CacheResult;
 use crate::http::error::HttpError;
 use crate::http::framing::Framing;
 use crate::http::head::{Head, HeadLimits, HeadSearch, parse_strict_line};
 use crate::py::Gil;
 use crate::server::connection::work::Connection;
 use crate::server::registry::registry;
-
-/// A request whose head was parsed.
-pub struct ParsedRequest {
-    /// Its head; the spans are offsets into what was received from its first byte on.
-    pub head: Head,
-    /// How the message is delimited.
-    pub framing: Framing,
-    /// What the cache of environs says of it.
-    pub cached: CacheResult,
-    /// The body, once it is whole.
-    pub body: RequestBody,
-    /// Bytes of the message that stand in the input, from the head's first byte on.
-    pub length: usize,
-}
 
 /// Parses the head at the start of `bytes` into `head`; `None` while it is not whole.
 pub fn parse(

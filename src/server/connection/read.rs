@@ -10,19 +10,18 @@ use crate::http::chunked::Decoder;
 use crate::http::error::HttpError;
 use crate::http::framing::BodyLength;
 use crate::py::Gil;
-use crate::server::connection::Step;
-use crate::server::connection::body::Incoming;
-use crate::server::connection::parse::{ParsedRequest, is_head_request, parse, reject_early};
+use crate::server::connection::body;
+use crate::server::connection::parse::{is_head_request, parse, reject_early};
 use crate::server::connection::reject::reject;
+use crate::server::connection::request::ParsedRequest;
 use crate::server::connection::state::Event;
+use crate::server::connection::step::Step;
 use crate::server::connection::work::{Connection, Work};
 use crate::server::connection::write::GATHERED;
+use crate::server::reactor::READ;
 use crate::server::registry::registry;
 use crate::server::stats::count;
 use crate::sys::stream::Flow;
-
-/// Bytes read at a time.
-pub const READ: usize = 64 << 10;
 
 /// Bytes read at a time for a head that came in pieces.
 const PIECE: usize = 8 << 10;
@@ -129,7 +128,7 @@ fn look(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> Option<St
         Ok(false) => {
             work.prepare_queue(connection);
             let bytes = &work.input[work.at..];
-            let incoming = Incoming::new(connection, request, bytes, &mut work.out);
+            let incoming = body::begin(connection, request, bytes, &mut work.out);
             release_input(connection, work);
             work.incoming = Some(Box::new(incoming));
             work.on(Event::BodyAhead);

@@ -4,7 +4,7 @@
 
 use crate::http::error::HttpError;
 use crate::py::Gil;
-use crate::server::connection::state::{After, Event, Read, Write};
+use crate::server::connection::state::{Event, START};
 use crate::server::connection::work::{Connection, Work};
 use crate::server::registry::registry;
 use crate::server::stats::count;
@@ -39,10 +39,6 @@ pub fn reject_now(
     let response = work.response.take();
     work.out.clear(gil);
     drop(response);
-    work.state = crate::server::connection::state::State {
-        read: Read::Head,
-        write: Write::Idle,
-        after: After::Keep,
-    };
+    work.state = START;
     reject(gil, connection, work, error, head_only);
 }

@@ -1,0 +1,18 @@
+//! What a stage of a connection leaves to be done.
+
+#![forbid(unsafe_code)]
+
+use crate::ev::Interest;
+
+/// What a stage leaves to be done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// The next stage.
+    Again,
+    /// The socket has to become ready first.
+    Wait(Interest),
+    /// What is queued goes out when the turn ends, with others' responses.
+    Batch,
+    /// A body waits for a descriptor: the socket is not watched meanwhile.
+    Pause,
+}
