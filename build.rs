@@ -12,6 +12,11 @@ use std::process::exit;
 const SHIM: &str = "src/ev/shim.c";
 
 fn main() {
+    // Whether there is an interpreter: without one only what needs none is compiled.
+    println!("cargo::rustc-check-cfg=cfg(interpreter)");
+    if cfg!(any(feature = "python2", feature = "python3")) {
+        println!("cargo::rustc-cfg=interpreter");
+    }
     for file in ["build.rs", "src/ev/locate.rs", SHIM] {
         println!("cargo::rerun-if-changed={file}");
     }

@@ -17,23 +17,22 @@ pub mod ev;
 pub mod http;
 pub mod sys;
 
-#[cfg(any(feature = "python2", feature = "python3"))]
+#[cfg(interpreter)]
 pub mod api;
-#[cfg(any(feature = "python2", feature = "python3"))]
+#[cfg(interpreter)]
 pub mod app;
-#[cfg(any(feature = "python2", feature = "python3"))]
+#[cfg(interpreter)]
 pub mod capi;
-#[cfg(any(feature = "python2", feature = "python3"))]
+#[cfg(interpreter)]
 pub mod config;
-#[cfg(any(feature = "python2", feature = "python3"))]
+#[cfg(interpreter)]
 pub mod module;
-#[cfg(any(feature = "python2", feature = "python3"))]
+#[cfg(interpreter)]
 pub mod outbox;
-#[cfg(any(feature = "python2", feature = "python3"))]
+#[cfg(interpreter)]
 pub mod py;
-#[cfg(any(feature = "python2", feature = "python3"))]
+#[cfg(interpreter)]
 pub mod queue;
-#[cfg(any(feature = "python2", feature = "python3"))]
 pub mod server;
-#[cfg(any(feature = "python2", feature = "python3"))]
+#[cfg(interpreter)]
 pub mod transmit;

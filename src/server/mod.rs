@@ -5,20 +5,35 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(interpreter)]
 pub mod accept;
+#[cfg(interpreter)]
 pub mod batch;
+#[cfg(interpreter)]
 pub mod body_buffer;
 pub mod connection;
+#[cfg(interpreter)]
 pub mod defer;
+#[cfg(interpreter)]
 pub mod listener;
+#[cfg(interpreter)]
 pub mod monitor;
+#[cfg(interpreter)]
 pub mod reactor;
 pub mod ready;
+#[cfg(interpreter)]
 pub mod registry;
+#[cfg(interpreter)]
 pub mod routes;
+#[cfg(interpreter)]
 pub mod run;
+#[cfg(interpreter)]
 pub mod signals;
+#[cfg(interpreter)]
 pub mod stats;
+#[cfg(interpreter)]
 pub mod table;
+#[cfg(interpreter)]
 pub mod timeouts;
+#[cfg(interpreter)]
 pub mod timers;

@@ -23,6 +23,8 @@
 //! Whatever the state, `Gone` (the client left, or its time is over) leads to `Closed`. A response that
 //! is complete may still be queued: the next head is looked for while it waits to be written.
 
+#![forbid(unsafe_code)]
+
 use self::After::{Close, Keep, Linger};
 use self::Event::{
     BodyAhead, Complete, Last, MoreInput, PeerDone, Rejected, Request, Responded, Sent,

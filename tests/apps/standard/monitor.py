@@ -4,7 +4,6 @@
 application waits longer than ten seconds.
 """
 import os
-import signal
 import time
 
 PLAIN = [("Content-Type", "text/plain")]

@@ -53,8 +53,8 @@ def _imports(path, module, files):
     for root, names, group in re.findall(pattern, code):
         start = roots[root] + [name for name in names.split("::") if name]
         for item in group.split(",") if group else [""]:
-            path_of = start + [re.sub(r"\W.*", "", name) for name in item.strip().split("::")]
-            known = (files.keys() & {"::".join(path_of[:end])} for end in range(len(path_of), 0, -1))
+            parts = start + [re.sub(r"\W.*", "", name) for name in item.strip().split("::")]
+            known = (files.keys() & {"::".join(parts[:end])} for end in range(len(parts), 0, -1))
             yield from next(filter(None, known), ())
 
 

@@ -1,6 +1,7 @@
 """Nothing that is ready waits for what is slow: the monitor sends it, whatever runs meanwhile.
 
-Every test is causal: the slow call waits until the client says, by a file, that it has what was ready.
+Every test is causal: the slow call waits until the client says, by a file, that it has what was
+ready.
 """
 
 import contextlib
@@ -67,7 +68,7 @@ def test_ten_ready_responses_do_not_wait_for_a_slow_call(monitored, tmp_path):
 
 
 def test_what_comes_before_a_slow_call_comes_to_its_client_before_it(monitored, tmp_path):
-    """Two slow calls, at either end of the turn: whichever the loop comes to last has ten before it."""
+    """epoll reports sockets in the order in which they became ready: the slow one comes last."""
     flag = tmp_path / "flag"
     with contextlib.ExitStack() as stack:
         first, *quick, last = connect(stack, monitored, 12)
@@ -76,7 +77,6 @@ def test_what_comes_before_a_slow_call_comes_to_its_client_before_it(monitored, 
             for each in quick:
                 each.send(request("/"))
             last.send(request(f"/wait?{flag}"))
-        # epoll reports sockets in the order in which they became ready.
         receive_until_all([first, *quick], flag)
         assert last.response().body == b"seen"
 

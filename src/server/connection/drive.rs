@@ -1,0 +1,125 @@
+//! The driver: one function takes every connection through its stages.
+
+#![forbid(unsafe_code)]
+
+use std::rc::Rc;
+
+use crate::ev::{Interest, guarded};
+use crate::http::error::HttpError;
+use crate::outbox::Outbound;
+use crate::py::Gil;
+use crate::server::batch::Turn;
+use crate::server::connection::state::{Event, Stage};
+use crate::server::connection::step::Step;
+use crate::server::connection::work::{Connection, Work};
+use crate::server::connection::write::Flushed;
+use crate::server::connection::{body, close, read, reject, respond, write};
+
+/// What the driver leaves to its caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Driven {
+    /// The connection waits, or another thread works on it.
+    Waits,
+    /// It is over: it has no place in the table any more.
+    Closed,
+}
+
+/// Steps a connection that is ready through its stages until it waits or ends.
+pub fn drive(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) -> Driven {
+    let Some(mut work) = connection.take() else {
+        return Driven::Waits;
+    };
+    if work.is_batched {
+        // Its turn to be written comes first.
+        connection.put(work);
+        return Driven::Waits;
+    }
+    work.readable |= std::mem::take(&mut work.awaits_input);
+    loop {
+        match guarded(|| advance(gil, turn, connection, &mut work)) {
+            Some(Advanced::Waits(interest)) => {
+                connection.wait(work, interest);
+                return Driven::Waits;
+            }
+            Some(Advanced::Batched) => {
+                work.is_batched = true;
+                let queue = std::mem::take(&mut work.out);
+                let outbound = Outbound::new(work.socket.clone(), queue);
+                turn.add(connection.id(), outbound);
+                connection.put(work);
+                return Driven::Waits;
+            }
+            Some(Advanced::Closed) => {
+                close::close(gil, connection, work);
+                return Driven::Closed;
+            }
+            // A panic costs one connection.
+            None if work.has_panicked => work.on(Event::Gone),
+            None => {
+                work.has_panicked = true;
+                reject::reject_now(gil, connection, &mut work, HttpError::Internal, false);
+            }
+        }
+    }
+}
+
+/// Where the stages led.
+enum Advanced {
+    /// To a wait for the socket, or for something else.
+    Waits(Option<Interest>),
+    /// To responses that are ready, to be written when the turn ends.
+    Batched,
+    Closed,
+}
+
+fn advance(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Advanced {
+    loop {
+        let step = match work.state.stage() {
+            Stage::Head => read::head(gil, connection, work),
+            Stage::Body => body::receive(gil, connection, work),
+            Stage::Call => respond::call(gil, turn, connection, work),
+            Stage::Send => respond::send(gil, turn, connection, work),
+            Stage::Discard => close::discard(connection, work),
+            Stage::Close => return Advanced::Closed,
+        };
+        let interest = match step {
+            Step::Again => continue,
+            Step::Batch => return Advanced::Batched,
+            Step::Pause => None,
+            Step::Wait(interest) => Some(interest),
+        };
+        if interest == Some(Interest::WRITE) {
+            write::expect_reader(connection, work);
+            return Advanced::Waits(interest);
+        }
+        // What is queued goes out before more is waited for.
+        if !work.out.is_empty() {
+            if turn.has_company() && write::may_wait(work) {
+                return Advanced::Batched;
+            }
+            match write::flush(gil, &work.socket, &mut work.out) {
+                Flushed::All if work.unseen => continue,
+                Flushed::All => {}
+                // Back-pressure: nothing more is read before the responses are written.
+                Flushed::Blocked => {
+                    write::expect_reader(connection, work);
+                    return Advanced::Waits(Some(Interest::WRITE));
+                }
+                Flushed::Gone => {
+                    work.on(Event::Gone);
+                    continue;
+                }
+            }
+        }
+        work.give_queue_back(gil, connection);
+        match work.state.stage() {
+            Stage::Head if !read::expect_head(connection, work) => {
+                work.on(Event::Gone);
+                continue;
+            }
+            Stage::Body if interest.is_some() => body::expect_more(connection, work),
+            _ => {}
+        }
+        return Advanced::Waits(interest);
+    }
+}
