@@ -99,6 +99,26 @@ def private_kib(session):
     return total
 
 
+def proportional_kib(session):
+    """Memory of the session's processes, added up, a shared page divided among those who map it."""
+    total = 0
+    for pid in members(session):
+        text = _text(PROC / str(pid) / "smaps_rollup")
+        total += sum(int(kib) for kib in re.findall(r"^Pss:\s+(\d+) kB", text, re.M))
+    return total
+
+
+def switches(session):
+    """How often the session's threads have gone to sleep, or been put aside, so far."""
+    total = 0
+    for pid in members(session):
+        for task in _listed(PROC / str(pid) / "task"):
+            text = _text(PROC / str(pid) / "task" / task / "status")
+            found = re.findall(r"^(?:non)?voluntary_ctxt_switches:\s+(\d+)", text, re.M)
+            total += sum(map(int, found))
+    return total
+
+
 def _status(session, name):
     total = 0
     for pid in members(session):

@@ -1,11 +1,12 @@
-"""What idle connections cost: memory for each, and whether they slow down the others.
+"""What idle connections cost: memory for each, wake-ups, and whether they slow down the others.
 
-Each connection is opened, asks for hello once, and then stays silent. Memory is what the server's
+Each connection is opened, has one hello, and then stays silent. Memory is what the server's
 processes have for themselves, before and after; the kernel's own buffers are no part of it.
 """
 
 import resource
 import socket
+import time
 from dataclasses import dataclass
 from statistics import median
 
@@ -16,6 +17,8 @@ CONNECTIONS = 5000
 #: Descriptors besides the connections that this process and the server need.
 RESERVE = 200
 PATIENCE = 10
+#: Seconds for a server to notice that nothing comes, and for which its wake-ups are counted then.
+SETTLE, QUIET = 1, 2
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Idle:
     held: int
     alone_us: float
     beside_us: float
+    #: How often a second the server's threads woke up while nothing came in.
+    wake_ups: float
 
     @property
     def slowdown(self):
@@ -50,20 +55,28 @@ def measure(server, scenario, rounds, seconds, request_file):
         return load.measure(server, scenario, seconds, request_file).cpu_us
 
     cost()  # the load's own connections have their memory now
-    alone, beside, grown, held = [], [], [], []
+    alone, beside, grown, held, wake_ups = [], [], [], [], []
     for _ in range(rounds):
         alone.append(cost())
         before = accounts.private_kib(server.session)
         connections = _open(server.port, scenario)
         try:
             grown.append(accounts.private_kib(server.session) - before)
+            wake_ups.append(_wake_ups(server))
             beside.append(cost())
             held.append(sum(_is_open(each) for each in connections))
         finally:
             for each in connections:
                 each.close()
     # Memory of the first time: later connections find what earlier ones left.
-    return Idle(grown[0] / CONNECTIONS, min(held), median(alone), median(beside))
+    return Idle(grown[0] / CONNECTIONS, min(held), median(alone), median(beside), median(wake_ups))
+
+
+def _wake_ups(server):
+    time.sleep(SETTLE)
+    before = accounts.switches(server.session)
+    time.sleep(QUIET)
+    return max(0, accounts.switches(server.session) - before) / QUIET
 
 
 def _open(port, scenario):
@@ -73,12 +86,12 @@ def _open(port, scenario):
             connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
             connections.append(connection)
             connection.sendall(scenario.request)
-            answer = b""
-            while not answer.endswith((scenario.answer, b"0\r\n\r\n")):
+            received = b""
+            while not received.endswith((scenario.expected, b"0\r\n\r\n")):
                 piece = connection.recv(4096)
                 if not piece:
                     break
-                answer += piece
+                received += piece
     except OSError:
         for each in connections:
             each.close()

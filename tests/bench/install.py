@@ -2,10 +2,11 @@
 
 Everything lies under build/bench and in the environments of tests/python/support, so that a
 second run starts at once. A server that cannot be had is not left out in silence: `Missing` says
-which and why, and the report repeats it. A failed peer is remembered and not tried again until
+which and why, and the report has it. A failed peer is remembered and not tried again until
 `--reinstall`.
 """
 
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -16,8 +17,8 @@ from dataclasses import dataclass
 from support import ROOT, environment, interpreters, pristine
 from support.environment import BuildError, Environment
 from support.process import clean_environment
-from scenarios import MEBIBYTE
-from servers import HERE, LIMIT, ORIGINAL, OURS, SWAPPED, Running
+from scenarios import MEBIBYTE, SMALL_FILE_SIZE, SMALL_FILES
+from servers import BEFORE, HERE, LIMIT, ORIGINAL, SWAPPED, Launch, Running
 
 FOLDER = ROOT / "build" / "bench"
 #: The oldest Python 3 that all peers are made for.
@@ -31,7 +32,10 @@ except ImportError:
     version = lambda name: get_distribution(name).version
 print(version(sys.argv[1]))
 """
-FLASK = ("flask",)
+#: What applications import, by distribution.
+FRAMEWORKS = ("flask", "django")
+#: What draws the picture.
+PLOTTER = "matplotlib"
 
 
 class Missing(Exception):
@@ -48,9 +52,9 @@ class Site:
 
 
 class Installation:
-    """The servers of one run. `python` runs the peers; `ours`, if given, is one that has fapws."""
+    """The servers of one run. `python` runs the peers; `ours` and `before` have fapws installed."""
 
-    def __init__(self, python=None, ours=None, reinstall=False):
+    def __init__(self, python=None, ours=None, before=None, reinstall=False):
         FOLDER.mkdir(parents=True, exist_ok=True)
         self.interpreter = interpreters.probe(python or sys._base_executable)
         if self.interpreter is None or self.interpreter.version[:2] < OLDEST:
@@ -59,6 +63,7 @@ class Installation:
                 f"{python or sys.executable} is no Python {wanted} or newer that can be used"
             )
         self._ours = ours
+        self._before = before
         self._peers = Environment(self.interpreter, FOLDER / f"peers-{self.interpreter.name}")
         self._failures = self._peers.folder / "failed.json"
         self._sites = {}
@@ -79,42 +84,65 @@ class Installation:
             raise found
         return found
 
-    def process(self, server, scenario, app=None):
-        """`server` made ready to `start` for the scenario, or for another application."""
+    def process(self, server, scenario, app=None, threads=None):
+        """`server` made ready to `start` for the scenario, or for another application of plain.
+
+        `threads` overrides the scenario's number of threads for the application.
+        """
         site = self.site(server)
-        if server is LIMIT:
-            mode = [str(word).format(file=_file()) for word in scenario.limit]
-
-            def words(port):
-                return [site.python, port, *mode]
-        else:
-
-            def words(port):
-                return server.command(site, port, app or scenario.app)
-
         log = FOLDER / f"{server.name}.log"
-        return Running(server, words, clean_environment(variables(site)), log)
+        access_log = str(FOLDER / f"{server.name}.access.log") if scenario.logged else ""
+
+        def words(address):
+            if server is LIMIT:
+                mode = [str(word).format(file=_file()) for word in scenario.limit]
+                return [site.python, address, *mode]
+            launch = Launch(
+                site.python,
+                app or scenario.app,
+                address,
+                (threads or scenario.threads) if server.threads else 1,
+                access_log,
+                scenario.prefix,
+            )
+            return server.command(dataclasses.replace(launch, **server.fixed))
+
+        environment = clean_environment(variables(site))
+        return Running(server, words, environment, log, unix=scenario.proxied == "unix")
+
+    def draw(self, record, picture):
+        """Have chart.py draw a results file, in an environment that has a plotting library."""
+        plotter = Environment(self.interpreter, FOLDER / f"chart-{self.interpreter.name}")
+        if not pathlib.Path(plotter.python).exists():
+            plotter.create()
+        if not _version(plotter.python, PLOTTER):
+            plotter.pip("install", PLOTTER)
+        environment.run(plotter.python, HERE / "chart.py", record, picture)
 
     def _install(self, server):
         if server is LIMIT:
             return Site(str(_compiled(HERE / "epoll.c", FOLDER / "epoll")))
-        if server is OURS:
-            return self._our_site()
         if server in (ORIGINAL, SWAPPED):
             return legacy_site(server)
+        if server is BEFORE:
+            if not self._before:
+                raise Missing("no --before")
+            return self._site_of(self._before)
+        if server.distribution is None:
+            ours = self._ours or environment.installed(self.interpreter).python
+            return self._site_of(ours)
         return self._peer_site(server)
 
-    def _our_site(self):
-        self._index_packages("flask", FLASK)
-        flask = str(self._peers.site_packages)
-        if self._ours:
-            return Site(self._ours, flask, _version(self._ours, "fapws3"))
-        ours = environment.installed(self.interpreter)
-        return Site(ours.python, flask, _version(ours.python, "fapws3"))
+    def _site_of(self, python):
+        """A Python that has fapws, with the applications' frameworks from the peers'."""
+        for each in FRAMEWORKS:
+            self._index_packages(each, (each,))
+        return Site(python, str(self._peers.site_packages), _version(python, "fapws3"))
 
     def _peer_site(self, server):
         self._index_packages(server.distribution, server.requirements)
-        self._index_packages("flask", FLASK)
+        for each in FRAMEWORKS:
+            self._index_packages(each, (each,))
         python = self._peers.python
         return Site(python, "", _version(python, server.distribution))
 
@@ -138,6 +166,7 @@ def variables(site):
     """What a server's process has in its environment besides what every process has."""
     return {
         "BENCH_FILE": str(_file()),
+        "BENCH_FILES": str(_small_files()),
         "PYTHONPATH": site.path,
         # Byte code is kept, as in a deployment: compiling it would count as the server's size.
         "PYTHONDONTWRITEBYTECODE": "",
@@ -151,6 +180,19 @@ def _file():
     if not path.exists():
         path.write_bytes(b"x" * MEBIBYTE)
     return path
+
+
+def _small_files():
+    """The folder of the twenty files that the scenario of that name reads."""
+    folder = FOLDER / "small"
+    if not folder.exists():
+        partial = folder.with_suffix(".part")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for number in range(SMALL_FILES):
+            (partial / f"{number:02}.txt").write_bytes(b"x" * SMALL_FILE_SIZE)
+        partial.rename(folder)
+    return folder
 
 
 def _compiled(source, program):

@@ -2,7 +2,7 @@
 
     python tests/bench/instructions.py [--python PYTHON] [--functions 25] [SCENARIO ...]
 
-The server runs under callgrind and answers one client, one request after another. Two runs of a
+The server runs under callgrind and responds to one client, one request after another. Two runs of a
 different number of requests are compared, so that start and end fall out: what is told is what one
 more request costs, in user space, in all and by shared object. `per_request` is what a test calls.
 
@@ -98,7 +98,8 @@ def _run(site, server, scenario, requests):
 def _serve(tool, site, server, scenario, requests, folder):
     """Serve so many requests under `tool`, the first words of a command; what the server said."""
     port = servers.free_port()
-    command = [*tool, *server.command(site, port, scenario.app)]
+    launch = servers.Launch(site.python, scenario.app, str(port), prefix=scenario.prefix)
+    command = [*tool, *server.command(launch)]
     # The same hashes in every run; no allocator that valgrind would have to follow.
     variables = {"PYTHONHASHSEED": "0", **install.variables(site)}
     with open(pathlib.Path(folder, "log"), "w+b") as log:
@@ -112,7 +113,7 @@ def _serve(tool, site, server, scenario, requests, folder):
             start_new_session=True,
         )
         try:
-            _await(lambda: servers.listens(port) or process.poll() is not None)
+            _await(lambda: servers.listens(str(port)) or process.poll() is not None)
             if process.poll() is None:
                 _ask(port, scenario, requests)
                 process.send_signal(signal.SIGTERM)
@@ -131,8 +132,8 @@ def _ask(port, scenario, requests):
         client = client or Client(("127.0.0.1", port), patience=PATIENCE)
         client.send(scenario.request)
         response = client.response()
-        if response.body != scenario.answer:
-            raise ProfileError(f"a wrong answer: {response.status} {response.body[:100]!r}")
+        if response.body != scenario.expected:
+            raise ProfileError(f"a wrong response: {response.status} {response.body[:100]!r}")
         if not scenario.keeps:
             client.close()
             client = None

@@ -1,16 +1,42 @@
--- What wrk sends and what it reports: `wrk ... -s load.lua URL -- REQUEST_FILE DEPTH`.
+-- What wrk sends and what it reports: `wrk ... -s load.lua URL -- REQUEST_FILE DEPTH PAUSE_MS`.
 --
--- The request file holds the bytes of one request; DEPTH copies of them leave as one write, and wrk
--- counts DEPTH answers for each. At the end one line of JSON tells what was seen; times are in
--- microseconds.
+-- The request file holds requests, each behind a line with its length. One request is sent again and
+-- again: DEPTH copies of it leave as one write, and wrk counts DEPTH responses for each. Several are
+-- sent in turn, by whichever connection is free. With a pause, a connection waits between a response
+-- and its next request: at random, PAUSE_MS on average. At the end one line of JSON has what was
+-- seen; times are in microseconds.
+
+local function read_requests(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  local requests, at = {}, 1
+  while at <= #text do
+    local line_end = text:find("\n", at, true)
+    local length = tonumber(text:sub(at, line_end - 1))
+    requests[#requests + 1] = text:sub(line_end + 1, line_end + length)
+    at = line_end + length + 1
+  end
+  return requests
+end
 
 function init(args)
-  local file = assert(io.open(args[1], "rb"))
-  local request = file:read("*a")
-  file:close()
-  local batch = string.rep(request, tonumber(args[2]))
-  -- wrk asks once for the formatted request and keeps it: no Lua runs during the measurement.
-  wrk.format = function() return batch end
+  local requests = read_requests(args[1])
+  local pause = tonumber(args[3])
+  if #requests == 1 then
+    local batch = string.rep(requests[1], tonumber(args[2]))
+    -- wrk formats the request once and keeps it: no Lua runs during the measurement.
+    wrk.format = function() return batch end
+  else
+    local count, next_one = #requests, 0
+    function request()
+      next_one = next_one % count + 1
+      return requests[next_one]
+    end
+  end
+  if pause > 0 then
+    function delay() return math.random(0, 2 * pause) end
+  end
 end
 
 function done(summary, latency, requests)

@@ -1,7 +1,7 @@
 """One measurement: wrk on its core, the server on the other, and what both say of it.
 
-wrk tells requests and latencies, /proc tells what the server was charged meanwhile. A sample also
-says how busy others kept the server's core, since a number from a shared core is worth less.
+wrk reports requests and latencies, /proc what the server was charged meanwhile. A sample also has
+how busy others kept the server's core, since a number from a shared core is worth less.
 """
 
 import json
@@ -21,7 +21,7 @@ NICENESS = -15
 
 
 class LoadError(Exception):
-    """wrk did not run or was not answered."""
+    """wrk did not run, or had no response."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Sample:
     p99_us: int
     max_us: int
     errors: int
+    #: Responses a second to the clients beside (`Scenario.beside`).
+    beside: float
     #: Share of the time in which somebody else ran on the server's core.
     disturbed: float
 
@@ -60,36 +62,61 @@ def confine(core):
 
 def measure(server, scenario, seconds, request_file):
     """Put the scenario's load on a running server for whole `seconds`; returns the `Sample`."""
-    command = ["wrk", "-t1", f"-c{scenario.connections}", f"-d{seconds}s", "-s", SCRIPT]
-    command += [f"http://127.0.0.1:{server.port}/", "--", request_file, scenario.depth]
     busy, begun, before = accounts.busy_seconds(SERVER_CORE), time.monotonic(), _read(server)
-    try:
-        answer = subprocess.run(
-            list(map(str, command)),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=True,
-            timeout=seconds + GRACE,
-            start_new_session=True,
-            preexec_fn=lambda: confine(CLIENT_CORE),
-        ).stdout
-    except subprocess.SubprocessError as failure:
-        raise LoadError(f"{failure} {getattr(failure, 'stderr', None) or ''}".strip()) from None
+    clients = [_wrk(server, scenario, seconds, request_file)]
+    if scenario.beside:
+        beside_file = request_file.with_suffix(".beside")
+        clients.append(_wrk(server, scenario.beside, seconds, beside_file))
+    reports = _reports(clients, seconds)
     spent = accounts.between(before, _read(server))
     elapsed = time.monotonic() - begun
     others = accounts.busy_seconds(SERVER_CORE) - busy - spent.total
-    told = json.loads(answer.splitlines()[-1])
-    if not told["requests"]:
-        raise LoadError(f"not one request was answered, {told['errors']} errors")
-    each = 1e6 / told["requests"]
+    report = reports[0]
+    if not report["requests"]:
+        raise LoadError(f"not one response, {report['errors']} errors")
+    each = 1e6 / report["requests"]
     return Sample(
         cpu_us=spent.total * each,
         user_us=spent.user * each,
         system_us=spent.system * each,
         disturbed=max(0.0, others / elapsed),
-        **told,
+        beside=sum(other["requests"] / other["seconds"] for other in reports[1:]),
+        **report,
     )
+
+
+def _wrk(server, scenario, seconds, request_file):
+    """wrk with the scenario's requests, on the clients' core."""
+    command = ["wrk", "-t1", f"-c{scenario.connections}", f"-d{seconds}s", "-s", SCRIPT]
+    command += [f"http://127.0.0.1:{server.port}/", "--"]
+    command += [request_file, scenario.depth, scenario.pause_ms]
+    return subprocess.Popen(
+        list(map(str, command)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: confine(CLIENT_CORE),
+    )
+
+
+def _reports(clients, seconds):
+    """What each wrk printed, as load.lua writes it; ends those that do not end."""
+    reports = []
+    try:
+        for client in clients:
+            output, errors = client.communicate(timeout=seconds + GRACE)
+            if client.returncode:
+                raise LoadError(f"wrk: exit code {client.returncode} {errors}".strip())
+            reports.append(json.loads(output.splitlines()[-1]))
+    except subprocess.TimeoutExpired as failure:
+        raise LoadError(str(failure)) from None
+    finally:
+        for client in clients:
+            if client.poll() is None:
+                client.kill()
+                client.communicate()
+    return reports
 
 
 def _read(server):

@@ -2,6 +2,8 @@
 
 from cliffs import CLIFF
 from idle import CONNECTIONS
+from results import NUMBERS
+from servers import OURS
 
 NONE = "-"
 
@@ -24,14 +26,20 @@ def number(value, digits=2):
 
 
 def scenario(results, scenario, reference):
-    """The table of one scenario: servers by processor time a request."""
+    """The table of one scenario: servers by processor time a request.
+
+    Ratios refer to ours where the reference is not measured.
+    """
+    if not results.samples.get((scenario.name, reference)):
+        reference = OURS.name
     headings = ["server", "req/s", "CPU us", "user", "system", f"x {reference}"]
-    headings += ["p50 us", "p99 us", "peak MB", "errors", ""]
+    headings += ["p50 us", "p99 us", "peak MB", "errors"]
+    headings += ["beside/s", ""] if scenario.beside else [""]
     rows = []
     for name in results.measured(scenario.name):
         value = {
             each: results.value(scenario.name, name, each)
-            for each in ("rate", "cpu_us", "user_us", "system_us", "p50_us", "p99_us")
+            for each in NUMBERS
         }
         peak = results.peaks.get((scenario.name, name))
         gathers = scenario.streams and not results.streams.get(name, True)
@@ -47,14 +55,13 @@ def scenario(results, scenario, reference):
                 number(value["p99_us"] or None, 0),
                 number(peak / 1024 if peak else None, 1),
                 str(results.errors(scenario.name, name)),
+                *([number(value["beside"], 1)] if scenario.beside else []),
                 "gathers the chunks" if gathers else "",
             ]
         )
-    text = f"{scenario.name}: {scenario.title}\n{table(headings, rows)}"
-    for (each, server), reason in results.refused.items():
-        if each == scenario.name:
-            text += f"\n{server}: not measured: {reason}"
-    return text
+    return _with_reasons(
+        results, scenario.name, f"{scenario.name}: {scenario.title}", headings, rows
+    )
 
 
 def idle(results):
@@ -67,27 +74,56 @@ def idle(results):
             number(each.alone_us),
             number(each.beside_us),
             number(each.slowdown),
+            number(each.wake_ups, 1),
         ]
         for name, each in sorted(results.idle.items(), key=lambda item: item[1].kib_each)
     ]
-    headings = ["server", "kB each", "held", "hello alone us", "beside them us", "x"]
-    text = f"idle: {CONNECTIONS:,} idle connections held\n{table(headings, rows)}"
-    for (each, server), reason in results.refused.items():
-        if each == "idle":
-            text += f"\n{server}: not measured: {reason}"
-    return text
+    headings = ["server", "kB each", "held", "hello alone us", "beside them us", "x", "wake-ups/s"]
+    return _with_reasons(
+        results, "idle", f"idle: {CONNECTIONS:,} idle connections held", headings, rows
+    )
 
 
 def weight(results):
     """Size of the processes and time of the imports."""
-    names = sorted(results.resident, key=results.resident.get)
+    names = sorted(results.weights, key=lambda each: results.weights[each].proportional)
     rows = [
-        [each, number(results.resident[each], 1), number(results.imports.get(each))]
+        [
+            each,
+            number(results.weights[each].proportional, 1),
+            number(results.weights[each].resident, 1),
+            number(results.imports.get(each)),
+        ]
         for each in names
     ]
-    return "weight: after import and start\n" + table(
-        ["server", "resident MB", "import of its extension ms"], rows
+    headings = ["server", "PSS MB", "resident MB", "import of its extension ms"]
+    return _with_reasons(
+        results, "weight", "weight: all processes, after the first response", headings, rows
     )
+
+
+def start(results):
+    """Time from a server's start to its first response."""
+    rows = [
+        [
+            name,
+            number(results.start_ms(name), 1),
+            number(min(results.starts[name]), 1),
+            number(max(results.starts[name]), 1),
+        ]
+        for name in sorted(results.starts, key=results.start_ms)
+    ]
+    headings = ["server", "median ms", "least", "most"]
+    title = "start: from the start of the process to its first response"
+    return _with_reasons(results, "start", title, headings, rows)
+
+
+def _with_reasons(results, scenario, title, headings, rows):
+    text = f"{title}\n{table(headings, rows)}"
+    for (each, server), reason in results.rejected.items():
+        if each == scenario:
+            text += f"\n{server}: not measured: {reason}"
+    return text
 
 
 def cliffs(results):
@@ -114,7 +150,7 @@ def cliffs(results):
 
 
 def targets(verdicts):
-    """One line a target: what was measured against what was asked for."""
+    """One line a target: what was measured, and its bound."""
     words = {True: "met", False: "NOT MET", None: "?"}
     rows = [[each.title, each.measured, each.bound, words[each.met]] for each in verdicts]
-    return "targets\n" + table(["what", "measured", "asked for", ""], rows)
+    return "targets\n" + table(["what", "measured", "bound", ""], rows)

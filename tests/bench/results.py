@@ -1,7 +1,10 @@
-"""What one run found, and the medians that reports and targets are made from."""
+"""What one run found, and the medians that reports and targets are made of."""
 
 from dataclasses import asdict, dataclass, field
 from statistics import median
+
+#: What of a `Sample` is kept as a median.
+NUMBERS = ("rate", "cpu_us", "user_us", "system_us", "p50_us", "p99_us", "beside")
 
 
 @dataclass
@@ -11,12 +14,15 @@ class Results:
     samples: dict = field(default_factory=dict)
     peaks: dict = field(default_factory=dict)
     #: Why a server was not measured in a scenario.
-    refused: dict = field(default_factory=dict)
+    rejected: dict = field(default_factory=dict)
     missing: dict = field(default_factory=dict)
     versions: dict = field(default_factory=dict)
     streams: dict = field(default_factory=dict)
     idle: dict = field(default_factory=dict)
-    resident: dict = field(default_factory=dict)
+    #: `Weight` by server.
+    weights: dict = field(default_factory=dict)
+    #: Milliseconds from start to first response, one a round.
+    starts: dict = field(default_factory=dict)
     imports: dict = field(default_factory=dict)
     cliffs: dict = field(default_factory=dict)
 
@@ -25,17 +31,28 @@ class Results:
         samples = self.samples.get((scenario, server))
         return median(getattr(each, name) for each in samples) if samples else None
 
-    def ratio(self, scenario, server, reference, name="cpu_us"):
+    def ratio(self, scenario, server, reference, name="cpu_us", other=None):
         """One server's number as a multiple of another's; None where one of them is missing.
+
+        The reference is measured in the same scenario, or in the `other` one.
 
         The median of each round's own ratio: what a busy machine adds lasts longer than a round, so
         it meets both servers of most rounds, but not the same share of all their rounds.
         """
         ours = self.samples.get((scenario, server))
-        theirs = self.samples.get((scenario, reference))
+        theirs = self.samples.get((other or scenario, reference))
         if not ours or not theirs:
             return None
-        return median(getattr(a, name) / getattr(b, name) for a, b in zip(ours, theirs))
+        return median(getattr(a, name) / max(getattr(b, name), 1e-9) for a, b in zip(ours, theirs))
+
+    def best(self, scenario, among, name="cpu_us"):
+        """Who of these servers has the least of a number; None where none was measured."""
+        there = [each for each in among if self.samples.get((scenario, each))]
+        return min(there, key=lambda each: self.value(scenario, each, name), default=None)
+
+    def start_ms(self, server):
+        """The median from start to first response; None where it was not measured."""
+        return median(self.starts[server]) if self.starts.get(server) else None
 
     def errors(self, scenario, server):
         """Errors that wrk saw, all rounds together."""
@@ -58,21 +75,22 @@ class Results:
             scenarios.setdefault(scenario, {})[server] = {
                 "median": {
                     name: self.value(scenario, server, name)
-                    for name in ("rate", "cpu_us", "user_us", "system_us", "p50_us", "p99_us")
+                    for name in NUMBERS
                 },
                 "errors": self.errors(scenario, server),
                 "peak_kib": self.peaks.get((scenario, server)),
                 "rounds": [asdict(each) for each in samples],
             }
-        for (scenario, server), reason in self.refused.items():
-            scenarios.setdefault(scenario, {})[server] = {"refused": reason}
+        for (scenario, server), reason in self.rejected.items():
+            scenarios.setdefault(scenario, {})[server] = {"rejected": reason}
         return {
             "versions": self.versions,
             "missing": self.missing,
             "scenarios": scenarios,
             "sends_each_chunk": self.streams,
             "idle": {name: asdict(each) for name, each in self.idle.items()},
-            "resident_mb": self.resident,
+            "weight_mb": {name: asdict(each) for name, each in self.weights.items()},
+            "start_ms": self.starts,
             "import_ms": self.imports,
             "cliffs": {
                 name: {probe: asdict(waits) for probe, waits in probes.items()}

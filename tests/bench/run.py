@@ -1,14 +1,14 @@
 """The benchmark: Fapws, its peers and the limit of one core, measured side by side.
 
-    make bench                                  every server in every scenario, some ten minutes
+    make bench                                  every server in every scenario, and the picture
     python tests/bench/run.py --targets         the marks Fapws is to reach, each met or not
-    python tests/bench/run.py --scenarios hello,close --servers fapws,bjoern,epoll --rounds 9
+    python tests/bench/run.py --only mixed --servers fapws,granian --rounds 3
 
 It runs on the Python of the test suite's driver (`make test` or `make bench` makes it), needs wrk,
 a C compiler, libev's headers and two cores: the servers have the first, wrk the second. Servers of
 a scenario all run at once, idle but for the one under load, and take turns in short rounds, so that
-whatever else the machine does meets them all; what is told are medians. README.md in this folder
-says how to read the numbers.
+whatever else the machine does meets them all; what is reported are medians. README.md in this
+folder says how to read the numbers.
 """
 
 import argparse
@@ -22,31 +22,35 @@ import sys
 sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
 
 import accounts
-import answers
 import cliffs
 import idle
 import install
 import load
+import proxy
 import report
+import responses
 import scenarios
 import servers
+import start
 import targets
 import weight
 from results import Results
 
 #: What is measured without a row in the scenario table.
-SPECIAL = ["idle", "weight", "cliffs"]
+SPECIAL = ["start", "weight", "idle", "cliffs"]
 NOISY = 0.1
 
 
 def main():
-    """Measure what was asked for, print it and keep it."""
+    """Measure what the arguments name, print it and keep it."""
     arguments = _arguments()
     _require_machine()
     idle.allow_descriptors()
     plan = _plan(arguments)
     try:
-        installation = install.Installation(arguments.python, arguments.ours, arguments.reinstall)
+        installation = install.Installation(
+            arguments.python, arguments.ours, arguments.before, arguments.reinstall
+        )
     except install.Missing as reason:
         sys.exit(str(reason))
     results = Results()
@@ -66,6 +70,9 @@ def main():
     path = pathlib.Path(arguments.json or install.FOLDER / "results.json")
     path.write_text(json.dumps(_record(arguments, installation, results), indent=1) + "\n")
     print(f"\nevery sample: {path}")
+    if arguments.picture:
+        installation.draw(path.resolve(), pathlib.Path(arguments.picture).resolve())
+        print(f"picture: {arguments.picture}")
 
 
 class Bench:
@@ -77,16 +84,21 @@ class Bench:
         self._rounds = arguments.rounds
         self._seconds = arguments.seconds
         self._reference = arguments.reference
+        self._threads = arguments.threads
         self._results = results
+        #: nginx by server's name, in the scenarios that have one.
+        self._proxies = {}
 
     def run(self, name):
         """Measure the scenario or special of this name; returns its table."""
-        if name == "idle":
-            return self._idle()
-        if name == "weight":
-            return self._weight()
-        if name == "cliffs":
-            return self._cliffs()
+        special = {
+            "idle": self._idle,
+            "weight": self._weight,
+            "start": self._start,
+            "cliffs": self._cliffs,
+        }
+        if name in special:
+            return special[name]()
         return self._scenario(scenarios.BY_NAME[name])
 
     def _scenario(self, scenario):
@@ -101,18 +113,20 @@ class Bench:
             for name, process in running.items():
                 self._results.peaks[scenario.name, name] = accounts.peak_kib(process.session)
         finally:
+            _stop(self._proxies)
             _stop(running)
+            self._proxies.clear()
         return report.scenario(self._results, scenario, self._reference)
 
     def _verified(self, running, name, scenario):
         process = running[name]
         try:
-            answers.check(process, scenario)
-        except answers.WrongAnswer as failure:
+            responses.check(process, scenario)
+        except responses.WrongResponse as failure:
             self._drop(running, name, scenario.name, failure)
             return
         if scenario.streams and process.server is not servers.LIMIT:
-            self._results.streams[name] = answers.sends_each_chunk(process)
+            self._results.streams[name] = responses.sends_each_chunk(process)
 
     def _measured(self, running, name, scenario, request_file):
         try:
@@ -124,7 +138,7 @@ class Bench:
 
     def _drop(self, running, name, scenario, failure):
         dead = "" if running[name].alive else " (it ended)"
-        self._results.refused[scenario, name] = f"{failure}{dead}"
+        self._results.rejected[scenario, name] = f"{failure}{dead}"
         self._results.samples.pop((scenario, name), None)
         running.pop(name).stop()
 
@@ -132,11 +146,19 @@ class Bench:
         running = {}
         for server in self._chosen:
             try:
-                process = self._installation.process(server, scenario, app)
+                process = self._installation.process(server, scenario, app, self._threads)
                 running[server.name] = process.start()
+                if scenario.proxied:
+                    self._put_proxy_before(process)
             except servers.StartError as failure:
-                self._results.refused[scenario.name, server.name] = f"does not start: {failure}"
+                self._results.rejected[scenario.name, server.name] = f"does not start: {failure}"
         return running
+
+    def _put_proxy_before(self, process):
+        name = process.server.name
+        folder = install.FOLDER / f"nginx-{name}"
+        self._proxies[name] = proxy.Proxy(process, folder).start()
+        process.port = self._proxies[name].port
 
     def _idle(self):
         hello = scenarios.BY_NAME["hello"]
@@ -150,7 +172,7 @@ class Bench:
                 measured = idle.measure(process, hello, rounds, self._seconds, request_file)
                 self._results.idle[server.name] = measured
             except (OSError, load.LoadError, servers.StartError) as failure:
-                self._results.refused["idle", server.name] = str(failure)
+                self._results.rejected["idle", server.name] = str(failure)
             finally:
                 process.stop()
         return report.idle(self._results)
@@ -161,15 +183,34 @@ class Bench:
             running = {}
             try:
                 running[server.name] = process = self._installation.process(server, hello).start()
-                self._results.resident[server.name] = weight.resident_mb(process)
-            except servers.StartError as failure:
-                self._results.refused["weight", server.name] = str(failure)
+                responses.check(process, hello)
+                self._results.weights[server.name] = weight.weigh(process)
+            except (servers.StartError, responses.WrongResponse) as failure:
+                self._results.rejected["weight", server.name] = str(failure)
             finally:
                 _stop(running)
             if server.extension:
                 site = self._installation.site(server)
                 self._results.imports[server.name] = weight.import_ms(site, server.extension)
         return report.weight(self._results)
+
+    def _start(self):
+        hello = scenarios.BY_NAME["hello"]
+        left = list(self._chosen)
+        # The first round writes byte code and is not counted.
+        for number in range(self._rounds + 1):
+            for server in _rotated(list(left), number):
+                process = self._installation.process(server, hello)
+                try:
+                    elapsed = start.first_response_ms(process, hello)
+                except servers.StartError as failure:
+                    self._results.rejected["start", server.name] = str(failure)
+                    self._results.starts.pop(server.name, None)
+                    left.remove(server)
+                    continue
+                if number:
+                    self._results.starts.setdefault(server.name, []).append(elapsed)
+        return report.start(self._results)
 
     def _cliffs(self):
         running = self._started(scenarios.BY_NAME["hello"], "plain:probes")
@@ -184,8 +225,10 @@ class Bench:
 def _plan(arguments):
     """Scenario name -> names of the servers to measure in it, in the table's order."""
     every = [*scenarios.BY_NAME, *SPECIAL]
-    names = _listed(arguments.scenarios, every, "scenario")
+    names = _listed(arguments.only, every, "scenario")
     wanted = _listed(arguments.servers, list(servers.BY_NAME), "server")
+    if not arguments.before:
+        wanted = [each for each in wanted if each != servers.BEFORE.name]
     plan = {}
     for name in names:
         row = scenarios.BY_NAME.get(name)
@@ -193,16 +236,28 @@ def _plan(arguments):
         if arguments.targets:
             needed = [servers.OURS.name, *targets.SERVERS.get(name, [])]
             fit = [each for each in fit if each in needed and name in targets.SERVERS]
-        if fit:
+        if row is not None and row.proxied and not proxy.available():
+            print(f"{name}: not measured: nginx is not installed")
+        elif fit:
             plan[name] = fit
     return plan
 
 
 def _fits(server, name, scenario):
-    """Whether the server takes part: 2.7 in legacy scenarios, the bare loop where it has a mode."""
+    """Whether the server takes part in the scenario, or special, of this name."""
+    if server.scenarios and name not in server.scenarios:
+        return False
     if server is servers.LIMIT:
-        return name in ("idle", "weight") or (scenario is not None and scenario.limit is not None)
-    return server.legacy == (scenario is not None and scenario.legacy)
+        return name in ("idle", "start", "weight") or (
+            scenario is not None and scenario.limit is not None
+        )
+    if scenario is None:
+        return not server.legacy
+    return server.legacy == scenario.legacy and (
+        (server.threads or scenario.threads == 1)
+        and (server.logs or not scenario.logged)
+        and (server.unix or scenario.proxied != "unix")
+    )
 
 
 def _listed(text, known, what):
@@ -232,9 +287,16 @@ def _stop(running):
 
 
 def _request_file(scenario):
+    """The file that load.lua reads; the requests of the clients beside lie next to it."""
     path = install.FOLDER / f"{scenario.name}.request"
-    path.write_bytes(scenario.request)
+    path.write_bytes(_framed(scenario.requests))
+    if scenario.beside:
+        path.with_suffix(".beside").write_bytes(_framed([scenario.beside.request]))
     return path
+
+
+def _framed(requests):
+    return b"".join(b"%d\n%b" % (len(each), each) for each in requests)
 
 
 def _require_machine():
@@ -260,6 +322,7 @@ def _record(arguments, installation, results):
         "rounds": arguments.rounds,
         "seconds": arguments.seconds,
         "disturbed": results.disturbed(),
+        "shown": {each.name: (each.title, each.shown) for each in scenarios.SCENARIOS},
         **results.as_json(),
     }
 
@@ -267,14 +330,31 @@ def _record(arguments, installation, results):
 def _arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     known = ", ".join([*scenarios.BY_NAME, *SPECIAL])
-    parser.add_argument("--scenarios", metavar="A,B", help=f"only these of: {known}")
+    parser.add_argument(
+        "--only", "--scenarios", metavar="A,B", help=f"only these scenarios, of: {known}"
+    )
     parser.add_argument("--servers", metavar="A,B", help=f"of: {', '.join(servers.BY_NAME)}")
     parser.add_argument("--rounds", type=int, help="rounds of each server (3; for --targets 7)")
     parser.add_argument("--seconds", type=int, default=1, help="length of a round (1)")
-    parser.add_argument("--reference", default=servers.LIMIT.name, help="whom ratios refer to")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="threads for the application in servers that have them (default: the scenario's, "
+        f"{scenarios.THREADS} where calls wait, else 1)",
+    )
+    parser.add_argument(
+        "--reference", default=servers.LIMIT.name, help="the server that ratios refer to"
+    )
     parser.add_argument("--targets", action="store_true", help="measure and judge the targets")
     parser.add_argument("--python", help="runs the peers and ours (default: this one)")
     parser.add_argument("--ours", metavar="PYTHON", help="one that has fapws installed already")
+    parser.add_argument(
+        "--before",
+        metavar="PYTHON",
+        help="one that has another build of fapws installed: the server `before`",
+    )
+    parser.add_argument("--picture", metavar="FILE", help="an SVG to draw the results into")
     parser.add_argument("--reinstall", action="store_true", help="make the peers' environment anew")
     parser.add_argument("--json", metavar="FILE", help="where every sample is kept")
     arguments = parser.parse_args()

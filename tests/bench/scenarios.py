@@ -1,17 +1,23 @@
-"""What is asked of every server: one row a scenario, and the exact bytes of its request.
+"""What is sent to every server: one row a scenario, and the exact bytes of its requests.
 
-The table is data; nothing is measured here. `limit` is what the bare epoll server is told to do for
-the same request, so that a scenario's limit is what this machine's kernel alone costs for it.
-(Legacy scenarios have none: their measure is the original.)
+The table is data; nothing is measured here. `limit` is the bare epoll server's mode for the same
+request, so that a scenario's limit is what this machine's kernel alone costs for it. Legacy
+scenarios have none, their measure is the original; neither have those whose applications wait or
+compute.
 """
 
+import random
 from dataclasses import dataclass
 from urllib.parse import quote_plus
 
 MEBIBYTE = 2**20
-#: What the answers hold: apps/plain.py and epoll.c have the same bytes.
+#: What the responses hold: apps/plain.py and epoll.c have the same bytes.
 HELLO = b"Hello, World!"
 CHUNKS = [b"%0100d\n" % i for i in range(10)]
+PAGE = b"<p>A paragraph.</p>\n" * 512
+SMALL_FILES, SMALL_FILE_SIZE = 20, 512
+#: Threads for the application where it waits, in the servers that have them.
+THREADS = 64
 
 BROWSER_HEADERS = {
     "Host": "127.0.0.1:8080",
@@ -61,28 +67,81 @@ def request(method="GET", target="/", headers=None, body=b""):
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Clients that load a server beside the measured ones."""
+
+    request: bytes
+    connections: int
+    depth: int = 1
+    pause_ms: int = 0
+
+
+@dataclass(frozen=True)
 class Scenario:
-    """One kind of load: which application, what is sent, what must come back."""
+    """One kind of load: which application, what is sent, which body must come back."""
 
     name: str
     title: str
     app: str
     request: bytes
-    answer: bytes
+    expected: bytes
     limit: tuple = ("hello",)
     connections: int = 64
     depth: int = 1
-    #: Whether the connection must survive the answer.
+    #: What is sent in turn instead of `request` alone.
+    cycle: tuple = ()
+    beside: Beside = None
+    #: Between a response and the connection's next request, on average.
+    pause_ms: int = 0
+    #: Threads for the application, in the servers that have them; the others take no part.
+    threads: int = 1
+    #: Whether the connection must survive the response.
     keeps: bool = True
     #: Legacy ones run on Python 2.7 with the original's Python files.
     legacy: bool = False
     streams: bool = False
+    #: With an access log in a file, in the servers that write one.
+    logged: bool = False
+    #: The prefix under which ours registers the application with `wsgi_cb`.
+    prefix: str = ""
+    #: nginx with kept connections before the server, which listens on "tcp" or "unix".
+    proxied: str = ""
+    #: What the picture shows: a name of `Sample`.
+    shown: str = "cpu_us"
+
+    @property
+    def requests(self):
+        """Everything that the measured clients send, in turn."""
+        return self.cycle or (self.request,)
 
 
 _CLOSE = request(headers={"Connection": "close"})
 _POST = request("POST", body=FORM)
-_POST_ANSWER = str(len(FORM)).encode()
-_LEGACY_POST_ANSWER = str(FORM_FIELDS).encode()
+_POST_EXPECTED = str(len(FORM)).encode()
+_FIELDS_EXPECTED = str(FORM_FIELDS).encode()
+_ORDER = random.Random(4711)
+
+
+def _one_in_fifty(slow):
+    """Fifty requests of a site with seven other pages, one of them this one."""
+    quick = [request(target=f"/page/{number % 7}") for number in range(49)]
+    return (*quick[:25], slow, *quick[25:])
+
+
+def _items():
+    """Two rounds of requests to a thousand items, in no order."""
+    numbers = [*range(1000), *range(1000)]
+    _ORDER.shuffle(numbers)
+    return tuple(request(target=f"/item/{number}") for number in numbers)
+
+
+_WAITING = {
+    "request": request(),
+    "expected": HELLO,
+    "limit": None,
+    "threads": THREADS,
+    "shown": "rate",
+}
 
 SCENARIOS = [
     Scenario("hello", "hello, keep-alive", "plain:hello", request(), HELLO),
@@ -110,7 +169,7 @@ SCENARIOS = [
         keeps=False,
     ),
     Scenario(
-        "post", "10 kB form POST", "plain:post", _POST, _POST_ANSWER, ("post", str(len(FORM)))
+        "post", "10 kB form POST", "plain:post", _POST, _POST_EXPECTED, ("post", str(len(FORM)))
     ),
     Scenario(
         "upload",
@@ -151,7 +210,98 @@ SCENARIOS = [
     Scenario(
         "pipelined", "hello, pipelined, depth 16", "plain:hello_length", request(), HELLO, depth=16
     ),
+    Scenario("calm", "hello, 1,000 a second", "plain:hello", request(), HELLO, pause_ms=64),
+    Scenario(
+        "form",
+        "10 kB form POST under wsgi_cb, its fields counted",
+        "plain:form",
+        _POST,
+        _FIELDS_EXPECTED,
+        ("post", str(len(FORM))),
+        prefix="/",
+    ),
+    Scenario(
+        "form-read",
+        "10 kB form POST under wsgi_cb, read by the application",
+        "plain:post",
+        _POST,
+        _POST_EXPECTED,
+        ("post", str(len(FORM))),
+        prefix="/",
+    ),
     Scenario("flask", "Flask hello", "flask_hello:app", request(), HELLO),
+    Scenario("django", "Django hello, no middleware", "django_hello:app", request(), HELLO),
+    Scenario(
+        "django-default",
+        "Django hello, default middleware",
+        "django_default:app",
+        request(),
+        HELLO,
+    ),
+    Scenario(
+        "access-log",
+        "hello with an access log in a file",
+        "plain:hello",
+        request(),
+        HELLO,
+        logged=True,
+    ),
+    Scenario("wait", "every call waits 20 ms", "plain:wait", **_WAITING),
+    Scenario(
+        "mixed",
+        "one call in 50 waits 100 ms, at /slow",
+        "plain:mixed",
+        cycle=_one_in_fifty(request(target="/slow")),
+        **_WAITING,
+    ),
+    Scenario(
+        "mixed-query",
+        "one call in 50 waits 100 ms, at /page?slow=1",
+        "plain:mixed",
+        cycle=(*(request(target="/page"),) * 25, request(target="/page?slow=1"))
+        + (request(target="/page"),) * 24,
+        **_WAITING,
+    ),
+    Scenario(
+        "mixed-item",
+        "a thousand items, every second one waits 20 ms",
+        "plain:mixed",
+        cycle=_items(),
+        **_WAITING,
+    ),
+    Scenario(
+        "compute",
+        "16 clients of hello beside two whose calls compute 30 ms",
+        "plain:compute",
+        beside=Beside(request(target="/compute"), 2),
+        connections=16,
+        **{**_WAITING, "shown": "p50_us"},
+    ),
+    Scenario(
+        "files",
+        "a call reads twenty small files",
+        "plain:files",
+        request(),
+        str(SMALL_FILES * SMALL_FILE_SIZE).encode(),
+        limit=None,
+        threads=THREADS,
+    ),
+    *(
+        Scenario(
+            f"nginx-{kind}{suffix}",
+            f"{title} behind nginx, {where}",
+            app,
+            request(),
+            expected,
+            None,
+            proxied=kind,
+        )
+        for kind, where in (("tcp", "TCP"), ("unix", "unix socket"))
+        for suffix, title, app, expected in (
+            ("", "hello", "plain:hello_length", HELLO),
+            ("-page", "10 kB page", "plain:page", PAGE),
+        )
+    ),
     Scenario(
         "legacy-hello",
         "legacy, 2.7: hello, one connection a request",
@@ -167,7 +317,7 @@ SCENARIOS = [
         "legacy, 2.7: 10 kB form POST",
         "legacy:post",
         _POST,
-        _LEGACY_POST_ANSWER,
+        _FIELDS_EXPECTED,
         None,
         keeps=False,
         legacy=True,

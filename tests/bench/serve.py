@@ -1,10 +1,11 @@
 """Runs one server with one application of apps/: the program of a measured process.
 
-    python serve.py SERVER PORT MODULE:NAME
+    python serve.py SERVER ADDRESS MODULE:NAME [threads=N] [log=FILE] [prefix=/]
 
-Python 2.7 and 3 read it. It imports what it needs to serve and nothing else, since the size of
-this process is one of the things measured. Servers with a command line of their own (granian,
-gunicorn, peregrine) are not started from here. Every server runs with its defaults, quietly.
+ADDRESS is a port of 127.0.0.1 or the path of a unix socket. Python 2.7 and 3 read this file. It
+imports what it needs to serve and nothing else, since the size of this process is one of the things
+measured. Servers with a command line of their own (granian, gunicorn, uwsgi, ...) are not started
+from here. Every server runs with its defaults, quietly.
 """
 
 import os
@@ -13,15 +14,33 @@ import sys
 HOST = "127.0.0.1"
 
 
-def fapws(port, app):
-    """Ours, in the standard dialect, as `python -m fapws` would have it: one fallback callback."""
+def fapws(address, app, threads="1", log="", prefix=""):
+    """Ours, in the standard dialect, as `python -m fapws` has it, or by `wsgi_cb` with a prefix.
+
+    A setting that this version does not have is ignored, so that older builds can be measured
+    beside newer ones: then the log is the middleware's, and one thread serves.
+    """
     import fapws._evwsgi as evwsgi
     from fapws import base
 
     base.config.dialect = "standard"
-    evwsgi.start(HOST, str(port))
+    if int(threads) > 1:
+        base.config.threads = int(threads)
+    if log and hasattr(base.config, "access_log"):
+        base.config.access_log = log
+    elif log:
+        from fapws.contrib.accesslog import AccessLog
+
+        app = AccessLog(app, log)
+    if address.isdigit():
+        evwsgi.start(HOST, address)
+    else:
+        evwsgi.start(address, "unix")
     evwsgi.set_base_module(base)
-    evwsgi.wsgi_gen_cb(app)
+    if prefix:
+        evwsgi.wsgi_cb((prefix, app))
+    else:
+        evwsgi.wsgi_gen_cb(app)
     evwsgi.run()
 
 
@@ -36,58 +55,79 @@ def fapws_prefix(port, app):
     evwsgi.run()
 
 
-def bjoern(port, app):
+def bjoern(address, app):
     """https://pypi.org/project/bjoern"""
     import bjoern
 
-    bjoern.run(app, HOST, port)
+    if address.isdigit():
+        bjoern.run(app, HOST, int(address))
+    else:
+        bjoern.run(app, "unix:" + address)
 
 
 def fastwsgi(port, app):
     """https://pypi.org/project/fastwsgi"""
     import fastwsgi
 
-    fastwsgi.run(wsgi_app=app, host=HOST, port=port)
+    fastwsgi.run(wsgi_app=app, host=HOST, port=int(port))
 
 
 def fastpysgi(port, app):
     """https://pypi.org/project/fastpysgi"""
     import fastpysgi
 
-    fastpysgi.run(wsgi_app=app, host=HOST, port=port)
+    fastpysgi.run(wsgi_app=app, host=HOST, port=int(port))
 
 
 def freastal(port, app):
     """https://pypi.org/project/freastal"""
     import freastal
 
-    freastal.serve(app, host=HOST, port=port)
+    freastal.serve(app, host=HOST, port=int(port))
 
 
-def meinheld(port, app):
+def meinheld(address, app):
     """https://pypi.org/project/meinheld"""
     from meinheld import server
 
     server.set_access_logger(None)
     server.set_keepalive(60)
-    server.listen((HOST, port))
+    server.listen((HOST, int(address)) if address.isdigit() else address)
     server.run(app)
+
+
+def pyruvate(address, app, threads="1"):
+    """https://pypi.org/project/pyruvate"""
+    import pyruvate
+
+    where = HOST + ":" + address if address.isdigit() else address
+    pyruvate.serve(app, where, int(threads))
 
 
 SERVERS = {
     each.__name__: each
-    for each in (fapws, fapws_prefix, bjoern, fastwsgi, fastpysgi, freastal, meinheld)
+    for each in (
+        fapws,
+        fapws_prefix,
+        bjoern,
+        fastwsgi,
+        fastpysgi,
+        freastal,
+        meinheld,
+        pyruvate,
+    )
 }
 
 
 def main():
     """Load the application, then serve until a signal comes."""
-    server, port, target = sys.argv[1:]
+    server, address, target = sys.argv[1:4]
+    options = dict(word.split("=", 1) for word in sys.argv[4:])
     module, name = target.split(":")
     # Not this folder: its modules are the benchmark's own.
     sys.path[0] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "apps")
     app = getattr(__import__(module), name)
-    SERVERS[server](int(port), app)
+    SERVERS[server](address, app, **options)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """The servers: what each is called, how it is started, and one that runs.
 
-Nothing is installed here (`install`) and nothing measured. Every server is one process with one
-thread for the application, pinned to one core with whatever threads and children it has, and runs
-with its defaults; an option is given only where a default would make it two processes, log every
-request, or end connections that a scenario holds.
+Nothing is installed here (`install`) and nothing measured. Every server is one process that serves,
+pinned to one core with whatever threads and children it has. It has one thread for the
+application, or as many as the scenario says where it has threads at all. Every server runs with its
+defaults; an option is given only where a default would make it two processes, log every request, or
+end connections that a scenario holds.
 """
 
 import os
@@ -12,7 +13,7 @@ import signal
 import socket
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import accounts
 import load
@@ -20,8 +21,11 @@ import load
 HERE = pathlib.Path(__file__).resolve().parent
 APPS = HERE / "apps"
 LAUNCH = HERE / "serve.py"
-#: Seconds for a server to listen, and to end once asked.
+HOST = "127.0.0.1"
+#: Seconds for a server to listen, and to end after its signal.
 START_PATIENCE, STOP_PATIENCE = 15, 3
+#: The kernel's flag of a unix socket that listens (__SO_ACCEPTCON).
+ACCEPTING = 0x10000
 
 
 class StartError(Exception):
@@ -29,65 +33,185 @@ class StartError(Exception):
 
 
 @dataclass(frozen=True)
+class Launch:
+    """What one process is started with. `app` is MODULE:NAME."""
+
+    python: str
+    app: str
+    #: A port of 127.0.0.1 or the path of a unix socket.
+    address: str
+    threads: int = 1
+    #: The access log's file; empty for none.
+    log: str = ""
+    #: Registered with `wsgi_cb` under this prefix, where the server has that.
+    prefix: str = ""
+
+    @property
+    def bind(self):
+        """The address as gunicorn and others have it: HOST:PORT or unix:PATH."""
+        return f"{HOST}:{self.address}" if self.is_tcp else f"unix:{self.address}"
+
+    @property
+    def is_tcp(self):
+        """Whether it listens on a port."""
+        return self.address.isdigit()
+
+    def script(self, name):
+        """Path of a command that the server's distribution installs."""
+        return pathlib.Path(self.python).with_name(name)
+
+
+@dataclass(frozen=True)
 class Server:
-    """One kind of server. `command` makes its words from the installation, port and scenario."""
+    """One kind of server. `command` makes its words from a `Launch`."""
 
     name: str
     command: object
     #: What pip installs it from, word by word; none where it is no peer from the index.
     requirements: tuple = ()
-    #: The distribution whose version is told.
+    #: The distribution whose version is shown.
     distribution: str = None
-    #: The module with the server's machine code, whose import time is told.
+    #: The module with the server's machine code, whose import time is shown.
     extension: str = None
     legacy: bool = False
-    note: str = ""
+    #: Whether it can call the application in several threads, listen on a unix socket, and write
+    #: an access log to a file.
+    threads: bool = False
+    unix: bool = False
+    logs: bool = False
+    #: Fields of `Launch` that stay as they are in every scenario, and the only scenarios of such a
+    #: variant.
+    fixed: dict = field(default_factory=dict)
+    scenarios: tuple = ()
+
+    def __hash__(self):
+        return hash(self.name)
 
 
 def launched(function):
     """A command that runs `function` of serve.py on the server's Python."""
 
-    def command(site, port, app):
-        return [site.python, LAUNCH, function, port, app]
+    def command(launch):
+        words = [launch.python, LAUNCH, function, launch.address, launch.app]
+        if launch.threads > 1:
+            words.append(f"threads={launch.threads}")
+        if launch.log:
+            words.append(f"log={launch.log}")
+        if launch.prefix and function == "fapws":
+            words.append(f"prefix={launch.prefix}")
+        return words
 
     return command
 
 
-def _granian(site, port, app):
+def _fapws_command(launch):
+    return [launch.python, "-m", "fapws", launch.app, "--bind", launch.bind]
+
+
+def _falcorn(launch):
+    options = ["--host", HOST, "--port", launch.address, "--protocol", "wsgi", "--workers", 1]
+    options += ["--worker-class", "sync", "--sync-handler-threads", launch.threads]
+    options += ["--keepalive", 60, "--max-connections", 6000]
+    return [launch.script("falcorn"), "run", *options, launch.app]
+
+
+def _granian(launch):
     options = ["--interface", "wsgi", "--workers", 1, "--runtime-threads", 1]
-    options += [
-        "--blocking-threads",
-        1,
-        "--no-ws",
-        "--no-log",
-        "--backlog",
-        8192,
-        "--host",
-        "127.0.0.1",
-    ]
-    return [site.python, "-m", "granian", *options, "--port", port, app]
+    options += ["--blocking-threads", launch.threads, "--no-ws", "--backlog", 8192]
+    # The log goes to stdout, which is a file.
+    options += ["--access-log"] if launch.log else ["--no-log"]
+    if launch.is_tcp:
+        options += ["--host", HOST, "--port", launch.address]
+    else:
+        options += ["--uds", launch.address]
+    return [launch.python, "-m", "granian", *options, launch.app]
 
 
-def _gunicorn(site, port, app):
+def _gunicorn(launch):
     # The threaded worker, since the default one closes every connection.
-    options = ["--worker-class", "gthread", "--threads", 1, "--keep-alive", 60]
+    options = ["--worker-class", "gthread", "--threads", launch.threads, "--keep-alive", 60]
     options += ["--worker-connections", 6000, "--log-level", "error"]
-    return [site.python, "-m", "gunicorn", *options, "--bind", f"127.0.0.1:{port}", app]
+    options += ["--access-logfile", launch.log] if launch.log else []
+    return [launch.python, "-m", "gunicorn", *options, "--bind", launch.bind, launch.app]
 
 
-def _peregrine(site, port, app):
-    options = ["--host", "127.0.0.1", "--log-level", "error", "--protocol", "wsgi"]
+def _m0serve(launch):
+    options = ["--host", HOST, "--port", launch.address, "--protocol", "wsgi", "--workers", 1]
+    options += ["--max-keepalive-requests", 0, "--blocking-threads", _pool(launch.threads)]
+    return [launch.script("m0serve"), *options, launch.app]
+
+
+def _pool(threads):
+    """One thread is m0serve's loop itself: a pool of none."""
+    return threads if threads > 1 else 0
+
+
+def _peregrine(launch):
+    options = ["--log-level", "error", "--protocol", "wsgi", "--wsgi-threads", launch.threads]
     options += ["--keep-alive", 60000, "--max-connections", 6000]
-    return [pathlib.Path(site.python).with_name("peregrine"), *options, "--port", port, app]
+    if launch.is_tcp:
+        options += ["--host", HOST, "--port", launch.address]
+    else:
+        options += ["--unix", launch.address]
+    return [launch.script("peregrine"), *options, launch.app]
 
 
-LIMIT = Server("epoll", None, note="bare C loop, the limit of one core")
-OURS = Server("fapws", launched("fapws"), extension="fapws._evwsgi")
+def _tsuno(launch):
+    options = ["--bind", launch.bind, "--workers", 1, "--threads", launch.threads]
+    options += ["--keepalive", 60, "--no-access-log", "--log-level", "ERROR"]
+    return [launch.script("tsuno"), *options, launch.app]
+
+
+def _uwsgi(launch):
+    socket_option = f"{HOST}:{launch.address}" if launch.is_tcp else launch.address
+    options = ["--http11-socket", socket_option, "--wsgi", launch.app, "--listen", 1024]
+    options += ["--need-app", "--die-on-term", "--enable-threads", "--threads", launch.threads]
+    options += ["--logto", launch.log] if launch.log else ["--disable-logging"]
+    # It runs in this environment's interpreter, which is not its own.
+    home = pathlib.Path(launch.python).parent.parent
+    return [launch.script("uwsgi"), "--virtualenv", home, "--pythonpath", APPS, *options]
+
+
+def _waitress(launch):
+    where = ["--listen", launch.bind] if launch.is_tcp else ["--unix-socket", launch.address]
+    # It may hold 100 connections by default, and warns of every request that waits for a thread.
+    options = ["--threads", launch.threads, "--connection-limit", 6000, "--no-expose-tracebacks"]
+    program = "import logging, waitress.runner; logging.disable(logging.WARNING); "
+    program += "waitress.runner.run()"
+    return [launch.python, "-c", program, *where, *options, launch.app]
+
+
+def _wsgo(launch):
+    options = ["--module", "named", "--http-socket", f"{HOST}:{launch.address}"]
+    options += ["--workers", launch.threads]
+    return ["env", f"BENCH_APP={launch.app}", launch.script("wsgo"), *options]
+
+
+LIMIT = Server("epoll", None)
+_OURS = {"extension": "fapws._evwsgi", "threads": True, "unix": True, "logs": True}
+OURS = Server("fapws", launched("fapws"), **_OURS)
+#: The same built from other sources, installed in the environment that `--before` names.
+BEFORE = Server("before", launched("fapws"), **_OURS)
 ORIGINAL = Server("original", launched("fapws_prefix"), legacy=True)
 SWAPPED = Server("fapws-2.7", launched("fapws_prefix"), legacy=True)
 
+#: Ours in other ways, each in the scenarios where that is a question.
+ONE_THREAD = Server(
+    "fapws-1", launched("fapws"), fixed={"threads": 1}, scenarios=("compute", "files")
+)
+MANY_THREADS = Server(
+    "fapws-64",
+    launched("fapws"),
+    fixed={"threads": 64},
+    scenarios=("hello", "browser", "calm", "generator", "body", "flask"),
+)
+UNLOGGED = Server("fapws-unlogged", launched("fapws"), fixed={"log": ""}, scenarios=("access-log",))
+COMMAND = Server("fapws-command", _fapws_command, scenarios=("start", "weight"))
+VARIANTS = [ONE_THREAD, MANY_THREADS, UNLOGGED, COMMAND]
+
 PEERS = [
-    Server("bjoern", launched("bjoern"), ("bjoern",), "bjoern", "_bjoern"),
+    Server("bjoern", launched("bjoern"), ("bjoern",), "bjoern", "_bjoern", unix=True),
+    Server("falcorn", _falcorn, ("falcorn",), "falcorn", threads=True),
     Server("fastpysgi", launched("fastpysgi"), ("fastpysgi",), "fastpysgi", "_fastpysgi"),
     Server(
         "fastwsgi",
@@ -98,12 +222,24 @@ PEERS = [
         "_fastwsgi",
     ),
     Server("freastal", launched("freastal"), ("freastal",), "freastal", "freastal._freastal"),
-    Server("granian", _granian, ("granian",), "granian", "granian._granian"),
-    Server("gunicorn", _gunicorn, ("gunicorn",), "gunicorn"),
+    Server(
+        "granian",
+        _granian,
+        ("granian",),
+        "granian",
+        "granian._granian",
+        threads=True,
+        unix=True,
+        logs=True,
+    ),
+    Server(
+        "gunicorn", _gunicorn, ("gunicorn",), "gunicorn", threads=True, unix=True, logs=True
+    ),
+    Server("m0serve", _m0serve, ("m0serve",), "m0serve", threads=True),
     Server(
         "meinheld",
         launched("meinheld"),
-        # The greenlet it asks for does not compile on a current Python; a later one serves.
+        # The greenlet that it asks for does not compile on a current Python; a later one serves.
         ("--no-deps", "meinheld", "greenlet"),
         "meinheld",
         "meinheld.server",
@@ -114,22 +250,40 @@ PEERS = [
         ("peregrine-server",),
         "peregrine-server",
         "peregrine._native",
+        threads=True,
+        unix=True,
     ),
+    Server(
+        "pyruvate",
+        launched("pyruvate"),
+        ("pyruvate",),
+        "pyruvate",
+        "pyruvate._pyruvate",
+        threads=True,
+        unix=True,
+    ),
+    Server("tsuno", _tsuno, ("tsuno",), "tsuno", threads=True, unix=True),
+    Server("uwsgi", _uwsgi, ("uwsgi",), "uwsgi", threads=True, unix=True, logs=True),
+    Server("waitress", _waitress, ("waitress",), "waitress", threads=True, unix=True),
+    Server("wsgo", _wsgo, ("wsgo",), "wsgo", threads=True),
 ]
 
-SERVERS = [LIMIT, OURS, *PEERS, ORIGINAL, SWAPPED]
+SERVERS = [LIMIT, OURS, BEFORE, *VARIANTS, *PEERS, ORIGINAL, SWAPPED]
 BY_NAME = {each.name: each for each in SERVERS}
 
 
 class Running:
-    """A server process: `port` is where, `session` whom `accounts` charges. End it with `stop`."""
+    """A server process: `address` is where it listens, `port` where the load goes (the proxy's, if
+    one stands before it), `session` whom `accounts` charges. End it with `stop`."""
 
-    def __init__(self, server, command, environment, log):
+    def __init__(self, server, command, environment, log, unix=False):
         self.server = server
+        self.address = None
         self.port = None
-        self._words = command
+        self._command = command
         self._environment = environment
         self._log = pathlib.Path(log)
+        self._unix = unix
         self._popen = None
 
     @property
@@ -138,9 +292,25 @@ class Running:
         return self._popen.pid
 
     def start(self):
-        """Run it on a free port and wait until it listens; returns self."""
-        self.port = free_port()
-        words = [str(word) for word in self._words(self.port)]
+        """Run it on a free address and wait until it listens; returns self."""
+        self.spawn()
+        deadline = time.monotonic() + START_PATIENCE
+        while not listens(self.address):
+            if self._popen.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise StartError(self._last_words())
+            time.sleep(0.02)
+        return self
+
+    def spawn(self):
+        """Run it on a free address, without waiting for anything."""
+        if self._unix:
+            self.address = str(self._log.with_suffix(".sock"))
+            pathlib.Path(self.address).unlink(missing_ok=True)
+        else:
+            self.port = free_port()
+            self.address = str(self.port)
+        words = [str(word) for word in self._command(self.address)]
         with open(self._log, "wb") as log:
             self._popen = subprocess.Popen(
                 words,
@@ -152,13 +322,6 @@ class Running:
                 start_new_session=True,
                 preexec_fn=lambda: load.confine(load.SERVER_CORE),
             )
-        deadline = time.monotonic() + START_PATIENCE
-        while not listens(self.port):
-            if self._popen.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise StartError(self._last_words())
-            time.sleep(0.02)
-        return self
 
     @property
     def alive(self):
@@ -166,7 +329,7 @@ class Running:
         return self._popen is not None and self._popen.poll() is None
 
     def stop(self):
-        """End it and its children: asked first, then made to."""
+        """End it and its children: by SIGTERM, then by SIGKILL."""
         if self._popen is None:
             return
         if self.alive:
@@ -174,7 +337,7 @@ class Running:
             try:
                 self._popen.wait(STOP_PATIENCE)
             except subprocess.TimeoutExpired:
-                pass  # made to, below
+                pass  # killed, below
         for pid in accounts.members(self.session):
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -195,9 +358,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def listens(port):
+def listens(address):
     """Whether somebody listens there. Asked of the kernel: a connection would be the server's."""
-    wanted = f"0100007F:{port:04X}"
+    if not address.isdigit():
+        for line in pathlib.Path("/proc/net/unix").read_text().splitlines()[1:]:
+            _, _, _, flags, _, _, _, *path = line.split()
+            if path == [address] and int(flags, 16) & ACCEPTING:
+                return True
+        return False
+    wanted = f"0100007F:{int(address):04X}"
     for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, local, _, state = line.split()[:4]
         if local == wanted and state == "0A":

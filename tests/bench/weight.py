@@ -1,6 +1,7 @@
-"""What a server weighs before its first request: resident memory, and its extension's import."""
+"""What a server weighs after its first response: memory, and its extension's import."""
 
 import subprocess
+from dataclasses import dataclass
 from statistics import median
 
 import accounts
@@ -17,9 +18,18 @@ print(time.perf_counter() - begun)
 """
 
 
-def resident_mb(server):
-    """Megabytes of a server that has just begun to listen."""
-    return accounts.resident_kib(server.session) / 1024
+@dataclass(frozen=True)
+class Weight:
+    """Megabytes of all processes: resident, and with shared pages divided among their users."""
+
+    resident: float
+    proportional: float
+
+
+def weigh(server):
+    """The `Weight` of a server that has just begun to serve."""
+    session = server.session
+    return Weight(accounts.resident_kib(session) / 1024, accounts.proportional_kib(session) / 1024)
 
 
 def import_ms(site, module):

@@ -1,11 +1,15 @@
 """The WSGI applications under measurement: each as small as its scenario allows.
 
-Nothing is imported at the top, so that what a server process weighs is the server. Every
-application answers with bytes the scenario table knows, and `/gen?ack=PORT` is the one that tells
-a server which sends each chunk at once from one which gathers them.
+Nothing but what is built into Python is imported at the top, so that what a server process weighs
+is the server. Every application responds with bytes the scenario table knows; `/gen?ack=PORT` shows
+whether a server sends each chunk at once or gathers them.
 """
 
+from time import sleep, thread_time
+
 HELLO = b"Hello, World!"
+PAGE = b"<p>A paragraph.</p>\n" * 512
+SMALL_FILES = []
 MEBIBYTE = b"x" * 2**20
 CHUNKS = [b"%0100d\n" % i for i in range(10)]
 PATIENCE = 0.5
@@ -113,6 +117,76 @@ def odd_list(environ, start_response):
     pieces = [b"x" * size for size in (1, 7, 1459, 1, 1461, 3, 2921, 536, 1)]
     start_response("200 OK", [("Content-Length", str(sum(map(len, pieces))))])
     return pieces
+
+
+def page(environ, start_response):
+    """A page of ten kilobytes, as one that was rendered."""
+    start_response(
+        "200 OK", [("Content-Type", "text/html"), ("Content-Length", str(len(PAGE)))]
+    )
+    return [PAGE]
+
+
+def form(environ, start_response):
+    """How many fields the form has: from `fapws.params`, or parsed here where there is none."""
+    fields = environ.get("fapws.params")
+    if fields is None:
+        from urllib.parse import parse_qs
+
+        length = int(environ["CONTENT_LENGTH"])
+        fields = parse_qs(environ["wsgi.input"].read(length).decode("ascii"))
+    return short(b"%d" % len(fields), start_response)
+
+
+def wait(environ, start_response):
+    """Waits 20 ms, as for a database."""
+    sleep(0.02)
+    return short(HELLO, start_response)
+
+
+def mixed(environ, start_response):
+    """Waits 100 ms at /slow and at any path with `?slow=1`; every second /item/ID waits 20 ms."""
+    path = environ["PATH_INFO"]
+    if path == "/slow" or environ.get("QUERY_STRING") == "slow=1":
+        sleep(0.1)
+    elif path.startswith("/item/") and int(path[6:]) % 2:
+        sleep(0.02)
+    return short(HELLO, start_response)
+
+
+def compute(environ, start_response):
+    """At /compute 30 ms of the thread's processor time in Python code; elsewhere hello."""
+    if environ["PATH_INFO"] == "/compute":
+        begun = thread_time()
+        while thread_time() - begun < 0.03:
+            for _ in range(2000):
+                pass
+    return short(HELLO, start_response)
+
+
+def files(environ, start_response):
+    """Reads the twenty small files of the folder BENCH_FILES: the lock is given up for each."""
+    total = 0
+    for path in small_files():
+        with open(path, "rb") as stream:
+            total += len(stream.read())
+    return short(b"%d" % total, start_response)
+
+
+def small_files():
+    """The paths of the twenty files, listed once."""
+    if not SMALL_FILES:
+        import os
+
+        folder = os.environ["BENCH_FILES"]
+        SMALL_FILES.extend(os.path.join(folder, name) for name in sorted(os.listdir(folder)))
+    return SMALL_FILES
+
+
+def short(body, start_response):
+    """A whole response of one item, with its length."""
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
 
 
 PROBES = {

@@ -1,6 +1,6 @@
-"""Is the answer right? Asked with a plain client before anything is measured.
+"""Is the response right? Checked with a plain client before anything is measured.
 
-A fast wrong answer is no result: a server whose status, body or connection handling differs from
+A fast wrong response is no result: a server whose status, body or connection handling differs from
 the scenario's is not measured in it, and the table says why.
 """
 
@@ -9,36 +9,49 @@ import socket
 from support.client import Client, ProtocolError
 from scenarios import CHUNKS, request
 
-#: Seconds that a correct answer may take on a loaded machine.
+#: Seconds that a correct response may take on a loaded machine.
 PATIENCE = 10
+#: How many different requests of a scenario are checked.
+KINDS = 4
 #: A server that gathers chunks is found out by the application giving up first (apps/plain.py).
 GATHERING_PATIENCE = 3
 
 
-class WrongAnswer(Exception):
-    """What came back is not what the scenario asks for."""
+class WrongResponse(Exception):
+    """What came back is not what the scenario wants."""
 
 
 def check(server, scenario):
-    """Ask as the load will ask, twice where the connection is kept; raises `WrongAnswer`."""
+    """Send what the load will send, twice where the connection is kept; raises `WrongResponse`."""
+    for each in _kinds(scenario):
+        _check(server, scenario, each)
+
+
+def _kinds(scenario):
+    """Some of the scenario's different requests, the rarest too."""
+    kinds = sorted(set(scenario.requests), key=scenario.requests.count)
+    return kinds[:KINDS] + ([scenario.beside.request] if scenario.beside else [])
+
+
+def _check(server, scenario, message):
     try:
         with Client(("127.0.0.1", server.port), patience=PATIENCE) as client:
             for _ in range(2 if scenario.keeps else 1):
-                client.send(scenario.request * scenario.depth)
+                client.send(message * scenario.depth)
                 for _ in range(scenario.depth):
                     _compare(client.response(), scenario)
             if not scenario.keeps and not client.at_end():
-                raise WrongAnswer("the connection is not closed")
+                raise WrongResponse("the connection is not closed")
     except (ProtocolError, OSError) as failure:
-        raise WrongAnswer(str(failure)[:200] or type(failure).__name__) from None
+        raise WrongResponse(str(failure)[:200] or type(failure).__name__) from None
 
 
 def _compare(response, scenario):
     if response.status != 200:
-        raise WrongAnswer(f"status {response.status}")
-    if response.body != scenario.answer:
+        raise WrongResponse(f"status {response.status}")
+    if response.body != scenario.expected:
         shown = response.body[:60] + b"..." * (len(response.body) > 60)
-        raise WrongAnswer(f"body of {len(response.body)} bytes: {shown!r}")
+        raise WrongResponse(f"body of {len(response.body)} bytes: {shown!r}")
 
 
 def sends_each_chunk(server):
