@@ -37,10 +37,7 @@ def scenario(results, scenario, reference):
     headings += ["beside/s", ""] if scenario.beside else [""]
     rows = []
     for name in results.measured(scenario.name):
-        value = {
-            each: results.value(scenario.name, name, each)
-            for each in NUMBERS
-        }
+        value = {each: results.value(scenario.name, name, each) for each in NUMBERS}
         peak = results.peaks.get((scenario.name, name))
         gathers = scenario.streams and not results.streams.get(name, True)
         rows.append(

@@ -73,10 +73,7 @@ class Results:
         scenarios = {}
         for (scenario, server), samples in self.samples.items():
             scenarios.setdefault(scenario, {})[server] = {
-                "median": {
-                    name: self.value(scenario, server, name)
-                    for name in NUMBERS
-                },
+                "median": {name: self.value(scenario, server, name) for name in NUMBERS},
                 "errors": self.errors(scenario, server),
                 "peak_kib": self.peaks.get((scenario, server)),
                 "rounds": [asdict(each) for each in samples],

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import accounts
 import load
@@ -188,24 +188,28 @@ def _wsgo(launch):
 
 
 LIMIT = Server("epoll", None)
-_OURS = {"extension": "fapws._evwsgi", "threads": True, "unix": True, "logs": True}
-OURS = Server("fapws", launched("fapws"), **_OURS)
+OURS = Server(
+    "fapws",
+    launched("fapws"),
+    extension="fapws._evwsgi",
+    threads=True,
+    unix=True,
+    logs=True,
+)
 #: The same built from other sources, installed in the environment that `--before` names.
-BEFORE = Server("before", launched("fapws"), **_OURS)
+BEFORE = replace(OURS, name="before")
 ORIGINAL = Server("original", launched("fapws_prefix"), legacy=True)
 SWAPPED = Server("fapws-2.7", launched("fapws_prefix"), legacy=True)
 
 #: Ours in other ways, each in the scenarios where that is a question.
-ONE_THREAD = Server(
-    "fapws-1", launched("fapws"), fixed={"threads": 1}, scenarios=("compute", "files")
-)
-MANY_THREADS = Server(
-    "fapws-64",
-    launched("fapws"),
+ONE_THREAD = replace(OURS, name="fapws-1", fixed={"threads": 1}, scenarios=("compute", "files"))
+MANY_THREADS = replace(
+    OURS,
+    name="fapws-64",
     fixed={"threads": 64},
     scenarios=("hello", "browser", "calm", "generator", "body", "flask"),
 )
-UNLOGGED = Server("fapws-unlogged", launched("fapws"), fixed={"log": ""}, scenarios=("access-log",))
+UNLOGGED = replace(OURS, name="fapws-unlogged", fixed={"log": ""}, scenarios=("access-log",))
 COMMAND = Server("fapws-command", _fapws_command, scenarios=("start", "weight"))
 VARIANTS = [ONE_THREAD, MANY_THREADS, UNLOGGED, COMMAND]
 
@@ -232,9 +236,7 @@ PEERS = [
         unix=True,
         logs=True,
     ),
-    Server(
-        "gunicorn", _gunicorn, ("gunicorn",), "gunicorn", threads=True, unix=True, logs=True
-    ),
+    Server("gunicorn", _gunicorn, ("gunicorn",), "gunicorn", threads=True, unix=True, logs=True),
     Server("m0serve", _m0serve, ("m0serve",), "m0serve", threads=True),
     Server(
         "meinheld",

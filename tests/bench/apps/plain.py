@@ -121,9 +121,7 @@ def odd_list(environ, start_response):
 
 def page(environ, start_response):
     """A page of ten kilobytes, as one that was rendered."""
-    start_response(
-        "200 OK", [("Content-Type", "text/html"), ("Content-Length", str(len(PAGE)))]
-    )
+    start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", str(len(PAGE)))])
     return [PAGE]
 
 
