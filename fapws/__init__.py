@@ -1,7 +1,36 @@
 """The Fast Asynchronous Python Web Server.
 
-This package holds the server's core, the extension module `fapws._evwsgi`, the object that the core
-asks for everything that is policy, `fapws.base`, its settings, `fapws.config`, and applications and
-decorators for common needs, `fapws.contrib`. Nothing is imported here, so that each can be
-used, or replaced, alone.
+    fapws.serve(app, bind="127.0.0.1:8000")
+
+serves a WSGI application, `fapws.Server` does so in a thread of its own. This package also holds
+the server's core, the extension module `fapws._evwsgi`, the object that the core asks for
+everything that is policy, `fapws.base`, its settings, `fapws.config`, the command, and
+applications and decorators for common needs, `fapws.contrib`. Nothing of it is imported before it
+is asked for, so that each can be used, or replaced, alone.
 """
+
+import sys
+
+if sys.version_info[0] == 2:
+
+    def serve(app, *arguments, **settings):
+        """See fapws.serving.serve."""
+        from fapws import serving
+
+        serving.serve(app, *arguments, **settings)
+
+    def Server(app, *arguments, **settings):
+        """See fapws.serving.Server."""
+        from fapws import serving
+
+        return serving.Server(app, *arguments, **settings)
+
+else:
+
+    def __getattr__(name):
+        # PEP 562
+        if name in ("serve", "Server"):
+            from fapws import serving
+
+            return getattr(serving, name)
+        raise AttributeError("module %r has no attribute %r" % (__name__, name))

@@ -42,6 +42,18 @@ class Listener(object):
         self._name = name
         self._port = port
 
+    @property
+    def address(self):
+        """(host, port), or the path of a unix socket."""
+        # On Linux getsockname gives the address whatever family the wrapper was made with; this
+        # family's addresses are the longest.
+        wrapper = socket.fromfd(self._descriptor, socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            name = wrapper.getsockname()
+        finally:
+            wrapper.close()
+        return tuple(name[:2]) if isinstance(name, tuple) else name
+
     def register(self):
         """Have the core of this process accept here; called once, in the process that serves.
 
@@ -52,11 +64,15 @@ class Listener(object):
 
     def close(self):
         """Stop listening, as far as this process is concerned."""
+        self.remove()
         os.close(self._descriptor)
+
+    def remove(self):
+        """Remove what is left when nobody listens any more."""
 
 
 class UnixListener(Listener):
-    """A socket with a path, which is removed by `close`, unless somebody else's is there by now."""
+    """A socket with a path, which is removed with it, unless somebody else's is there by now."""
 
     def __init__(self, shown, descriptor, path):
         # The words of SERVER_NAME and SERVER_PORT: what a URL of this server would have.
@@ -64,10 +80,9 @@ class UnixListener(Listener):
         self._path = path
         self._identity = _identity(path)
 
-    def close(self):
+    def remove(self):
         if self._identity and _identity(self._path) == self._identity:
             os.unlink(self._path)
-        Listener.close(self)
 
 
 def listen(address, backlog=None):

@@ -8,17 +8,13 @@ to hold the port with an application that nobody can reload.
 import errno
 import os
 import signal
-import sys
 import threading
 import time
 
 from fapws import _evwsgi, base, loading, process
 from fapws.master import CANNOT_LOAD, CHANGED, SERVING, WAITING
+from fapws.readiness import when_ready
 from fapws.settings import SettingsError
-
-
-#: The name in `sys` under which the core finds stdout.
-_SAID_ON = "__stdout__" if sys.version_info[0] == 2 else "stdout"
 
 
 class Site(object):
@@ -61,7 +57,7 @@ class Site(object):
             listener.register()
         if self.settings.reload:
             self._watch(link, began)
-        setattr(sys, _SAID_ON, _UntilBackend(getattr(sys, _SAID_ON), lambda: link.say(SERVING)))
+        when_ready(lambda: link.say(SERVING))
         try:
             _evwsgi.run()
         finally:
@@ -124,33 +120,6 @@ class Site(object):
 
         watcher = Watcher(list(self.watched) + list(more), began)
         _start_thread(watcher.watch, lambda: link.say(CHANGED))
-
-
-class _UntilBackend(object):
-    """Stands in for the stream that `run` writes to until `run` has named libev's backend there.
-
-    That line is for programs that call `run` themselves; here stdout is the application's, and the
-    access log's. It is the first thing that `run` writes, the only one that is lost, and the sign
-    that its settings are good and its loop is made: `begun` is called then. Told any earlier, the
-    master would end the old workers for new ones that cannot serve.
-
-    It has no `fileno`, lest the core ask a pipe that nobody reads whether the line may be written.
-    """
-
-    def __init__(self, stream, begun):
-        self._stream = stream
-        self._begun = begun
-
-    def write(self, text):
-        if text.endswith(" as event backend\n"):
-            setattr(sys, _SAID_ON, self._stream)
-            self._begun()
-        elif self._stream is not None:
-            self._stream.write(text)
-
-    def flush(self):
-        if self._stream is not None and getattr(sys, _SAID_ON) is self:
-            self._stream.flush()
 
 
 def _pass(number, frame):

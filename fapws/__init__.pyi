@@ -1,0 +1,1 @@
+from fapws.serving import Server as Server, serve as serve
