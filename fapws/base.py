@@ -1,4 +1,4 @@
-"""The base module: what the core asks for when it serves a request.
+"""The base module: what the core uses when it serves a request.
 
 A program hands this module, or one of its own with the same names, to `_evwsgi.set_base_module`.
 The core looks up `Environ`, `Start_response`, `supported_HTTP_command`, `redirectStdErr`, `config`
@@ -34,7 +34,7 @@ else:
 
     def __getattr__(name):
         # The modules behind these names are half of a small server's memory, so they are imported
-        # when a program first asks (PEP 562).
+        # when a program first uses them (PEP 562).
         if name in ("CookieError", "SimpleCookie"):
             from http import cookies
 

@@ -31,14 +31,14 @@ def handler(environ, start_response):
     try:
         return b"".join(response)
     finally:
-        # Tells Django that the request is over: it gives database connections back.
+        # Ends the request for Django, which then releases its database connections.
         response.close()
 
 
 def with_static_files(application):
     """What Django's `runserver` serves: with DEBUG, the static files of the project's apps, too.
 
-    Anything but Django's own application is given back as it is.
+    Anything but Django's own application is returned as it is.
     """
     if type(application).__module__ != "django.core.handlers.wsgi":
         return application

@@ -43,7 +43,7 @@ class Log(object):
 
 
 def _line(environ, status, size):
-    # A proxy tells the client's address. Anyone can, so a server that is reached directly logs
+    # A proxy sends the client's address. Anyone can, so a server that is reached directly logs
     # what the client likes to claim.
     client = environ.get("HTTP_X_FORWARDED_FOR") or environ.get("REMOTE_ADDR")
     if is_standard(environ):
@@ -66,7 +66,7 @@ def _line(environ, status, size):
 
 
 def _target(environ):
-    """The request target as it came, or as near to it as another server's environ tells."""
+    """The request target as it came, or as near to it as another server's environ allows."""
     if "fapws.uri" in environ:
         return environ["fapws.uri"]
     target = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
@@ -87,7 +87,7 @@ def _escaped(match):
 
 
 def _size(result):
-    """The bytes of the body, or "-" when only sending it will tell."""
+    """The bytes of the body, or "-" when they are known only once it is sent."""
     if isinstance(result, (list, tuple)):
         return sum(_item_size(item) for item in result)
     try:

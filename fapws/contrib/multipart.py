@@ -90,12 +90,12 @@ class DiskVersioning(DiskStorage):
 
     def __init__(self):
         DiskStorage.__init__(self)
-        # The last path made of each path asked for: a form with a thousand files of one name does
+        # The last path made of each wanted path: a form with a thousand files of one name does
         # not try each version a thousand times.
         self._latest = {}
 
     def open(self, fpath):
-        """Create a file that was not there; `self.fpath` tells where."""
+        """Create a file that was not there; `self.fpath` is its path."""
         _require_path(fpath)
         wanted, fpath = fpath, self._latest.get(fpath, fpath)
         while True:
@@ -138,7 +138,7 @@ class MultipartFormData(object):
         self.boundary = None
         self.filerepository = DiskVersioning()
         self._delimiter = b""
-        # The bytes from _at on are not taken yet; _scanned tells how far the end of a head is not.
+        # The bytes from _at on are not taken yet; up to _scanned there is no end of a head.
         self._buffer = b""
         self._at = 0
         self._scanned = 0
@@ -153,7 +153,7 @@ class MultipartFormData(object):
         for start in range(0, len(view), _WINDOW):
             self._buffer = self._buffer[self._at :] + view[start : start + _WINDOW].tobytes()
             self._at = 0
-            # A step takes what it can from the buffer, and tells whether the next can go on.
+            # A step takes what it can from the buffer, and returns whether the next can go on.
             while self._step():
                 pass
 
@@ -164,7 +164,7 @@ class MultipartFormData(object):
         """The results: a dict of each field's name to the list of what came under it.
 
         A value is a native string (latin-1 on Python 3, as PEP 3333 has it); a file's is the path
-        where it is stored. A value is followed by a dict when there is more to tell: the part's
+        where it is stored. A value is followed by a dict when the part has more: its
         other headers and parameters, and a file's "size" in bytes.
         """
         return self.results

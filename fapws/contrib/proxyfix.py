@@ -1,4 +1,4 @@
-"""Who asked, and how, when a proxy stands between: for applications behind nginx, HAProxy & Co.
+"""The client's address and scheme behind a proxy: for applications behind nginx or HAProxy.
 
 Owns the reading of X-Forwarded-For, -Proto and -Host and of RFC 7239's Forwarded. Anyone can send
 these headers, so they count only as far as they were written by proxies that the operator trusts:
@@ -25,10 +25,10 @@ _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(?::[0-9]{1,5})?$")
 
 
 class ProxyFix(object):
-    """The application, told of the client instead of the proxy.
+    """The application, with the client in its environ instead of the proxy.
 
     trusted: the peers whose word counts: addresses, networks ("10.0.0.0/8", "fd00::/8"), and "unix"
-        for whoever comes by a unix socket.
+        for every peer on a unix socket.
     forwarded: True reads the header Forwarded, False the X-Forwarded- headers. One of the two
         only: a proxy sets the kind it knows, and lets the other pass as the client wrote it.
     host: whether X-Forwarded-Host, or `host` in Forwarded, becomes HTTP_HOST. Leave it off for a
@@ -49,10 +49,10 @@ class ProxyFix(object):
 
     def __call__(self, environ, start_response):
         if self._trusts(environ.get("REMOTE_ADDR", "")):
-            self._tell(environ)
+            self._apply(environ)
         return self._application(environ, start_response)
 
-    def _tell(self, environ):
+    def _apply(self, environ):
         """Write what the trusted hops say into the environ."""
         client = None
         for hop in self._read(environ):

@@ -49,12 +49,12 @@ class Watcher(object):
                 changed.append(path)
         return changed
 
-    def watch(self, tell):
-        """Call `tell()` after each change; returns never. For a thread of its own."""
+    def watch(self, changed):
+        """Call `changed()` after each change; never returns. For a thread of its own."""
         while True:
             time.sleep(PERIOD)
             if self.changed():
-                tell()
+                changed()
 
     def _files(self):
         files = set(self._more)

@@ -5,7 +5,7 @@ not own the cookie, nor the store that the record comes from and goes to. Invari
 written on Python 2, by this or the original Fapws3, reads on Python 3, and the other way round;
 each entry is ASCII text, so any column or file holds it.
 
-`strdata` is a pickle: whoever can write to the store can run code in the program that reads it.
+`strdata` is a pickle: a stranger who can write to the store can run code in the program.
 """
 
 import binascii

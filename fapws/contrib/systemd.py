@@ -21,7 +21,7 @@ class Notifier(object):
 
     @classmethod
     def from_environ(cls, environ):
-        """The Notifier that NOTIFY_SOCKET asks for, or None.
+        """The Notifier for the address in NOTIFY_SOCKET, or None.
 
         The variables are removed: they are for this process, not for the programs it runs.
         """

@@ -144,7 +144,7 @@ def _directory(rootpath):
 
 def _file_path(root, path_info):
     """The file's path in the file system's own spelling, or None for one that no client means."""
-    # A client has resolved dots before it asks (RFC 3986 section 5.2.4). Dots that were encoded
+    # A client resolves dots before it sends (RFC 3986 section 5.2.4). Dots that were encoded
     # are dots by now, those encoded twice still are not, and are never decoded again.
     segments = path_info.split("/")
     if "\0" in path_info or "." in segments or ".." in segments:
@@ -174,7 +174,7 @@ def _open_below(directory, path):
 
 
 def _content_type(path):
-    # DIFFERS(fapws3): the original sent the word None for a name that tells no type.
+    # DIFFERS(fapws3): the original sent the word None for a name without a known type.
     return mimetypes.guess_type(path)[0] or "application/octet-stream"
 
 
@@ -220,7 +220,7 @@ def _parse_date(header):
 
 
 def _parse_range(header, size):
-    """The bytes that a Range header asks for as (first, end), end not included.
+    """The bytes that a Range header names as (first, end), end not included.
 
     None when the header is to be ignored: another unit, several ranges (RFC 9110 section 14.2 lets
     a server ignore those) or no range at all. (0, 0) when it lies outside the file.

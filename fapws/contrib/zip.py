@@ -1,6 +1,6 @@
 """A decorator that compresses what an application returns when the client accepts gzip.
 
-Owns the choice to compress, the compression and the headers that tell of it. Does not choose by
+Owns the choice to compress, the compression and the headers that say so. Does not choose by
 content: what should go out as it is sets its own Content-Encoding.
 
 Invariant: the body and the head say the same. So the choice is made once, where the application's
@@ -25,7 +25,7 @@ class Gzip(object):
     """Decorates an application that returns a list, a tuple, a string, a file or an iterator.
 
     Lists and small files get a Content-Length. Iterators and large files are compressed as they are
-    sent; an iterator's item reaches the client before the next is asked for. `Vary` is set whenever
+    sent; an iterator's item reaches the client before the next is drawn. `Vary` is set whenever
     another client could get the other form.
     """
 
@@ -50,12 +50,12 @@ class Gzip(object):
 
 
 class _Head(object):
-    """Stands for start_response towards the application, and passes on all that is asked of it.
+    """Stands for start_response towards the application, and passes on every call and attribute.
 
     compressor: what the body goes through, or None while it goes out as it is.
 
     standard: in the standard dialect the choice is made when the application calls, as the head may
-    be sent from then on; in the legacy one when `decide` is called, as the head is asked for last.
+    be sent from then on; in the legacy one when `decide` is called, as the head is rendered last.
     """
 
     _OWN = ("_accepted", "_decided", "_inner", "compressor", "standard")
@@ -133,7 +133,7 @@ class _Stream(object):
         return self
 
     def __next__(self):
-        # A generator runs, and calls start_response, only when its first item is asked for.
+        # A generator runs, and calls start_response, only when its first item is drawn.
         block = next(self._blocks, None)
         self._head.decide()
         compressor = self._head.compressor
@@ -219,7 +219,7 @@ def _with_vary(headers):
 
 def _compressed_header(name, value):
     # RFC 9110 section 8.8.3.3: another coding is another representation, so a strong entity tag
-    # would be wrong; a weak one still answers If-None-Match.
+    # would be wrong; a weak one still matches If-None-Match.
     if name.lower() == "etag" and str(value).startswith('"'):
         return name, "W/" + str(value)
     return name, value

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Work that need not delay the answer: a page counter that commits after it has answered.
+"""Work that need not delay the response: a page counter that commits after it has responded.
 
     python run.py [port]
 

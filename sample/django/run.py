@@ -28,7 +28,7 @@ def serve(port):
     # Makes the table when the database is new.
     call_command("migrate", run_syncdb=True, verbosity=0)
 
-    # It asks for the settings when it is imported.
+    # It reads the settings when it is imported.
     from fapws.contrib import django_handler
 
     def guestbook(environ, start_response):

@@ -16,7 +16,7 @@ from fapws import base
 
 
 def hello(environ, start_response):
-    """An answer that is there at once: a list of bytes."""
+    """A response that is there at once: a list of bytes."""
     body = b"Hello, world!"
     start_response(
         "200 OK", [("Content-Type", "text/html"), ("Content-Length", str(len(body)))]
@@ -25,7 +25,7 @@ def hello(environ, start_response):
 
 
 def iterhello(environ, start_response):
-    """An answer in pieces: each one is sent before the next is asked for."""
+    """A response in pieces: each one is sent before the next is drawn."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     yield b"Hello"
     yield b", "

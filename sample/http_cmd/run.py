@@ -7,7 +7,7 @@
     curl http://127.0.0.1:8080/slow
     curl -X PURGE http://127.0.0.1:8080/slow
 
-The legacy dialect answers 501 to a method that is not in `base.supported_HTTP_command`, a plain
+The legacy dialect sends a 501 for a method that is not in `base.supported_HTTP_command`, a plain
 list that programs append to. The standard dialect lets any method through.
 """
 import sys

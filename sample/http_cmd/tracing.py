@@ -1,8 +1,8 @@
-"""A decorator that answers TRACE for any application (RFC 9110 section 9.3.8).
+"""A decorator that responds to TRACE for any application (RFC 9110 section 9.3.8).
 
 The client gets its own request back as the server saw it, after all the proxies in between. Header
-fields that hold secrets are left out, as that section asks: a script in a browser must not be able
-to read a cookie that it could not read otherwise.
+fields that hold secrets are left out, as that section requires: a script in a browser must not be
+able to read a cookie that it could not read otherwise.
 """
 
 SECRET = (b"authorization", b"proxy-authorization", b"cookie")

@@ -7,8 +7,8 @@
     curl -i http://127.0.0.1:8080/missing
     curl http://127.0.0.1:8080/open
 
-The server sends a piece, then asks for the next one, and serves other clients in between. So a long
-answer needs the memory of one piece, and a slow reader holds up nobody. What does hold up
+The server sends a piece, then draws the next one, and serves other clients in between. So a long
+response needs the memory of one piece, and a slow reader holds up nobody. What does hold up
 everybody is code that waits: a generator that sleeps makes the whole server sleep.
 """
 import sys
@@ -56,7 +56,7 @@ def squares(environ, start_response):
 
 
 def missing(environ, start_response):
-    """A generator runs when its first piece is asked for, and may choose the status then."""
+    """A generator runs when its first piece is drawn, and may choose the status then."""
     start_response("404 Not Found", [("Content-Type", "text/plain")])
     yield b"There is nothing here,\n"
     yield b"and it took two pieces to say so.\n"

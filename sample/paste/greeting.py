@@ -5,19 +5,19 @@ Paste Deploy calls a factory with the file's global settings and those of its ow
 
 
 def make_greeting(global_conf, words):
-    """The application: greets whoever the query names."""
+    """The application: greets the name in the query."""
 
     def greeting(environ, start_response):
         who = environ["fapws.params"].get("who", ["stranger"])[0]
         start_response("200 OK", [("Content-Type", "text/plain")])
-        answer = "%s, %s!\n" % (words, who)
-        return [answer if isinstance(answer, bytes) else answer.encode("latin-1")]
+        text = "%s, %s!\n" % (words, who)
+        return [text if isinstance(text, bytes) else text.encode("latin-1")]
 
     return greeting
 
 
 def make_stamp(global_conf, header, value):
-    """The filter: adds one header to every answer of the application it wraps."""
+    """The filter: adds one header to every response of the application it wraps."""
 
     def wrap(application):
         def stamped(environ, start_response):

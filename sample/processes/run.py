@@ -52,7 +52,7 @@ class Master(object):
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             if self.stopping:
-                sys.exit(0)  # told to end before it began
+                sys.exit(0)  # the end came before it began
             return True
         self.started[pid] = time.time()
         if self.stopping:

@@ -27,7 +27,7 @@ except ImportError:  # Python 2
     from urlparse import urlsplit
 
 DEADLINE = 10.0  # seconds for the whole exchange with the origin
-LARGEST = 64 * 1024 * 1024  # bytes of an answer, which is held in memory
+LARGEST = 64 * 1024 * 1024  # bytes of a response, which is held in memory
 
 PATH = re.compile("/[!-~]*$")
 
@@ -56,7 +56,7 @@ class Proxy(object):
         except (HTTPException, socket.error, ValueError) as problem:
             environ["wsgi.errors"].write("proxy: %r\n" % problem)
             start_response("502 Bad Gateway", [("Content-Type", "text/plain")])
-            return [b"The origin gave no usable answer.\n"]
+            return [b"The origin sent no usable response.\n"]
         status = "%d %s" % (response.status, response.reason)
         start_response(status, end_to_end(response.getheaders()))
         return [content]

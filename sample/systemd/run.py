@@ -10,7 +10,7 @@ For a whole machine, as root: this file to /srv/fapws, the two units to /etc/sys
     systemctl enable --now fapws.socket
 
 systemd opens the port and keeps it: while this program is restarted, clients wait and none is
-refused, and a port below 1024 needs no root here. Started by hand the program listens on its own
+rejected, and a port below 1024 needs no root here. Started by hand the program listens on its own
 (`python run.py 8080`).
 """
 import os
@@ -36,7 +36,7 @@ def inherited_descriptors():
 
 
 def tell_systemd(words):
-    """Send a state to systemd, sd_notify(3), if it asked for it."""
+    """Send a state to systemd, sd_notify(3), if it wants them."""
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
         messenger = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -1,7 +1,7 @@
 """The wiki's pages: one file each in one folder.
 
 A page's name becomes its file's name through percent-encoding, and a name that is not a plain run
-of letters, digits, blanks, dots and dashes is refused. So no name, however it was made, leads out
+of letters, digits, blanks, dots and dashes is rejected. So no name, however it was made, leads out
 of the folder. Names and texts are text (`unicode` on Python 2), files are UTF-8.
 """
 import io

@@ -48,7 +48,7 @@ class Wiki(object):
             for name in self.pages.names()
         ]
         content = u"<ul>\n%s\n</ul>" % u"\n".join(items) if items else u"<p>No page yet.</p>"
-        return self.answer(start_response, "200 OK", u"All pages", content)
+        return self.respond(start_response, "200 OK", u"All pages", content)
 
     def display(self, environ, start_response):
         name = text_of(environ["PATH_INFO"])
@@ -59,7 +59,7 @@ class Wiki(object):
         content = render(self.pages.read(name), self.pages.exists)
         content += self.delete_button.substitute(page=escape(name))
         tools = icon(url("/edit?page=", name), u"edit", u"Edit this page")
-        return self.answer(start_response, "200 OK", name, content, tools)
+        return self.respond(start_response, "200 OK", name, content, tools)
 
     def edit(self, environ, start_response):
         values = {field: parameter(environ, field) for field in FIELDS}
@@ -94,12 +94,12 @@ class Wiki(object):
         page = form.values["page"]
         back = url("/display/", page) if self.pages.exists(page) else "/"
         tools = icon(back, u"cancel", u"Leave without saving")
-        return self.answer(start_response, status, u"Edit", form.render_form(FIELDS), tools)
+        return self.respond(start_response, status, u"Edit", form.render_form(FIELDS), tools)
 
     def missing(self, start_response, words):
-        return self.answer(start_response, "404 Not Found", u"Nothing", u"<p>%s</p>" % words)
+        return self.respond(start_response, "404 Not Found", u"Nothing", u"<p>%s</p>" % words)
 
-    def answer(self, start_response, status, title, content, tools=u""):
+    def respond(self, start_response, status, title, content, tools=u""):
         page = self.template.substitute(title=escape(title), tools=tools, content=content)
         start_response(status, HTML)
         return [page.encode("utf-8")]

@@ -20,7 +20,7 @@ def makeid(name):
 class Widget(object):
     """A field.
 
-    label: text of the label; none is rendered for "". required: whether isvalid refuses an empty
+    label: text of the label; none is rendered for "". required: whether isvalid rejects an empty
     value; the label then has the class "required". default: rendered in the place of an empty
     value. Further arguments are attributes of the input; `class_` stands for `class`.
 
@@ -132,7 +132,7 @@ class Integer(Widget):
 
 
 class Area(Widget):
-    """Text of several lines, 40 columns and 10 rows unless told otherwise."""
+    """Text of several lines, 40 columns and 10 rows by default."""
 
     def __init__(self, *lw, **kw):
         super(Area, self).__init__(*lw, **kw)
@@ -174,7 +174,7 @@ class Check(Widget):
         )
 
     def isvalid(self, value):
-        """No error: a box that is not ticked is an answer."""
+        """No error: a box that is not ticked is a valid value."""
         return []
 
 
@@ -269,7 +269,7 @@ class _Moment(Widget):
 
 
 class Date(_Moment):
-    """A date as yyyy-mm-dd; whether the calendar has it is not asked."""
+    """A date as yyyy-mm-dd; whether the calendar has it is not checked."""
 
     _pattern = r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z"
     _error = "Date must have the format yyyy-mm-dd"

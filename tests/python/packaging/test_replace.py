@@ -1,10 +1,13 @@
 """`python2.7 -m fapws.replace`: flat, as an egg, vendored; what it rejects; the way back."""
 
+import re
 import shutil
 import subprocess
 
 import pytest
-from support.environment import copy_of_sources
+from support import ROOT
+from support.environment import Environment, copy_of_sources
+from support.pristine import search_paths
 from support.process import clean_environment
 
 CORE, ORIGINAL = "_evwsgi.so", "_evwsgi.so.original"
@@ -220,3 +223,23 @@ def test_an_original_core_under_our_package_is_put_right(ours_with_a_left_over, 
     code, said, _ = replace(path=package.parent)
     assert code == 0 and "put this core at" in said
     assert whose(package / CORE) == "ours" and not (package / ORIGINAL).exists()
+
+
+def test_the_way_back_of_the_package(python2, pristine_built, tmp_path):
+    """`pip install fapws3==0.11.dev` over ours, with what step 1 of the migration left behind."""
+    environment = Environment(python2.interpreter, tmp_path / "venv").create()
+    (wheel,) = (ROOT / "build/tests" / python2.name / "dist").glob("*.whl")
+    environment.pip("install", "--no-index", "--no-deps", wheel)
+    package = environment.site_packages / "fapws"
+    shutil.copy(pristine_built.extension, package / ORIGINAL)
+    ident = "__import__('fapws.config').config.SERVER_IDENT"
+    assert environment.evaluate(ident) == "'fapws3/1.01'"
+    page = (ROOT / "docs/migration.md").read_text()
+    (command,) = re.findall(r"^    python2\.7 -m pip (.* fapws3==0\.11\.dev)$", page, re.M)
+    variables = dict(re.findall(r"\b(C_INCLUDE_PATH|LD_LIBRARY_PATH)=([^ `]+)", page))
+    assert len(variables) == 2
+    # The values are Debian's on amd64; the test finds libev wherever this machine has it.
+    environment.pip(*command.split(), env=search_paths())
+    assert environment.evaluate(ident) == "'fapws3/0.11'"
+    assert whose(package / CORE) == "original"
+    assert not (package / "replace.py").exists()

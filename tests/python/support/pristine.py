@@ -35,7 +35,7 @@ def built(interpreter):
         environment = _environment(interpreter)
         if not list(environment.site_packages.glob("fapws3*")):
             flat = ["--single-version-externally-managed", "--record", source / "installed.txt"]
-            run(environment.python, "setup.py", "install", *flat, cwd=source, env=_search_paths())
+            run(environment.python, "setup.py", "install", *flat, cwd=source, env=search_paths())
     return environment
 
 
@@ -48,13 +48,13 @@ def _environment(interpreter):
 
 def _download(environment, folder):
     options = ["--no-deps", "--no-binary", ":all:", "--dest", folder]
-    environment.pip("download", *options, REQUIREMENT, env=_search_paths())
+    environment.pip("download", *options, REQUIREMENT, env=search_paths())
     (archive,) = folder.glob("fapws3-*.tar.gz")
     return archive
 
 
-def _search_paths():
-    """Its setup.py, which even a download runs, looks for libev only where these tell it to."""
+def search_paths():
+    """The environment in which its setup.py, which even a download runs, finds libev."""
     answer = subprocess.run(
         ["cc", "-print-file-name=libev.so"], stdout=subprocess.PIPE, text=True, check=True
     )
