@@ -96,7 +96,8 @@ wheel: $(DRIVER)/.ready $(PACKER)/.ready ## one wheel for every Python 3, and th
 	FAPWS_ABI3=1 $(PYTEST) tests/python/in_process tests/python/robustness/test_faults.py
 
 docs: $(WRITER)/.ready ## the documents as a site, with a search, in build/docs
-	NO_MKDOCS_2_WARNING=1 $(WRITER)/bin/mkdocs build --quiet --clean
+	@NO_MKDOCS_2_WARNING=1 $(WRITER)/bin/mkdocs build --quiet --clean
+	@echo "made build/docs; its search needs a server: $(PYTHON) -m http.server --directory build/docs"
 
 clean: ## remove everything that these words made
 	rm -rf build dist target .venv-* *.egg-info fapws/_evwsgi*.so
