@@ -5,7 +5,8 @@
 
 use super::ffi::{self, EvLoop};
 use super::ownership::{self, LoopGuard};
-use super::panics::guarded;
+use super::panics::{guarded, report_fatal};
+use super::verify::give_up_closed;
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
@@ -29,6 +30,8 @@ pub enum LoopError {
     NoBackend,
     /// Another thread runs the loop or has watchers on it.
     OtherThread,
+    /// The process has no descriptor left for the loop.
+    NoDescriptor,
 }
 
 impl fmt::Display for LoopError {
@@ -36,6 +39,7 @@ impl fmt::Display for LoopError {
         out.write_str(match self {
             LoopError::NoBackend => "libev has no usable backend (see LIBEV_FLAGS)",
             LoopError::OtherThread => "the event loop is in use by another thread",
+            LoopError::NoDescriptor => "no file descriptor is left for the event loop",
         })
     }
 }
@@ -79,7 +83,8 @@ impl Loop {
 
     /// Handles events until [`Loop::stop`], or until no watcher is left.
     pub fn run(self) {
-        let _guard = LoopGuard::new();
+        let guard = LoopGuard::new();
+        give_up_closed(&guard);
         // SAFETY: the loop exists (`self`) and is this thread's (`_guard`) until the call returns.
         // Callbacks do not unwind: each catches its panics.
         unsafe { ffi::ev_run(raw(), 0) };
@@ -87,12 +92,13 @@ impl Loop {
 
     /// One turn: polls, waiting for an event if `wait`, and calls back for what is ready.
     pub fn poll(self, wait: bool) {
-        let flags = if wait {
+        let guard = LoopGuard::new();
+        let news = give_up_closed(&guard);
+        let flags = if wait && !news {
             ffi::EVRUN_ONCE
         } else {
             ffi::EVRUN_NOWAIT
         };
-        let _guard = LoopGuard::new();
         // SAFETY: as in `run`.
         unsafe { ffi::ev_run(raw(), flags) };
     }
@@ -143,7 +149,12 @@ pub(super) fn raw() -> *mut EvLoop {
 }
 
 fn make_default_loop() -> Result<*mut EvLoop, LoopError> {
+    if !descriptors_are_left() {
+        return Err(LoopError::NoDescriptor);
+    }
     let before = child_disposition();
+    // SAFETY: the callback fits the type, and does not unwind: it does not return.
+    unsafe { ffi::ev_set_syserr_cb(Some(fatal)) };
     // SAFETY: the caller's guard keeps other threads out.
     let made = unsafe { ffi::ev_default_loop(flags(std::env::var("LIBEV_FLAGS").ok())) };
     if made.is_null() {
@@ -154,7 +165,46 @@ fn make_default_loop() -> Result<*mut EvLoop, LoopError> {
     // SAFETY: the handler does not unwind and touches nothing but two atomics and a flag of libev's.
     // It fails for want of memory only; a child then shares its parent's, as without it.
     unsafe { libc::pthread_atfork(None, None, Some(renew_in_child)) };
+    make_pipe(made);
     Ok(made)
+}
+
+/// What a loop needs: one for epoll or kqueue, two for its pipe, and one to spare.
+const DESCRIPTORS: usize = 4;
+
+/// Whether the process may open that many. libev cannot say that it could not.
+fn descriptors_are_left() -> bool {
+    let opened: Vec<_> = (0..DESCRIPTORS)
+        .map_while(|_| std::fs::File::open("/dev/null").ok())
+        .collect();
+    opened.len() == DESCRIPTORS
+}
+
+/// Has libev make the pipe now that signals and other threads wake it by: later there may be no
+/// descriptor left for it.
+fn make_pipe(lp: *mut EvLoop) {
+    unsafe extern "C" fn nothing(_: *mut EvLoop, _: *mut ffi::EvAsync, _: std::ffi::c_int) {}
+    let mut watcher = ffi::EvAsync {
+        base: ffi::Base::new(nothing),
+        sent: 0,
+    };
+    // SAFETY: the loop was just made, by this thread. The watcher stays where it is until it is stopped.
+    unsafe {
+        ffi::ev_async_start(lp, &raw mut watcher);
+        ffi::ev_async_stop(lp, &raw mut watcher);
+    }
+}
+
+/// libev met an error that it cannot go on after. It calls from anywhere, maybe without the
+/// interpreter's lock, cannot be unwound, and where this returned some of its callers would try for ever.
+unsafe extern "C" fn fatal(what: *const std::ffi::c_char) {
+    let error = std::io::Error::last_os_error();
+    // SAFETY: libev passes a constant that ends in NUL, or null.
+    let what = (!what.is_null()).then(|| unsafe { std::ffi::CStr::from_ptr(what) });
+    let what = what.unwrap_or(c"libev").to_string_lossy();
+    report_fatal(&format!("{what}: {error}"));
+    // SAFETY: never returns, and runs nothing of this process's.
+    unsafe { libc::_exit(1) }
 }
 
 fn child_disposition() -> libc::sigaction {
@@ -250,6 +300,54 @@ mod tests {
                 "{log}"
             );
         }
+    }
+
+    /// Set in the process that a test below starts anew, for what can be tried once a process.
+    const ALONE: &str = "FAPWS_TEST_ALONE";
+
+    /// Runs `test` of this file by itself; what it wrote on stderr, and its exit code.
+    fn in_own_process(test: &str) -> (String, Option<i32>) {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture"])
+            .arg(format!("ev::default_loop::tests::{test}"))
+            .env(ALONE, "1")
+            .output()
+            .unwrap();
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        (log, output.status.code())
+    }
+
+    #[test]
+    fn without_descriptors_there_is_an_error_and_no_abort() {
+        if std::env::var_os(ALONE).is_none() {
+            let test = "without_descriptors_there_is_an_error_and_no_abort";
+            let (log, code) = in_own_process(test);
+            assert_eq!(code, Some(0), "{log}");
+            return;
+        }
+        let (first, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let taken: Vec<_> = (0..)
+            .map_while(|_| first.try_clone().ok())
+            .take(100_000)
+            .collect();
+        let error = Loop::default_loop().err();
+        drop(taken);
+        assert_eq!(error, Some(LoopError::NoDescriptor));
+        assert!(Loop::default_loop().is_ok());
+    }
+
+    #[test]
+    fn what_libev_cannot_go_on_after_is_logged_and_ends_the_process() {
+        if std::env::var_os(ALONE).is_none() {
+            let test = "what_libev_cannot_go_on_after_is_logged_and_ends_the_process";
+            let (log, code) = in_own_process(test);
+            assert_eq!(code, Some(1), "{log}");
+            assert!(log.contains("(libev) epoll_wait: "), "{log}");
+            return;
+        }
+        // SAFETY: a constant that ends in NUL; the call does not return.
+        unsafe { fatal(c"(libev) epoll_wait".as_ptr()) };
+        panic!("it returned");
     }
 
     #[test]

@@ -96,6 +96,7 @@ unsafe extern "C" {
     pub fn ev_version_major() -> c_int;
     pub fn ev_version_minor() -> c_int;
 
+    pub fn ev_set_syserr_cb(callback: Option<unsafe extern "C" fn(what: *const std::ffi::c_char)>);
     pub fn ev_default_loop(flags: c_uint) -> *mut EvLoop;
     pub fn ev_loop_fork(lp: *mut EvLoop);
     pub fn ev_backend(lp: *mut EvLoop) -> c_uint;

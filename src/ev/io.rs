@@ -10,9 +10,11 @@ use super::default_loop::{Loop, raw};
 use super::ffi::{self, Base, EvIo, EvLoop};
 use super::ownership;
 use super::panics::guarded;
+use super::verify::{Watched, is_open, note_change};
 use std::cell::UnsafeCell;
 use std::ffi::c_int;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::ptr;
 use std::rc::Rc;
@@ -105,6 +107,7 @@ impl<T: OnIo> Io<T> {
         );
         assert!(fd >= 0, "no descriptor: {fd}");
         let guard = ownership::LoopGuard::new();
+        note_change(&guard, owner);
         if io.hold(owner) {
             guard.retain();
         }
@@ -122,12 +125,15 @@ impl<T: OnIo> Io<T> {
     pub fn change(&self, interest: Interest) {
         let watcher = self.watcher.get();
         // SAFETY: an active watcher was started by this thread (it is not `Send`), so the loop
-        // exists and is ours; reading `events` of a struct that libev does not touch meanwhile.
+        // exists and is ours; reading `events` of a struct that libev does not touch meanwhile. Its
+        // `data` is the reference that `hold` put there, which stays there.
         unsafe {
             let both = ffi::EV_READ | ffi::EV_WRITE;
             if !self.is_active() || (*watcher).events & both == interest.events() {
                 return;
             }
+            let owner = ManuallyDrop::new(Rc::<T>::from_raw((*watcher).base.data.cast()));
+            note_change(&ownership::LoopGuard::new(), &owner);
             ffi::ev_io_stop(raw(), watcher);
             ffi::fapws_ev_io_modify(watcher, interest.events());
             ffi::ev_io_start(raw(), watcher);
@@ -166,6 +172,24 @@ impl<T: OnIo> Io<T> {
             }
             vacant
         }
+    }
+}
+
+impl<T: OnIo> Watched for T {
+    fn give_up_if_closed(self: Rc<Self>) -> bool {
+        let watcher = self.io().watcher.get();
+        // SAFETY: the struct is initialised from `new` on, and libev does not touch it meanwhile.
+        let fd = unsafe { (*watcher).fd };
+        if !self.io().is_active() || is_open(fd) {
+            return false;
+        }
+        // SAFETY: an active watcher was started by the loop's owner, which called this. Stopped, it is
+        // as libev leaves one that it gives up, and its `data` is not null; `self` keeps it alive.
+        unsafe {
+            ffi::ev_io_stop(raw(), watcher);
+            fire::<T>(raw(), watcher, ffi::EV_READ | ffi::EV_WRITE);
+        }
+        true
     }
 }
 
@@ -367,6 +391,42 @@ mod tests {
         assert_eq!((stream.panics.get(), stream.seen.take().len()), (1, 1));
         assert_eq!(other.seen.take(), [Interest::WRITE]);
         assert_eq!(Rc::strong_count(&stream), 1);
+    }
+
+    #[test]
+    fn a_descriptor_that_was_closed_is_given_up_before_libev_aborts() {
+        let (_turn, lp) = alone();
+        let others_stop = Stream::new(stop);
+        for change in [false, true] {
+            let stream = Stream::new(stop);
+            stream.watch(lp, Interest::READ);
+            if change {
+                lp.poll(false); // libev knows it, and is to change it
+                stream.io.change(Interest::WRITE);
+            }
+            others_stop.watch(lp, Interest::READ);
+            let number = stream.near.as_raw_fd();
+            // SAFETY: numbers only; the copy takes the number's place again below.
+            let copy = unsafe {
+                let copy = libc::dup(number);
+                libc::close(number);
+                copy
+            };
+            lp.poll(true); // does not wait: there is news
+            assert_eq!(stream.seen.take(), [Interest::BOTH]);
+            assert!(!stream.io.is_active());
+            assert_eq!(Rc::strong_count(&stream), 1);
+            assert!(others_stop.io.is_active());
+            // SAFETY: as above.
+            unsafe {
+                libc::dup2(copy, number);
+                libc::close(copy);
+            }
+            (&others_stop.far).write_all(b"x").unwrap();
+            lp.poll(true);
+            assert_eq!(others_stop.seen.take(), [Interest::READ]);
+            (&others_stop.near).read_exact(&mut [0]).unwrap();
+        }
     }
 
     /// An owner whose watcher is not a part of it: nothing would pin that one.

@@ -58,12 +58,13 @@ mod signal;
 #[cfg(test)]
 mod test_support;
 mod timer;
+mod verify;
 mod wake;
 mod watcher;
 
 pub use default_loop::{Loop, LoopError, version};
 pub use io::{Interest, Io, OnIo};
-pub use panics::{guarded, report_panics_to};
+pub use panics::{guarded, report_fatal_to, report_panics_to};
 pub use phases::{Check, Idle, Prepare};
 pub use signal::Signal;
 pub use timer::Timer;

@@ -77,6 +77,23 @@ impl Drop for LoopGuard {
     }
 }
 
+/// What belongs to the loop: only its owner looks at it.
+pub struct OwnerCell<T>(T);
+
+// SAFETY: `get` asks for a guard, which only the owner has; what one owner wrote the next one sees, as
+// `OWNER` is released by the one and acquired by the other. A value is never dropped: it is a static's.
+unsafe impl<T> Sync for OwnerCell<T> {}
+
+impl<T> OwnerCell<T> {
+    pub const fn new(value: T) -> OwnerCell<T> {
+        OwnerCell(value)
+    }
+
+    pub fn get<'a>(&'a self, _: &'a LoopGuard) -> &'a T {
+        &self.0
+    }
+}
+
 /// The address of a thread-local: no two living threads share it, and it is never 0.
 fn token() -> usize {
     thread_local!(static HERE: Cell<u8> = const { Cell::new(0) });

@@ -6,6 +6,7 @@
 
 use std::backtrace::Backtrace;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::OnceLock;
 
 /// Reports every panic (message, place, backtrace) to `reporter`, as it arises, caught or not. Without
 /// this the standard library writes its line on stderr.
@@ -16,6 +17,23 @@ pub fn report_panics_to(reporter: fn(&str)) {
     panic::set_hook(Box::new(move |panic| {
         reporter(&format!("{panic}\n{}\n", Backtrace::force_capture()));
     }));
+}
+
+static FATAL: OnceLock<fn(&str)> = OnceLock::new();
+
+/// Logs errors that end the process by `reporter`, the first that is named, in place of stderr. It can be
+/// called from anywhere, without the interpreter's lock too; what it wrote must have left the process when
+/// it returns.
+pub fn report_fatal_to(reporter: fn(&str)) {
+    let _ = FATAL.set(reporter);
+}
+
+/// Logs an error that ends the process.
+pub(super) fn report_fatal(message: &str) {
+    match FATAL.get() {
+        Some(reporter) => drop(guarded(|| reporter(message))),
+        None => eprintln!("{message}"),
+    }
 }
 
 /// Runs `action`; `None` if it panicked.

@@ -129,6 +129,74 @@ extern "C" fn on_ending_signal(signum: c_int) {
     }
 }
 
+/// Signals that the calling thread does not get until this is dropped.
+pub struct Blocked {
+    before: libc::sigset_t,
+}
+
+impl Blocked {
+    /// Every signal.
+    pub fn all() -> Blocked {
+        let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: the call fills the set in.
+        unsafe {
+            libc::sigfillset(all.as_mut_ptr());
+            Blocked::set(&all.assume_init())
+        }
+    }
+
+    /// This one.
+    pub fn one(signum: c_int) -> Blocked {
+        Blocked::set(&set_of(signum))
+    }
+
+    fn set(set: &libc::sigset_t) -> Blocked {
+        let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
+        // SAFETY: the kernel reads one set and fills the other in; the call does not fail for these
+        // arguments, and zeros are a set too.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_BLOCK, set, before.as_mut_ptr());
+            Blocked {
+                before: before.assume_init(),
+            }
+        }
+    }
+
+    /// Drops `signum` if it came meanwhile to this thread, unless it was blocked before: then it waits
+    /// for whoever blocked it. (Apple's system has no call that takes a signal off without waiting;
+    /// sockets raise none there.)
+    pub fn discard(&self, signum: c_int) {
+        // SAFETY: the sets are whole and live through the calls; the time is zero, so nothing waits.
+        #[cfg(not(target_vendor = "apple"))]
+        unsafe {
+            if libc::sigismember(&self.before, signum) == 0 {
+                let now: libc::timespec = std::mem::zeroed();
+                libc::sigtimedwait(&set_of(signum), ptr::null_mut(), &now);
+            }
+        }
+        #[cfg(target_vendor = "apple")]
+        let _ = signum;
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // SAFETY: puts back what the kernel gave.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, ptr::null_mut()) };
+    }
+}
+
+fn set_of(signum: c_int) -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the first call fills the set in; the second fails for a number that is no signal's, and
+    // leaves it empty.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), signum);
+        set.assume_init()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,12 +1,15 @@
 //! Bytes through a connected, non-blocking socket, and files into it.
 //!
 //! Decides what every error of the transfer calls: wait, or the peer is gone, or a real
-//! fault. No call here raises SIGPIPE, save sendfile(2), which has no flag for it.
+//! fault. No call here raises SIGPIPE; sendfile(2), which has no flag for it, is called with the signal
+//! blocked.
 //!
 //! Invariant: `Done(0)` is only the result of an empty request (no room, no bytes) or, for
 //! [`sendfile`], a file that ended; a stream's end is [`Flow::Closed`].
 
 use super::option;
+#[cfg(target_os = "linux")]
+use super::signal::Blocked;
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::RawFd;
 
@@ -100,8 +103,15 @@ pub fn sendfile(out: RawFd, file: RawFd, offset: &mut u64, count: usize) -> io::
     let Ok(mut position) = libc::off64_t::try_from(*offset) else {
         return Err(ErrorKind::InvalidInput.into());
     };
+    // The program may have given the signal its default back, which ends the process.
+    let blocked = Blocked::one(libc::SIGPIPE);
     // SAFETY: the kernel reads and writes `position`, no other memory of ours.
-    let sent = unsafe { syscall!(sendfile64(out, file, &raw mut position, count)) };
+    let sent: io::Result<isize> =
+        unsafe { syscall!(sendfile64(out, file, &raw mut position, count)) };
+    if matches!(&sent, Err(error) if error.raw_os_error() == Some(libc::EPIPE)) {
+        blocked.discard(libc::SIGPIPE);
+    }
+    drop(blocked);
     match sent {
         Err(error) if is_no_plain_file(&error) => Err(ErrorKind::Unsupported.into()),
         sent => advance(offset, flow(sent)?),
@@ -397,11 +407,14 @@ mod tests {
             // SAFETY: the default, which Rust's start-up changed; the child has no other thread.
             unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
             let fd = near.as_raw_fd();
+            let mut spool = super::super::spool::Spool::new().unwrap();
+            spool.append(b"x").unwrap();
             let flows = [
                 write(fd, b"x", false).ok(),
                 write_vectored(fd, &[IoSlice::new(b"x")], false).ok(),
+                sendfile(fd, spool.as_raw_fd(), &mut 0, 1).ok(),
             ];
-            flows == [Some(Flow::Closed); 2]
+            flows == [Some(Flow::Closed); 3]
         }));
     }
 

@@ -4,8 +4,8 @@
 //! system calls here are not interrupted. Such a thread has no interpreter's lock and never asks for
 //! it. It is not there in the child of a fork.
 
+use super::signal::Blocked;
 use std::io;
-use std::mem::MaybeUninit;
 use std::thread::{Builder, JoinHandle};
 
 /// What a thread without deep calls needs, with a wide margin; the least that Linux's and Apple's
@@ -42,35 +42,10 @@ pub fn set_timer_slack(nanoseconds: u64) {
     let _ = nanoseconds;
 }
 
-/// The calling thread's signals are blocked until this is dropped.
-struct Blocked(libc::sigset_t);
-
-impl Blocked {
-    fn all() -> Blocked {
-        let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-        let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
-        // SAFETY: the first call fills `all` in, the second `before`; neither fails for these
-        // arguments, and zeros are a set too.
-        unsafe {
-            libc::sigfillset(all.as_mut_ptr());
-            libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-            Blocked(before.assume_init())
-        }
-    }
-}
-
-impl Drop for Blocked {
-    fn drop(&mut self) {
-        // SAFETY: puts back what the kernel gave; asks for nothing.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut())
-        };
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::mem::MaybeUninit;
 
     /// Whether the calling thread blocks `signal`.
     fn blocks(signal: libc::c_int) -> bool {
