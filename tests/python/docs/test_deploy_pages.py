@@ -273,17 +273,13 @@ def from_localhost(server, target):
     return server.request(raw.encode())
 
 
-@pytest.mark.parametrize("number", [0, 1, 2])
-def test_django(project, serve_typed, number):
+@pytest.mark.parametrize("number, development", [(0, False), (1, True), (2, False)])
+def test_django(project, serve_typed, number, development):
     server = serve_typed(DJANGO, number, project[0], env=project[1])
     assert b"The install worked successfully" in from_localhost(server, "/").body
-    assert from_localhost(server, "/static/admin/css/base.css").status == 404
-
-
-def test_django_static_files(project, serve_typed):
-    server = serve_typed(DJANGO, 3, project[0], env=project[1])
-    assert from_localhost(server, "/static/admin/css/base.css").status == 200
     assert from_localhost(server, "/admin/login/").status == 200
+    style = from_localhost(server, "/static/admin/css/base.css")
+    assert style.status == (200 if development else 404)
 
 
 LOGS = "docs/deploy/logs.md"
