@@ -1,8 +1,9 @@
 """Fixtures of the whole suite: the interpreters under test, and servers that are always ended.
 
 A test that takes `interpreter` (or `serve`, which does) runs once for each interpreter picked by
-`support.interpreters`; one that takes `dialect` runs for both dialects. `python2`, `pristine` and
-`pristine_built` skip where there is no Python 2.7, loudly; with CI set that is a failure.
+`support.interpreters`, or on the newest alone where it is marked `wire`; one that takes `dialect`
+runs for both dialects. `python2`, `pristine` and `pristine_built` skip where there is no Python
+2.7, loudly; with CI set that is a failure.
 """
 
 import functools
@@ -10,9 +11,15 @@ import functools
 import pytest
 from support import environment, interpreters, unavailable
 from support import pristine as original
+from support.process import catch_ignored_signals
 from support.server import Server
 
 NO_PYTHON_2 = "no Python 2.7 on this machine: nothing is tested on it"
+
+
+def pytest_configure():
+    """Started in the background, the suite still starts its servers as in the foreground."""
+    catch_ignored_signals()
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -24,9 +31,10 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that takes `interpreter` once for each."""
+    """Run a test that takes `interpreter` once for each; one marked `wire` on the newest."""
     if "interpreter" in metafunc.fixturenames:
-        chosen = interpreters.selected()
+        wire = metafunc.definition.get_closest_marker("wire")
+        chosen = interpreters.selected_for_wire() if wire else interpreters.selected()
         ids = [each.name for each in chosen]
         metafunc.parametrize("interpreter", chosen, ids=ids, indirect=True, scope="session")
 

@@ -92,6 +92,11 @@ def selected():
     return tuple(dict.fromkeys(twos + threes[:1] + threes[-1:]))
 
 
+def selected_for_wire():
+    """Those of the tests of bytes alone: the newest, or each of those that were asked for."""
+    return selected() if os.environ.get("FAPWS_TEST_PYTHONS", "").strip() else selected()[-1:]
+
+
 def _wished(word):
     interpreter = probe(word) if os.sep in word else None
     for each in found():

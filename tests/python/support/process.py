@@ -181,6 +181,23 @@ class Process:
         return self._path(stream).read_bytes().decode("utf-8", "backslashreplace")
 
 
+def catch_ignored_signals():
+    """Give programs under test the default dispositions, whatever the driver was started with.
+
+    `nohup` and a shell's `&` start it with SIGHUP, SIGINT and SIGQUIT ignored. What is ignored
+    stays so in a child, and `run` then leaves it alone; what is caught is the default after exec.
+    So the driver catches what it is to ignore. Only for the main thread.
+    """
+    # subprocess restores those that Python itself ignores, SIGPIPE among them.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, _do_nothing)
+
+
+def _do_nothing(number, frame):
+    """A handler in the place of SIG_IGN."""
+
+
 def clean_environment(extra=None):
     """The driver's environment without what steers Python or the server, plus `extra`."""
     env = {name: value for name, value in os.environ.items() if not UNWANTED.match(name)}
