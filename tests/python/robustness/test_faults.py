@@ -1,7 +1,7 @@
 """Bad input and faulty applications: the right answer or a closed connection, and life goes on.
 
-Every test ends by asking the same server something ordinary, and the `serve` fixture checks that
-it ends in order, so a crash, a stuck server or a lost connection fails whichever test caused it.
+Every test ends by asking the same server something ordinary, so a crash, a stuck server or a lost
+connection fails whichever test caused it; in the end each server must stop in order.
 """
 
 import json
@@ -10,6 +10,7 @@ import signal
 
 import pytest
 from support.process import wait_until
+from support.server import Server
 
 BODY_OF_LARGE = 160 * 65536
 
@@ -77,9 +78,26 @@ def shown(request):
     return request[:60].decode("latin-1").encode("unicode_escape").decode()
 
 
+@pytest.fixture(scope="module")
+def servers(interpreter, tmp_path_factory):
+    """`servers(dialect)`: one server for all malformed requests; each of them must leave it alive."""
+    running = {}
+
+    def get(dialect):
+        server = running.get(dialect)
+        if not server or not server.alive:  # the test that broke it has failed
+            folder = tmp_path_factory.mktemp(dialect)
+            server = running[dialect] = Server(interpreter, "faults.py", folder, dialect).start()
+        return server
+
+    yield get
+    for server in running.values():
+        server.stop().check()
+
+
 @pytest.mark.parametrize("request_bytes", REFUSED_BY_STANDARD, ids=shown)
-def test_standard_refuses(serve, request_bytes):
-    server = serve("faults.py", dialect="standard")
+def test_standard_refuses(servers, request_bytes):
+    server = servers("standard")
     with server.connect() as client:
         client.send(request_bytes)
         answer = client.response()
@@ -91,8 +109,8 @@ def test_standard_refuses(serve, request_bytes):
 
 
 @pytest.mark.parametrize("request_bytes", REFUSED_BY_LEGACY, ids=shown)
-def test_legacy_refuses(serve, request_bytes):
-    server = serve("faults.py", dialect="legacy")
+def test_legacy_refuses(servers, request_bytes):
+    server = servers("legacy")
     with server.connect() as client:
         client.send(request_bytes)
         client.half_close()

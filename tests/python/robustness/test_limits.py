@@ -47,43 +47,51 @@ def line_of(length):
     return request("/?" + "x" * spare)
 
 
+@pytest.mark.wire
 def test_request_line(limited):
     assert limited.request(line_of(95)).status == 200
     refuse(limited, line_of(105), 414)
 
 
+@pytest.mark.wire
 def test_request_line_without_end(limited):
     """It is refused when the limit is passed, not when the line ends."""
     refuse(limited, b"GET /" + b"x" * 300, 414)
 
 
+@pytest.mark.wire
 def test_header_size(limited):
     assert limited.request(request(headers=[("X-Long", "x" * 930)])).status == 200
     refuse(limited, request(headers=[("X-Long", "x" * 1000)]), 431)
 
 
+@pytest.mark.wire
 def test_header_without_end(limited):
     refuse(limited, request()[:-2] + b"X-Long: " + b"x" * 5000, 431)
     refuse(limited, request()[:-2] + b"X: y\r\n" * 200, 431)
 
 
+@pytest.mark.wire
 def test_header_count(limited):
     """Host counts too."""
     assert limited.request(request(headers=[("X", "y")] * 9)).status == 200
     refuse(limited, request(headers=[("X", "y")] * 10), 431)
 
 
+@pytest.mark.wire
 def test_body_size(limited):
     assert limited.request(post("/digest", b"x" * 5000)).body.startswith(b"5000 ")
     refuse(limited, post("/digest", b"x" * 5001), 413)
 
 
+@pytest.mark.wire
 def test_body_size_by_announcement(limited):
     """Refused before any of it is read."""
     refuse(limited, request("/digest", "POST", [("Content-Length", "5001")]), 413)
     refuse(limited, request("/digest", "POST", [("Content-Length", str(1 << 62))]), 413)
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("size", [1, 100, 5000, 6000])
 def test_chunked_body_size(strict, size):
     """No length is announced: it is refused when the sum passes the limit."""
@@ -93,10 +101,12 @@ def test_chunked_body_size(strict, size):
     assert_refused(strict, post_chunked("/digest", chunks(b"x" * 6000, size)), 413)
 
 
+@pytest.mark.wire
 def test_chunked_body_without_end(strict):
     refuse(strict, post_chunked("/digest", chunk(b"x" * 100) * 60), 413)
 
 
+@pytest.mark.wire
 def test_chunk_extension(strict):
     body = chunk(b"hello", b";" + b"x" * 45) + b"0\r\n\r\n"
     assert strict.request(post_chunked("/echo", body)).body == b"hello"
@@ -104,6 +114,7 @@ def test_chunk_extension(strict):
     assert_refused(strict, post_chunked("/echo", body), 400)
 
 
+@pytest.mark.wire
 def test_chunk_extensions_of_a_message(strict):
     """Each line within its limit; together sixteen times that."""
     body = chunk(b"h", b";" + b"x" * 45)
@@ -111,6 +122,7 @@ def test_chunk_extensions_of_a_message(strict):
     assert_refused(strict, post_chunked("/echo", body * 30 + b"0\r\n\r\n"), 400)
 
 
+@pytest.mark.wire
 def test_trailers(strict):
     """They are held to the head's size."""
     trailers = b"T: " + b"x" * 900 + b"\r\n"
@@ -118,6 +130,7 @@ def test_trailers(strict):
     assert_refused(strict, post_chunked("/echo", chunks(b"a", 1, trailers * 2)), {400, 431})
 
 
+@pytest.mark.wire
 def test_no_body_limit(serve_probe):
     probe = serve_probe("probe.py", config={"max_body_size": 0})
     assert probe.request(post("/digest", b"x" * 3_000_000)).body.startswith(b"3000000 ")
@@ -138,6 +151,7 @@ def spooled(pid):
     return count
 
 
+@pytest.mark.wire
 def test_body_memory(strict):
     """Past it the body is in a file, before it is not."""
     for size, files in (900, 0), (1500, 1):
@@ -149,11 +163,13 @@ def test_body_memory(strict):
             assert client.response().body.startswith(b"5000 ")
 
 
+@pytest.mark.wire
 def test_head_and_body_together_are_no_head(limited):
     """A large body in the same packet does not count against the head."""
     assert limited.request(post("/digest", b"x\r\n" * 1500)).body.startswith(b"4500 ")
 
 
+@pytest.mark.wire
 def test_max_connections(serve_probe):
     """One more than allowed waits in the kernel's queue, and is served when one leaves."""
     probe = serve_probe("probe.py", config={"max_connections": 3})
@@ -181,6 +197,7 @@ def test_a_limit_that_is_none(serve_probe, start_process, interpreter, value):
     assert "max_body_size" in outcome.stderr or "Error" in outcome.stderr
 
 
+@pytest.mark.wire
 def test_many_small_messages_at_once(serve_bounded):
     """A thread's stack is not the measure of what a client may pipeline."""
     probe = serve_bounded("probe.py", shell="ulimit -s 512")

@@ -17,6 +17,7 @@ def assert_decoded(probe, encoded, body):
         assert client.response().body == b"hello"
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "encoded, body",
     [
@@ -40,6 +41,7 @@ def test_well_formed(probe, encoded, body):
     assert_decoded(probe, encoded, body)
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "encoded",
     [
@@ -109,9 +111,10 @@ def test_trailers_are_dropped(probe):
         assert client.response().body == b"hello"
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("name", ["Host", "content-length", "Transfer-Encoding"])
 def test_trailers_that_frame_or_route(probe, name):
-    """RFC 9110 section 6.5.1: nobody may send them, and a reader that believed one would be misled."""
+    """RFC 9110 section 6.5.1: nobody may send them, and who believed one would be misled."""
     encoded = chunks(b"hello", 5, f"X-Late: 1\r\n{name}: 9\r\n".encode())
     assert_refused(probe, post_chunked("/echo", encoded), 400)
 
@@ -123,6 +126,7 @@ def test_decoded_length_is_not_invented(probe):
     assert seen["wsgi.input_terminated"] == ["bool", True]
 
 
+@pytest.mark.wire
 def test_every_cut(probe):
     """Two pieces, cut at each byte: the decoder keeps its place in every state."""
     encoded = b"5;ext=1\r\nhello\r\n0a\r\n, 9 bytes \r\n0\r\nTrail: er\r\n\r\n"
@@ -136,6 +140,7 @@ def test_every_cut(probe):
             assert client.response().body == b"hello"
 
 
+@pytest.mark.wire
 def test_byte_by_byte(probe):
     with probe.connect() as client:
         for byte in post_chunked("/echo", chunks(b"hello world", 4)):
@@ -143,32 +148,38 @@ def test_byte_by_byte(probe):
         assert client.response().body == b"hello world"
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("size", [1, 7, 4095, 4096, 65536, 300_000])
 def test_chunks_of_all_sizes(probe, size):
     body = bytes(range(256)) * (20 if size < 10 else 2000)
     assert_decoded(probe, chunks(body, size), body)
 
 
+@pytest.mark.wire
 def test_long_extensions_within_the_limit(probe):
     assert_decoded(probe, chunk(b"hello", b";" + b"x" * 3000) + LAST, b"hello")
 
 
+@pytest.mark.wire
 def test_extension_line_past_the_limit(probe):
     encoded = chunk(b"hello", b";" + b"x" * 5000) + LAST
     assert_refused(probe, post_chunked("/echo", encoded), 400)
 
 
+@pytest.mark.wire
 def test_extensions_of_a_message_past_the_limit(probe):
     """1-byte chunks with long extensions: much to read for little body (CVE-2023-39326's kind)."""
     encoded = chunk(b"h", b";" + b"x" * 1000) * 80 + LAST
     assert_refused(probe, post_chunked("/echo", encoded), 400)
 
 
+@pytest.mark.wire
 def test_trailers_past_the_limit(probe):
     trailers = b"".join(b"T%d: %s\r\n" % (number, b"x" * 1000) for number in range(100))
     assert_refused(probe, post_chunked("/echo", chunks(b"hello", 5, trailers)), {400, 431})
 
 
+@pytest.mark.wire
 def test_a_chunk_size_line_that_never_ends(probe):
     """Zeros are valid digits of a size, but not for ever."""
     with probe.connect() as client:

@@ -35,6 +35,7 @@ def test_every_shape_of_body_persists(probe, shape):
         assert client.response().body == b"hello"
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "option",
     ["close", "Close", "CLOSE", "foo, close", "close, foo", "keep-alive, close", " ,close,"],
@@ -50,6 +51,7 @@ def test_connection_close(probe, option):
 CLOSE = [("Connection", "close")]
 
 
+@pytest.mark.wire
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's own count")
 @pytest.mark.parametrize(
     ("message", "answers"),
@@ -76,6 +78,7 @@ def test_the_end_goes_in_the_packet_of_the_last_bytes(probe, message, answers):
     assert min(segments() for _ in range(20)) == 2 + answers
 
 
+@pytest.mark.wire
 def test_connection_close_in_a_second_line(probe):
     with probe.connect() as client:
         client.send(request("/", headers=[("Connection", "foo"), ("Connection", "close")]))
@@ -83,6 +86,7 @@ def test_connection_close_in_a_second_line(probe):
         assert client.read_to_end() == b""
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "option", ["closed", "foo-close", "close-foo", "keep-alive", "clos", "foo"]
 )
@@ -106,6 +110,7 @@ def test_close_with_a_generator_is_still_chunked(probe):
         assert client.read_to_end() == b""
 
 
+@pytest.mark.wire
 def test_http_1_0_closes(probe):
     with probe.connect() as client:
         client.send(request("/", version="HTTP/1.0") + request("/"))
@@ -115,6 +120,7 @@ def test_http_1_0_closes(probe):
         assert client.read_to_end() == b""
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("option", ["keep-alive", "Keep-Alive", "foo, KEEP-ALIVE"])
 def test_http_1_0_keep_alive(probe, option):
     with probe.connect() as client:
@@ -135,6 +141,7 @@ def test_http_1_0_keep_alive_of_unknown_length(probe):
         assert connection_option(answer) != "keep-alive"
 
 
+@pytest.mark.wire
 def test_http_1_0_keep_alive_and_close(probe):
     with probe.connect() as client:
         client.send(request("/", headers=[("Connection", "keep-alive, close")], version="HTTP/1.0"))
@@ -178,6 +185,7 @@ def test_pipelined_requests_of_all_kinds(probe):
             sender.join(PATIENCE)
 
 
+@pytest.mark.wire
 def test_requests_after_close_are_not_served(probe, name):
     with probe.connect() as client:
         last = request("/", headers=[("Connection", "close")])
@@ -187,6 +195,7 @@ def test_requests_after_close_are_not_served(probe, name):
     assert probe.journal(name) == []
 
 
+@pytest.mark.wire
 def test_read_ahead_is_bounded(serve_probe):
     """A client that asks without end and never reads fills the kernel's buffers, not the server."""
     probe = serve_probe("probe.py")
@@ -204,6 +213,7 @@ def test_read_ahead_is_bounded(serve_probe):
     assert probe.request(request("/")).body == b"hello"
 
 
+@pytest.mark.wire
 def test_an_idle_connection_costs_others_nothing(probe):
     idle = [probe.connect() for _ in range(100)]
     assert probe.request(request("/")).body == b"hello"
@@ -224,6 +234,7 @@ def test_half_closed_client_gets_its_answer(probe, shape):
         assert client.read_to_end() == b""
 
 
+@pytest.mark.wire
 def test_half_closed_client_gets_all_pipelined_answers(probe):
     with probe.connect() as client:
         client.send(request("/") * 3 + post("/echo", b"x" * 100_000))
@@ -232,6 +243,7 @@ def test_half_closed_client_gets_all_pipelined_answers(probe):
         assert client.read_to_end() == b""
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("rest", [b"x" * 900_000, b"GET / HTTP/1.1\r\n" * 10_000])
 def test_refusal_survives_unread_input(probe, rest):
     """Closing with unread input sends a reset, which can take the answer with it."""
@@ -242,6 +254,7 @@ def test_refusal_survives_unread_input(probe, rest):
         assert client.read_to_end() == b""
 
 
+@pytest.mark.wire
 def test_refusal_reaches_a_client_that_is_still_sending(probe):
     """Megabytes are on their way when the answer comes; the client looks only after its send."""
     with probe.connect() as client:

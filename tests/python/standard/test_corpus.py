@@ -11,6 +11,8 @@ import pytest
 from standard.corpus import cases
 from standard.probe import Probe
 
+pytestmark = pytest.mark.wire
+
 #: Sizes of the pieces a file is cut into; None is the whole. What would take too many is left out.
 PIECES = [None, 1, 7, 1000]
 MOST_PIECES = 1500

@@ -4,6 +4,8 @@ import pytest
 from standard.message import chunks, request
 from standard.refusal import assert_closing
 
+pytestmark = pytest.mark.wire
+
 EXPECT = ("Expect", "100-continue")
 
 

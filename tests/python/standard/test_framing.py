@@ -8,6 +8,8 @@ import pytest
 from standard.message import chunks, post, request
 from standard.refusal import SMUGGLED, assert_refused
 
+pytestmark = pytest.mark.wire
+
 
 def framed(*lines, body=b"hello", version=b"HTTP/1.1"):
     """A POST to a route that would answer 200, framed by these header lines alone."""

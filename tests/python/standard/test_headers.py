@@ -13,6 +13,7 @@ def seen_by_application(probe, *lines, version=b"HTTP/1.1"):
     return {key: value for key, (_, value) in json.loads(answer.body)["values"].items()}
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "lines",
     [
@@ -54,6 +55,7 @@ def test_malformed_header(probe, lines):
         assert_refused(probe, b"GET / HTTP/1.1\r\n" + lines + b"Host: probe\r\n\r\n", 400)
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "head",
     [
@@ -77,6 +79,7 @@ def test_empty_host_names_nobody(probe):
     assert seen_by_application(probe, b"Host:")["HTTP_HOST"] == ""
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "lines",
     [
@@ -92,10 +95,12 @@ def test_host_missing_or_repeated(probe, lines):
     assert_refused(probe, b"GET / HTTP/1.1\r\n" + lines + b"\r\n", 400)
 
 
+@pytest.mark.wire
 def test_repeated_host_in_http_1_0(probe):
     assert_refused(probe, b"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", 400)
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "host",
     [
@@ -131,6 +136,7 @@ def test_well_formed_host(probe, host):
     assert seen_by_application(probe, b"Host: " + host.encode())["HTTP_HOST"] == host
 
 
+@pytest.mark.wire
 def test_http_1_0_needs_no_host(probe):
     seen = seen_by_application(probe, version=b"HTTP/1.0")
     assert "HTTP_HOST" not in seen

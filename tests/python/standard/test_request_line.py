@@ -12,6 +12,7 @@ def environ_of(answer):
     return {key: value for key, (_, value) in json.loads(answer.body)["values"].items()}
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "line",
     [
@@ -77,24 +78,29 @@ def test_malformed_request_line(probe, line):
     assert_refused(probe, line + b"\r\nHost: probe\r\n\r\n", 400)
 
 
+@pytest.mark.wire
 def test_connect_is_not_served(probe):
     assert_refused(probe, request("probe:80", "CONNECT"), {400, 405, 501})
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("version", ["HTTP/2.0", "HTTP/3.0", "HTTP/9.9"])
 def test_other_major_version(probe, version):
     assert_refused(probe, request(version=version), 505)
 
 
+@pytest.mark.wire
 def test_http_0_9_is_not_served(probe):
     assert_refused(probe, request(version="HTTP/0.9"), {400, 505})
     assert_refused(probe, b"GET /\r\n\r\n", 400)
 
 
+@pytest.mark.wire
 def test_the_preface_of_http2_is_refused(probe):
     assert_refused(probe, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 505}, follow=b"")
 
 
+@pytest.mark.wire
 def test_a_tls_greeting_is_refused(probe):
     """A client that speaks TLS to the plain port gets its end soon, not a wait for a head."""
     hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(200)) + b"\r\n\r\n"
@@ -104,6 +110,7 @@ def test_a_tls_greeting_is_refused(probe):
         assert client.read_to_end() == b""
 
 
+@pytest.mark.wire
 def test_higher_minor_version_is_served_as_1_1(probe):
     """RFC 9110 section 2.5: the highest minor version that the recipient knows is meant."""
     answer = probe.request(request("/environ", version="HTTP/1.2"))
@@ -111,6 +118,7 @@ def test_higher_minor_version_is_served_as_1_1(probe):
     assert answer.header("Connection") is None
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "method",
     ["GET", "POST", "PUT", "DELETE", "PATCH", "PROPFIND", "M-SEARCH", "get", "!#$%&'*+-.^_`|~09"],
@@ -120,11 +128,13 @@ def test_any_token_is_a_method(probe, method):
     assert seen["REQUEST_METHOD"] == method
 
 
+@pytest.mark.wire
 def test_options_reaches_the_application(probe):
     """Programs answer it themselves: cross-origin requests need that."""
     assert environ_of(probe.request(request("/environ", "OPTIONS")))["REQUEST_METHOD"] == "OPTIONS"
 
 
+@pytest.mark.wire
 def test_options_asterisk(probe):
     with probe.connect() as client:
         client.send(request("*", "OPTIONS") + request("/"))
@@ -153,6 +163,7 @@ def test_absolute_form_without_path(probe):
     assert probe.request(request("http://other?q")).body == b"hello"
 
 
+@pytest.mark.wire
 def test_absolute_form_still_needs_host(probe):
     assert_refused(probe, request("http://other/", host=None), 400)
 
@@ -180,6 +191,7 @@ def test_origin_form(probe, target, path, query):
     assert (seen["PATH_INFO"], seen["QUERY_STRING"]) == (path, query)
 
 
+@pytest.mark.wire
 def test_blank_line_before_the_request_line(probe):
     """RFC 9112 section 2.2: at least one empty line there should be ignored."""
     with probe.connect() as client:
@@ -189,6 +201,7 @@ def test_blank_line_before_the_request_line(probe):
         assert client.response().body == b"hello"
 
 
+@pytest.mark.wire
 def test_every_cut_of_a_head(probe):
     """The head arrives in two pieces, cut at each of its bytes in turn."""
     whole = request("/environ?cut", "PUT", [("X-Long", "v" * 40), ("Cookie", "a=b")])
@@ -199,6 +212,7 @@ def test_every_cut_of_a_head(probe):
             assert environ_of(client.response())["HTTP_X_LONG"] == "v" * 40
 
 
+@pytest.mark.wire
 def test_a_head_byte_by_byte(probe):
     with probe.connect() as client:
         for byte in request("/environ?bytes", headers=[("X-Drip", "yes")]):
