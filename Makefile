@@ -13,12 +13,17 @@ PACKER := .venv-packer
 WRITER := .venv-docs
 FUZZ_SECONDS ?= 60
 PYTEST := $(DRIVER)/bin/python -m pytest
+# Test processes at a time: much of the suite waits. Each takes the tests of one Python in order,
+# and what is left of another's when its own are done.
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+PARALLEL := -n $(JOBS) --dist worksteal
 
 # No Python is linked by what is only checked, or loaded by a Python.
 export PYO3_PYTHON := $(PYTHON)
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help serve test test-all lint unit header settings asan fuzz leaks soak bench wheel docs clean
+.PHONY: help serve test quick test-all coverage lint unit header settings asan fuzz leaks soak bench wheel \
+    docs clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -31,11 +36,16 @@ serve: ## set up what is missing, compile for PYTHON (python3), serve the hello 
 	@exec env PYTHONPATH=. $(PYTHON) sample/hello/hello_world.py $(PORT)
 
 test: lint unit $(DRIVER)/.ready ## set up what tests need and run them: on 2.7, the oldest and the newest 3
-	$(PYTEST)
+	$(PYTEST) -m "quiet and not slow"
+	$(PYTEST) $(PARALLEL) -m "not quiet and not slow"
+
+quick: unit $(DRIVER)/.ready ## the crate's own tests, and the newest Python's in-process and wire tests
+	FAPWS_TEST_PYTHONS=newest $(PYTEST) $(PARALLEL) tests/python/in_process tests/python/standard
 
 test-all: lint unit $(DRIVER)/.ready ## the same with the slow tests, on every Python that is found
 	@.ci/require haproxy nginx openssl chromium
-	FAPWS_TEST_PYTHONS=all $(PYTEST) -m ""
+	FAPWS_TEST_PYTHONS=all $(PYTEST) -m quiet
+	FAPWS_TEST_PYTHONS=all $(PYTEST) $(PARALLEL) -m "not quiet"
 
 lint: $(DRIVER)/.ready ## rustfmt, clippy for each set of features, ruff
 	@.ci/require compiler cargo libev

@@ -3,9 +3,9 @@
 import os
 import pathlib
 import re
-import socket
 import textwrap
 
+from support.ports import free_port
 from support.process import Process, wait_until
 from support.server import Listening
 
@@ -108,11 +108,5 @@ def log_lines(stderr):
 def complaints(outcome):
     """What the command said on stderr but for the line that it serves, if it came to that."""
     return re.sub(HEAD + r"serving \S+ on .*\n", "", outcome.stderr)
-
-
-def free_port():
-    """A port that nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 

@@ -4,7 +4,8 @@ import pathlib
 import signal
 
 import pytest
-from command import HELLO, free_port, served_by, write
+from command import HELLO, served_by, write
+from support.ports import free_port
 from support.process import wait_until
 from support.server import Listening
 

@@ -4,7 +4,6 @@ import os
 import pty
 import re
 import shutil
-import socket
 import subprocess
 import sys
 
@@ -12,7 +11,8 @@ import pytest
 from docs.pages import blocks, commands, fences, section, text
 from support import ROOT
 from support.client import Client
-from support.environment import copy_of_sources, run
+from support.environment import QUICK_BUILD, copy_of_sources, run
+from support.ports import free_port
 from support.process import clean_environment, wait_until
 from support.server import Listening
 
@@ -46,9 +46,6 @@ COMMANDS = {
     "make bench": "docs/test_readme.py::test_the_benchmark",
 }
 
-#: Where cargo puts what the copies of the sources below need, from one run to the next.
-TARGET = ROOT / "build" / "tests" / "readme-target"
-
 
 class Typed(Listening):
     """A command that will serve on `port` of this machine, after whatever it does first."""
@@ -70,12 +67,6 @@ class Typed(Listening):
         except ConnectionRefusedError:
             return False
         return True
-
-
-def free_port():
-    """A port that nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def program(port):
@@ -199,8 +190,7 @@ class TestMake:
     def test_make_serve(self, python3, clone, start_process):
         port = free_port()
         command = ["make", "serve", f"PYTHON={python3.interpreter.executable}", f"PORT={port}"]
-        env = {"CARGO_TARGET_DIR": str(TARGET)}
-        server = start_process(Typed, command, port, cwd=clone, env=env)
+        server = start_process(Typed, command, port, cwd=clone, env=QUICK_BUILD)
         assert b"Hello" in server.get("/hello").body
         server.stop()
         with pytest.raises(ConnectionRefusedError):
@@ -238,9 +228,7 @@ def test_replace_the_so(pristine_built, clone, tmp_path, start_process):
     wrapper = folder / "python2.7"
     wrapper.write_text(f'#!/bin/sh\nPYTHONPATH={site} exec {pristine_built.python} "$@"\n')
     wrapper.chmod(0o755)
-    env = clean_environment(
-        {"PATH": f"{folder}:{os.environ['PATH']}", "CARGO_TARGET_DIR": str(TARGET)}
-    )
+    env = clean_environment({"PATH": f"{folder}:{os.environ['PATH']}", **QUICK_BUILD})
     build, replace, back = commands("README.md", "### Replace the `.so`")
 
     def type_in(*lines):

@@ -7,8 +7,9 @@ import re
 import pytest
 from docs import settings_table
 from docs.pages import blocks, commands, text
-from docs.test_readme import Typed, free_port
+from docs.test_readme import Typed
 from support import ROOT
+from support.ports import free_port
 
 PAGE = "docs/settings.md"
 

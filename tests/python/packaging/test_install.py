@@ -12,7 +12,7 @@ import tarfile
 
 import pytest
 from support import ROOT, interpreters, unavailable
-from support.environment import BuildError, Environment, run
+from support.environment import QUICK_BUILD, BuildError, Environment, run, source_distribution
 from support.process import clean_environment
 
 #: One of Python 2, if there is one, and the newest of Python 3.
@@ -20,21 +20,22 @@ PYTHONS = list({each.version[0]: each for each in interpreters.selected()}.value
 
 
 @pytest.fixture(scope="session")
-def source(python3, tmp_path_factory):
-    """The unpacked source distribution."""
-    folder = tmp_path_factory.mktemp("sdist")
-    sdist = ["setup.py", "-q", "egg_info", "--egg-base", folder, "sdist", "--dist-dir", folder]
-    run(python3.python, *sdist, cwd=ROOT)
-    (archive,) = folder.glob("*.tar.gz")
+def source(python3):
+    """The unpacked source distribution, where it was the last time: what cargo knows holds."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    folder = ROOT / "build" / "tests" / "sdist" / worker
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    archive = source_distribution(python3, folder)
     with tarfile.open(archive) as tar:
         tar.extractall(folder)
     return archive.with_name(archive.name[: -len(".tar.gz")])
 
 
 @pytest.fixture
-def build_variables(source):
+def build_variables():
     """The environment's variables, with one folder for what cargo makes of every installation."""
-    return clean_environment({"CARGO_TARGET_DIR": str(source.parent / "target")})
+    return clean_environment(QUICK_BUILD)
 
 
 def stock_environment(interpreter, folder):

@@ -10,11 +10,8 @@ import zipfile
 
 import pytest
 from support import ROOT
-from support.environment import copy_of_sources, exclusive, run
+from support.environment import QUICK_BUILD, copy_of_sources, exclusive, run
 from support.process import clean_environment
-
-#: Where cargo puts the core, from one run to the next.
-TARGET = ROOT / "build" / "tests" / "setuptools-target"
 
 
 def unpacked(python2, requirement):
@@ -41,7 +38,7 @@ def unpacked(python2, requirement):
 def install(environment, setuptools, tmp_path):
     """Install a fresh copy of the sources below `tmp_path`; the folder of the package."""
     source, root = copy_of_sources(tmp_path / "source"), tmp_path / "root"
-    env = clean_environment({"PYTHONPATH": str(setuptools), "CARGO_TARGET_DIR": str(TARGET)})
+    env = clean_environment({"PYTHONPATH": str(setuptools), **QUICK_BUILD})
     python = environment.interpreter.executable
     version = run(python, "-c", "print(__import__('setuptools').__version__)", env=env)
     words = ["setup.py", "-q", "install", "--root", root, "--record", tmp_path / "record"]

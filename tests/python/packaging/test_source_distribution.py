@@ -5,7 +5,7 @@ import tarfile
 
 import pytest
 from support import ROOT
-from support.environment import run
+from support.environment import source_distribution
 
 #: What stays behind: files of git and of the forge.
 LEFT_OUT = (".gitignore", ".github/", "sample/.gitignore")
@@ -15,10 +15,7 @@ LEFT_OUT = (".gitignore", ".github/", "sample/.gitignore")
 def packed(python3, tmp_path_factory):
     """The names in the archive, relative to its top folder."""
     folder = tmp_path_factory.mktemp("sdist")
-    words = ["setup.py", "-q", "egg_info", "--egg-base", folder, "sdist", "--dist-dir", folder]
-    run(python3.python, *words, cwd=ROOT)
-    (archive,) = folder.glob("*.tar.gz")
-    with tarfile.open(archive) as tar:
+    with tarfile.open(source_distribution(python3, folder)) as tar:
         return {name.partition("/")[2] for name in tar.getnames()}
 
 

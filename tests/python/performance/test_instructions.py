@@ -25,6 +25,8 @@ def _valgrind():
         unavailable("valgrind is not installed: nothing counts instructions")
 
 
+pytestmark = pytest.mark.quiet
+
 #: Scenario -> instructions in our shared object, and in all of user space.
 STANDARD = {
     "hello": (5_300, 11_700),

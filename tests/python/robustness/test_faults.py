@@ -80,7 +80,7 @@ def shown(request):
 
 @pytest.fixture(scope="module")
 def servers(interpreter, tmp_path_factory):
-    """`servers(dialect)`: one server for all malformed requests; each of them must leave it alive."""
+    """`servers(dialect)`: one for all malformed requests, each of which must leave it alive."""
     running = {}
 
     def get(dialect):

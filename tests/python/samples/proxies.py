@@ -17,6 +17,7 @@ import subprocess
 import pytest
 from program import SAMPLES
 from support import PATIENCE
+from support.ports import free_ports
 from support.process import Process, wait_until
 
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
@@ -46,7 +47,7 @@ class Proxy(Process):
     def start(self):
         """Run the proxy and wait until it takes connections on both ports; returns self."""
         shutil.copytree(self.certificate, self.folder)
-        self.plain_port, self.tls_port = free_ports(2)
+        self.plain_port, self.tls_port = free_ports(2, "")
         for name in self.files:
             text = (SAMPLES / self.program / name).read_text()
             (self.folder / name).write_text(self.adapt(text) if name == self.files[0] else text)
@@ -153,12 +154,3 @@ def accepts(port):
     except OSError:
         return False
     return True
-
-
-def free_ports(count):
-    """Ports that were free a moment ago."""
-    sockets = [socket.create_server(("", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

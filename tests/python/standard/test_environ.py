@@ -1,9 +1,9 @@
 """The environ of PEP 3333, key by key, and `wsgiref.validate` over real requests."""
 
 import json
-import socket
 
 import pytest
+from support.ports import free_port
 from standard.message import chunks, post, post_chunked, request
 
 REQUIRED = {
@@ -45,9 +45,7 @@ def test_required_keys(probe):
 
 def test_values_of_the_connection(serve_probe):
     """Port 0 would be told as it was given: this server gets a real one."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     probe = serve_probe("probe.py", port=str(port))
     with probe.connect() as client:
         client.send(request("/environ"))

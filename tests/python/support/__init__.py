@@ -6,6 +6,7 @@ interpreters under test, each with the package installed into a virtual environm
 - `interpreters` finds the Pythons of this machine and picks those to test with;
 - `environment` makes a virtual environment and installs the package into it;
 - `pristine` fetches the original Fapws3 from the package index, the legacy dialect's reference;
+- `ports` chooses ports for programs that must be given one;
 - `process` and `server` run programs and servers, and collect what they leave behind;
 - `client` is a raw-socket HTTP client that sends exactly the bytes it is told to;
 - `launch` is the program a server subprocess runs, the only file here that Python 2.7 reads.

@@ -29,6 +29,15 @@ SOURCES = [
     "fapws/**/*.pyi",
 ]
 
+#: Where cargo puts the cores that tests only install and ask for a page, from one run to the next;
+#: and how it compiles them: soon, not fast.
+QUICK_BUILD = {
+    "CARGO_TARGET_DIR": str(ROOT / "build" / "tests" / "cargo"),
+    "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
+    "CARGO_PROFILE_RELEASE_LTO": "off",
+    "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
+}
+
 #: What setup.py needs where the interpreter does not bring it.
 BUILD_TOOLS = ["setuptools", "wheel"]
 
@@ -108,11 +117,12 @@ class Environment:
         so that tests may need different versions of one distribution.
         """
         folder = self.folder / "libraries" / _digest_of_text(*requirements)
-        if not folder.exists():
-            partial = folder.with_suffix(".part")
-            shutil.rmtree(partial, ignore_errors=True)
-            self.pip("install", "--target", partial, *requirements)
-            partial.rename(folder)
+        with exclusive(f"library-{self.name}-{folder.name}"):
+            if not folder.exists():
+                partial = folder.with_suffix(".part")
+                shutil.rmtree(partial, ignore_errors=True)
+                self.pip("install", "--target", partial, *requirements)
+                partial.rename(folder)
         return folder
 
     def evaluate(self, expression):
@@ -162,6 +172,16 @@ def _install(environment):
     environment.pip("install", "--no-index", "--no-deps", "--force-reinstall", wheel)
 
 
+def source_distribution(environment, folder):
+    """Pack the source distribution into `folder`; returns the archive's path."""
+    words = ["setup.py", "-q", "egg_info", "--egg-base", folder, "sdist", "--dist-dir", folder]
+    # setuptools gathers the files in a folder of the project.
+    with exclusive("sdist"):
+        run(environment.python, *words, cwd=ROOT)
+    (archive,) = folder.glob("*.tar.gz")
+    return archive
+
+
 def copy_of_sources(folder):
     """A copy of the project as a clone has it: no environment, no build. Returns `folder`."""
     shutil.copytree(ROOT, folder, ignore=_made_here)
@@ -171,6 +191,7 @@ def copy_of_sources(folder):
 def _made_here(folder, names):
     top = {"build", "dist", "target", ".git"} if pathlib.Path(folder) == ROOT else set()
     made = ("__pycache__", ".venv", ".pytest_cache", ".ruff_cache")
+    made += ("fapws3-",) if pathlib.Path(folder) == ROOT else ()
     return [name for name in names if name in top or name.startswith(made) or name.endswith(".so")]
 
 

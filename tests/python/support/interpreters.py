@@ -4,8 +4,8 @@ Looked for in pyenv's versions folder, then under the usual names on PATH. An in
 when it runs and answers `PROBE`; pyenv's shims for versions that are not active do not, and that
 is no error. Of several with the same major and minor version the first found is kept.
 
-`FAPWS_TEST_PYTHONS` overrides the pick: `all`, or a comma-separated list of versions (`2.7,3.13`)
-and paths of executables.
+`FAPWS_TEST_PYTHONS` overrides the pick: `all`, `newest`, or a comma-separated list of versions
+(`2.7,3.13`) and paths of executables.
 """
 
 import functools
@@ -85,6 +85,8 @@ def selected():
     wish = os.environ.get("FAPWS_TEST_PYTHONS", "").strip()
     if wish == "all":
         return found()
+    if wish == "newest":
+        return found()[-1:]
     if wish:
         return tuple(_wished(word.strip()) for word in wish.split(","))
     twos = [each for each in found() if each.version[0] == 2]
