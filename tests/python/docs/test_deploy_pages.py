@@ -16,9 +16,10 @@ import sys
 
 import pytest
 from docs import pages
-from docs.test_readme import Typed, free_port
+from docs.test_readme import Typed
 from support import PATIENCE, ROOT, unavailable
 from support.environment import run
+from support.ports import free_port
 from support.process import Process, clean_environment, wait_until
 
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
