@@ -76,8 +76,9 @@ def test_a_value_that_is_none_is_refused(serve, value, error):
 
 
 def test_the_reserve_of_descriptors_is_the_one_of_the_core():
-    reserve = re.search(r"const RESERVE: u64 = (\d+);", (ROOT / "src/server/run.rs").read_text())
-    assert f"less {reserve.group(1)}" in settings_table.table().TABLE["max_connections"].shown
+    core = "".join(path.read_text() for path in (ROOT / "src" / "server").rglob("*.rs"))
+    (reserve,) = re.findall(r"const RESERVE: u64 = (\d+);", core)
+    assert f"less {reserve}" in settings_table.table().TABLE["max_connections"].shown
 
 
 @pytest.fixture
