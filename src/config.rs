@@ -67,6 +67,8 @@ table! {
     max_connections: usize, standard 0, legacy 0;
     /// Seconds that SIGTERM gives to requests in flight.
     graceful_timeout: f64, standard 30.0, legacy 30.0;
+    /// Applications that may wait in a call at a time; 1 for the loop's own thread alone.
+    threads: usize, standard 1, legacy 1;
     /// Whether the kernel tells of a connection only when its first bytes are there (Linux).
     tcp_defer_accept: bool, standard true, legacy true;
 }

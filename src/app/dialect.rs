@@ -201,6 +201,11 @@ impl Dialect {
         }
     }
 
+    /// Whether applications can be called in more than one thread.
+    pub fn may_have_threads(self) -> bool {
+        self == Standard && cfg!(feature = "python3")
+    }
+
     /// Whether the parts of a response are gathered while the application goes on, which the monitor
     /// makes possible (PEP 3333, "Buffering and Streaming").
     pub fn gathers_chunks(self) -> bool {

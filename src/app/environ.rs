@@ -26,7 +26,7 @@ const SPARE: usize = 8;
 ///
 /// CPython copies a dict in one piece when it has no deleted entries to speak of, and the copy has
 /// the original's spare room; so the template is made with room for an ordinary request's keys.
-fn template(gil: Gil<'_>, endpoint: &Endpoint) -> Result<Owned> {
+fn template(gil: Gil<'_>, ctx: &AppContext, endpoint: &Endpoint) -> Result<Owned> {
     let (names, natives) = (names(gil), natives(gil));
     let dict = container::dict(gil)?;
     let set = |key: &Object, value: &Object| dict.dict_set(gil, key, value);
@@ -50,7 +50,10 @@ fn template(gil: Gil<'_>, endpoint: &Endpoint) -> Result<Owned> {
     set(&names.wsgi_url_scheme, &*text::native(gil, b"http")?)?;
     set(&names.wsgi_input, &natives.no_input)?;
     set(&names.wsgi_errors, &natives.errors)?;
-    set(&names.wsgi_multithread, &no)?;
+    set(
+        &names.wsgi_multithread,
+        if ctx.config.threads > 1 { &yes } else { &no },
+    )?;
     set(&names.wsgi_multiprocess, &yes)?;
     set(&names.wsgi_run_once, &no)?;
     set(&names.wsgi_file_wrapper, natives.file_wrapper.object())?;
@@ -77,14 +80,14 @@ pub fn plain(
     let environ = match std::mem::replace(&mut exchange.cached, CacheResult::Bypass) {
         CacheResult::Hit(environ) => environ,
         CacheResult::Miss => {
-            let environ = read_head(gil, exchange)?;
+            let environ = read_head(gil, ctx, exchange)?;
             let (head, connection) = (exchange.message(), exchange.connection);
             let (length, framing) = (exchange.head.len, &exchange.framing);
             ctx.environ_cache
                 .insert(gil, connection, head, length, framing, &environ)?;
             environ
         }
-        CacheResult::Bypass => read_head(gil, exchange)?,
+        CacheResult::Bypass => read_head(gil, ctx, exchange)?,
     };
     standard_uri_keys(gil, ctx.dialect, exchange, route, &environ, true)?;
     if route.registered {
@@ -107,12 +110,12 @@ pub fn plain(
 }
 
 /// The environ of a head, all but what the request line says.
-fn read_head(gil: Gil<'_>, exchange: &Exchange) -> Result<Owned> {
+fn read_head(gil: Gil<'_>, ctx: &AppContext, exchange: &Exchange) -> Result<Owned> {
     let kept = &exchange.endpoint.template;
     let template = match kept.get() {
         Some(template) => template,
         None => {
-            let made = template(gil, &exchange.endpoint)?;
+            let made = template(gil, ctx, &exchange.endpoint)?;
             kept.get_or_init(|| made)
         }
     };

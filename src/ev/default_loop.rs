@@ -99,8 +99,16 @@ impl Loop {
         } else {
             ffi::EVRUN_NOWAIT
         };
+        ownership::set_busy(true);
         // SAFETY: as in `run`.
         unsafe { ffi::ev_run(raw(), flags) };
+        ownership::set_busy(false);
+    }
+
+    /// Whether threads take turns with the loop, each under one lock of theirs that it holds whenever it
+    /// calls something here, and gives up only around the wait ([`Loop::on_wait`]).
+    pub fn take_turns(self, turns: bool) {
+        ownership::take_turns(turns);
     }
 
     /// Makes [`Loop::run`] return once the events at hand are handled, before it waits again. Means
@@ -140,6 +148,12 @@ impl Loop {
         ACQUIRE.set(acquire);
         // SAFETY: as in `backend`; both functions fit the type and do not unwind.
         unsafe { ffi::ev_set_loop_release_cb(raw(), Some(before_wait), Some(after_wait)) }
+    }
+
+    /// The same in another thread of those that take turns with the loop, while this one does not hold it.
+    pub fn on_wait_here(self, release: fn(), acquire: fn()) {
+        RELEASE.set(release);
+        ACQUIRE.set(acquire);
     }
 }
 
@@ -242,11 +256,13 @@ thread_local! {
 }
 
 unsafe extern "C" fn before_wait(_: *mut EvLoop) {
+    ownership::set_busy(false);
     guarded(RELEASE.get());
 }
 
 unsafe extern "C" fn after_wait(_: *mut EvLoop) {
     guarded(ACQUIRE.get());
+    ownership::set_busy(true);
 }
 
 #[cfg(test)]

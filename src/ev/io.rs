@@ -121,8 +121,9 @@ impl<T: OnIo> Io<T> {
         }
     }
 
-    /// Waits for something else on the same descriptor. Nothing while the watcher is inactive.
-    pub fn change(&self, interest: Interest) {
+    /// Waits for something else on the same descriptor. Nothing while the watcher is inactive. Whether
+    /// that is a change.
+    pub fn change(&self, interest: Interest) -> bool {
         let watcher = self.watcher.get();
         // SAFETY: an active watcher was started by this thread (it is not `Send`), so the loop
         // exists and is ours; reading `events` of a struct that libev does not touch meanwhile. Its
@@ -130,7 +131,7 @@ impl<T: OnIo> Io<T> {
         unsafe {
             let both = ffi::EV_READ | ffi::EV_WRITE;
             if !self.is_active() || (*watcher).events & both == interest.events() {
-                return;
+                return false;
             }
             let owner = ManuallyDrop::new(Rc::<T>::from_raw((*watcher).base.data.cast()));
             note_change(&ownership::LoopGuard::new(), &owner);
@@ -138,6 +139,7 @@ impl<T: OnIo> Io<T> {
             ffi::fapws_ev_io_modify(watcher, interest.events());
             ffi::ev_io_start(raw(), watcher);
         }
+        true
     }
 
     /// Stops watching, and drops an event that is not handled yet. Returns the reference to the owner,

@@ -4,17 +4,47 @@
 //! loop belongs to the thread that runs it or has watchers on it, and to nobody in between: a
 //! program may serve from one thread, and later from another.
 //!
+//! Threads that take turns under a lock of their own, as those of a Python program do under the
+//! interpreter's, may hand it on with everything that keeps it ([`take_turns`]).
+//!
 //! Invariant: while `OWNER` is not 0, only the thread it names touches libev or `HOLDS`. A thread
 //! becomes the owner by one compare-and-swap from 0, and releases the loop (`Release`, met by the
 //! next owner's `Acquire`) when its last hold ends.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The owner's [`token`]; 0 is nobody.
 static OWNER: AtomicUsize = AtomicUsize::new(0);
 /// The owner's reasons to keep the loop: active watchers, running calls.
 static HOLDS: AtomicUsize = AtomicUsize::new(0);
+
+/// A thread is in libev's code, and not in its wait.
+static BUSY: AtomicBool = AtomicBool::new(false);
+
+/// Threads take turns with the loop.
+static TURNS: AtomicBool = AtomicBool::new(false);
+
+/// From now on, or no more, threads take turns with the loop under one lock of theirs: the one that holds
+/// it is the owner. The lock orders what one thread did before what the next does; here it is only found
+/// out whether it is really held.
+pub fn take_turns(turns: bool) {
+    TURNS.store(turns, Ordering::Relaxed);
+}
+
+/// The loop becomes the calling thread's, where threads take turns and no other is in libev's code.
+fn adopt(me: usize) -> bool {
+    let adopts = TURNS.load(Ordering::Relaxed) && !BUSY.load(Ordering::Acquire);
+    if adopts {
+        OWNER.store(me, Ordering::Relaxed);
+    }
+    adopts
+}
+
+/// The calling thread, the owner, enters libev's code, or leaves it, be it for the wait.
+pub fn set_busy(busy: bool) {
+    BUSY.store(busy, Ordering::Release);
+}
 
 /// The loop is in use by another thread.
 #[derive(Debug)]
@@ -24,6 +54,7 @@ pub struct Occupied;
 fn enter() -> Result<(), Occupied> {
     let me = token();
     if OWNER.load(Ordering::Relaxed) != me
+        && !adopt(me)
         && OWNER
             .compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed)
             .is_err()
@@ -36,7 +67,7 @@ fn enter() -> Result<(), Occupied> {
 
 /// Ends one hold of the calling thread, which is the owner: it has a hold to end.
 pub fn leave() {
-    debug_assert_eq!(OWNER.load(Ordering::Relaxed), token());
+    debug_assert!(TURNS.load(Ordering::Relaxed) || OWNER.load(Ordering::Relaxed) == token());
     let left = HOLDS.load(Ordering::Relaxed) - 1;
     HOLDS.store(left, Ordering::Relaxed);
     if left == 0 {

@@ -1,4 +1,4 @@
-//! Responses that are ready, written one after the other when the turn of the loop ends.
+//! The turn of a thread: what it calls, and what it has ready to be written.
 //!
 //! A write wakes its client, which on the same machine begins to run at once, and leaves the processor
 //! full of the kernel's code and data. Where many requests are ready together, that is dearer than the
@@ -7,67 +7,98 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::outbox::Outbound;
+use crate::outbox::{Outbound, Outbox};
 use crate::queue::WriteQueue;
-use crate::server::monitor::Watch;
-use crate::server::ready::{Id, ReadyList};
+use crate::server::crew::Crew;
+use crate::server::monitor::{Seat, Watch};
+use crate::server::ready::Id;
 use crate::sys::socket::Socket;
 
-/// The turn of a thread: what it works off, and what it has ready to be written.
+/// The turn of a thread.
 pub struct Turn {
-    ready: Rc<ReadyList>,
-    /// What the monitor sees of it.
-    watch: Arc<Watch>,
-    /// The connections of which responses stand in the outbox, in its order.
-    batch: RefCell<Vec<Id>>,
+    /// The threads of the run.
+    pub crew: Rc<Crew>,
+    /// This one's.
+    pub seat: Arc<Seat>,
+    /// Whether this thread holds the loop.
+    holds: Cell<bool>,
     /// How many of the batch that is being written are still to come.
     writing: Cell<usize>,
 }
 
 impl Turn {
-    /// A turn that works `ready` off.
-    pub fn new(ready: Rc<ReadyList>, watch: Arc<Watch>) -> Turn {
+    /// The turn of a thread that does not hold the loop.
+    pub fn new(crew: Rc<Crew>) -> Turn {
+        let seat = crew.take_seat();
         Turn {
-            ready,
-            watch,
-            batch: RefCell::default(),
+            crew,
+            seat,
+            holds: Cell::new(false),
             writing: Cell::new(0),
         }
     }
 
-    /// What the monitor sees of it.
+    /// What the monitor sees.
     pub fn watch(&self) -> &Watch {
-        &self.watch
+        &self.crew.watch
+    }
+
+    /// Where the bytes stand that are ready while this thread is in a call.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.seat.outbox
+    }
+
+    /// Whether this thread holds the loop.
+    pub fn holds_loop(&self) -> bool {
+        self.holds.get()
+    }
+
+    /// The run begins, in this thread.
+    pub fn begin_holding(&self) {
+        self.holds.set(true);
+    }
+
+    /// Takes the loop, if it is free.
+    pub fn take_loop(&self) -> bool {
+        if self.watch().baton.take() {
+            self.holds.set(true);
+        }
+        self.holds.get()
+    }
+
+    /// Sets the loop free, and wakes a thread for it.
+    pub fn release_loop(&self) {
+        self.holds.set(false);
+        self.watch().baton.release();
+        self.watch().wake_spare();
     }
 
     /// Whether a response that is ready has others to be written with.
     pub fn has_company(&self) -> bool {
-        !self.ready.is_empty() || !self.batch.borrow().is_empty() || self.writing.get() > 1
+        self.holds.get()
+            && (!self.crew.ready.is_empty()
+                || !self.crew.batch.borrow().is_empty()
+                || self.writing.get() > 1)
     }
 
     /// A connection has something ready.
     pub fn add(&self, id: Id, outbound: Outbound) {
-        self.batch.borrow_mut().push(id);
-        self.watch.outbox.put(outbound);
-    }
-
-    /// Whether a connection's responses stand in the outbox.
-    pub fn holds(&self, id: Id) -> bool {
-        self.batch.borrow().contains(&id)
+        self.crew.batch.borrow_mut().push(id);
+        self.watch().batch.put(outbound);
     }
 
     /// Takes the connections that have something ready, with it.
     pub fn take(&self) -> Vec<(Id, Outbound)> {
-        if self.batch.borrow().is_empty() {
+        if self.crew.batch.borrow().is_empty() {
             return Vec::new();
         }
-        let outbounds = self.watch.outbox.take_all();
-        self.batch.take().into_iter().zip(outbounds).collect()
+        let outbounds = self.watch().batch.take_all();
+        self.crew.batch.take().into_iter().zip(outbounds).collect()
     }
 
     /// So many of a batch are still to be written.
@@ -75,20 +106,32 @@ impl Turn {
         self.writing.set(count);
     }
 
-    /// Calls an application, in sight of the monitor: it sends what stands in `out` if the call takes its
-    /// time.
-    pub fn call<R>(&self, socket: &Socket, out: &mut WriteQueue, call: impl FnOnce() -> R) -> R {
-        let parks = !out.is_empty() && !out.file_follows();
-        if parks {
-            let queue = std::mem::take(out);
-            let outbound = Outbound::new(socket.clone(), queue);
-            self.watch.outbox.put(outbound);
-        }
-        self.watch.enter();
+    /// Calls an application, in sight of the monitor. Another thread may hold the loop when it returns.
+    pub fn enter<R>(&self, call: impl FnOnce() -> R) -> R {
+        let crew = &*self.crew;
+        let ticket = self.holds.get().then(|| crew.watch.baton.enter());
+        crew.calling.set(crew.calling.get() + 1);
         // A panic goes on when everything is as it was.
         let result = catch_unwind(AssertUnwindSafe(call));
-        self.watch.leave();
-        if parks && let Some(outbound) = self.watch.outbox.take_last() {
+        crew.calling.set(crew.calling.get() - 1);
+        if let Some(ticket) = ticket
+            && !crew.watch.baton.leave(ticket)
+        {
+            self.holds.set(false);
+        }
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// The same where bytes of the connection are ready: the monitor sends what stands in `out` if the call
+    /// takes its time.
+    pub fn call<R>(&self, socket: &Socket, out: &mut WriteQueue, call: impl FnOnce() -> R) -> R {
+        if out.is_empty() || out.file_follows() {
+            return self.enter(call);
+        }
+        let queue = std::mem::take(out);
+        self.outbox().put(Outbound::new(socket.clone(), queue));
+        let result = catch_unwind(AssertUnwindSafe(|| self.enter(call)));
+        if let Some(outbound) = self.outbox().take_last() {
             *out = outbound.into_queue();
         }
         result.unwrap_or_else(|panic| resume_unwind(panic))

@@ -9,11 +9,15 @@
 pub mod accept;
 #[cfg(interpreter)]
 pub mod batch;
+pub mod baton;
 #[cfg(interpreter)]
 pub mod body_buffer;
 pub mod connection;
 #[cfg(interpreter)]
+pub mod crew;
+#[cfg(interpreter)]
 pub mod defer;
+pub mod expectation;
 #[cfg(interpreter)]
 pub mod listener;
 #[cfg(interpreter)]

@@ -15,12 +15,13 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::outbox::Outbox;
+use crate::server::baton::Baton;
 use crate::sys::park::Parker;
 use crate::sys::thread::{SMALL_STACK, set_timer_slack, spawn};
 use crate::sys::{fork, signal};
@@ -37,14 +38,30 @@ const HURRY: Duration = Duration::from_micros(125);
 /// The same in a hurry, in nanoseconds.
 const HURRY_SLACK: u64 = 1_000;
 
+/// How long a run may take to end after the second signal.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Looks without work before the monitor parks: a request now and then does not pay for waking it.
 const IDLE_LOOKS: u32 = 50;
 
-/// What the holder of the loop publishes, and the monitor's looks.
+/// A thread of the run, as the monitor sees it.
+#[derive(Default)]
+pub struct Seat {
+    /// Its number, from 0 on.
+    pub number: usize,
+    /// What it has ready while it is in a call.
+    pub outbox: Arc<Outbox>,
+    /// Where it waits when it is spare.
+    pub parker: Parker,
+}
+
+/// What the threads publish, and the monitor's looks.
 #[derive(Default)]
 pub struct Watch {
-    /// Goes up when an application is entered and when it is left: odd is inside.
-    calls: AtomicU64,
+    /// Who holds the loop, and whether it is in a call.
+    pub baton: Baton,
+    /// What the holder has ready for the end of its turn.
+    pub batch: Outbox,
     /// Goes up with each turn of the loop.
     turns: AtomicU64,
     /// The loop waits.
@@ -57,22 +74,19 @@ pub struct Watch {
     /// The monitor parks, or is about to.
     parks: AtomicBool,
     parker: Parker,
-    /// What the holder has ready.
-    pub outbox: Arc<Outbox>,
+    /// Whether a slow call hands the loop over.
+    hands_over: AtomicBool,
+    seats: Mutex<Vec<Arc<Seat>>>,
+    /// The numbers of the seats whose threads wait for something to do, the last one to be woken first.
+    spares: Mutex<Vec<Arc<Seat>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What it guards is changed by single calls, which do not panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Watch {
-    /// An application is entered.
-    pub fn enter(&self) {
-        let calls = self.calls.load(Ordering::Relaxed);
-        self.calls.store(calls + 1, Ordering::Release);
-    }
-
-    /// It is left.
-    pub fn leave(&self) {
-        self.enter();
-    }
-
     /// The loop is about to wait.
     pub fn begin_wait(&self) {
         self.waits.store(true, Ordering::Release);
@@ -90,11 +104,100 @@ impl Watch {
         }
     }
 
+    /// Whether the loop waits.
+    pub fn is_waiting(&self) -> bool {
+        self.waits.load(Ordering::Acquire)
+    }
+
     /// How often the monitor has looked; `None` while there is none.
     pub fn looks(&self) -> Option<u64> {
         self.alive
             .load(Ordering::Relaxed)
             .then(|| self.looks.load(Ordering::Relaxed))
+    }
+
+    /// Bytes that the monitor sent since the last time.
+    pub fn take_sent(&self) -> u64 {
+        let seats = lock(&self.seats);
+        self.batch.take_sent()
+            + seats
+                .iter()
+                .map(|seat| seat.outbox.take_sent())
+                .sum::<u64>()
+    }
+
+    /// From now on a slow call hands the loop over.
+    pub fn hand_over_slow_calls(&self) {
+        self.hands_over.store(true, Ordering::Relaxed);
+    }
+
+    /// A seat for one more thread.
+    pub fn add_seat(&self) -> Arc<Seat> {
+        let mut seats = lock(&self.seats);
+        let taken = |number: &usize| seats.iter().any(|seat| seat.number == *number);
+        let seat = Arc::new(Seat {
+            number: (0..).find(|number| !taken(number)).unwrap_or(0),
+            ..Seat::default()
+        });
+        seats.push(seat.clone());
+        seat
+    }
+
+    /// A thread ends.
+    pub fn remove_seat(&self, seat: &Arc<Seat>) {
+        lock(&self.seats).retain(|other| !Arc::ptr_eq(other, seat));
+    }
+
+    /// Becomes spare, unless the loop is free: the two are one step, so that whoever sets it free finds
+    /// either a taker or a spare.
+    pub fn become_spare(&self, seat: &Arc<Seat>) -> bool {
+        let mut spares = lock(&self.spares);
+        if self.baton.is_free() {
+            return false;
+        }
+        spares.push(seat.clone());
+        true
+    }
+
+    /// Is spare no more.
+    pub fn stop_being_spare(&self, seat: &Arc<Seat>) {
+        lock(&self.spares).retain(|other| !Arc::ptr_eq(other, seat));
+    }
+
+    /// Whether a thread waits for something to do.
+    pub fn has_spare(&self) -> bool {
+        !lock(&self.spares).is_empty()
+    }
+
+    /// Wakes the thread that became spare last.
+    pub fn wake_spare(&self) {
+        if let Some(spare) = lock(&self.spares).pop() {
+            spare.parker.unpark();
+        }
+    }
+
+    /// Wakes the thread of a seat.
+    pub fn unpark(&self, number: usize) {
+        let seats = lock(&self.seats);
+        if let Some(seat) = seats.iter().find(|seat| seat.number == number) {
+            seat.parker.unpark();
+        }
+    }
+
+    /// Wakes every thread.
+    pub fn unpark_all(&self) {
+        for seat in &*lock(&self.seats) {
+            seat.parker.unpark();
+        }
+    }
+
+    /// Sends what was ready at the look before. Whether something was sent.
+    fn send(&self) -> bool {
+        let sent = self.batch.look();
+        let seats = lock(&self.seats);
+        seats
+            .iter()
+            .fold(sent, |sent, seat| seat.outbox.look() || sent)
     }
 }
 
@@ -145,7 +248,8 @@ impl Watch {
         crate::py::threads::mark_native();
         let mut pause = CALM;
         let mut idle = 0;
-        let mut seen = (0, 0);
+        let mut seen = (0, None);
+        let mut insisted: Option<Instant> = None;
         set_timer_slack(CALM_SLACK);
         while !self.ending.load(Ordering::Acquire) {
             if idle < IDLE_LOOKS {
@@ -155,30 +259,40 @@ impl Watch {
                 idle = 0;
             }
             self.looks.fetch_add(1, Ordering::Relaxed);
-            let now = (
-                self.turns.load(Ordering::Acquire),
-                self.calls.load(Ordering::Acquire),
-            );
+            let now = (self.turns.load(Ordering::Acquire), self.baton.call());
             let waits = self.waits.load(Ordering::Relaxed);
             idle = if waits && now == seen { idle + 1 } else { 0 };
+            let is_slow = now.1.is_some() && now.1 == seen.1;
             let hurries = pause < CALM;
-            pause = if self.outbox.look() {
-                HURRY
-            } else {
-                CALM.min(pause * 2)
-            };
+            let mut eventful = self.send();
+            if is_slow
+                && self.hands_over.load(Ordering::Relaxed)
+                && let Some(call) = now.1
+                && self.baton.hand_over(call)
+            {
+                eventful = true;
+                self.wake_spare();
+            }
+            pause = if eventful { HURRY } else { CALM.min(pause * 2) };
             if hurries != (pause < CALM) {
                 set_timer_slack(if hurries { CALM_SLACK } else { HURRY_SLACK });
             }
-            // The second signal that ends the run finds the application hanging.
-            if now.1 % 2 == 1
-                && now == seen
-                && let Some(number) = signal::insists()
-            {
-                self.outbox.send_all();
-                fork::leave(128 + number);
+            // The second signal that ends the run finds an application hanging.
+            if let Some(number) = signal::insists() {
+                let since = *insisted.get_or_insert_with(Instant::now);
+                if is_slow || since.elapsed() > PATIENCE {
+                    self.send_all();
+                    fork::leave(128 + number);
+                }
             }
             seen = now;
+        }
+    }
+
+    fn send_all(&self) {
+        self.batch.send_all();
+        for seat in &*lock(&self.seats) {
+            seat.outbox.send_all();
         }
     }
 }

@@ -6,16 +6,19 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::app::child;
 use crate::app::console;
 use crate::app::context::AppContext;
 use crate::config::Config;
-use crate::ev::{Loop, Timer, guarded};
+use crate::ev::{Loop, Timer, Wake, guarded};
 use crate::http::error::HttpError;
-use crate::py::{Exception, Gil, Raised, Result, threads};
+use crate::py::spawn::start_thread;
+use crate::py::{Exception, Gil, Kind, Raised, Result, threads};
 use crate::server::accept::accept_next;
 use crate::server::batch::Turn;
 use crate::server::connection::body;
@@ -25,6 +28,7 @@ use crate::server::connection::reject::reject_now;
 use crate::server::connection::state::{Event, Stage};
 use crate::server::connection::work::{Connection, Work};
 use crate::server::connection::write::{Flushed, flush, flush_now};
+use crate::server::crew::Crew;
 use crate::server::listener::Acceptor;
 use crate::server::monitor::{Monitor, Watch};
 use crate::server::reactor::Reactor;
@@ -34,7 +38,7 @@ use crate::server::signals::Signals;
 use crate::server::stats::count;
 use crate::server::table::Table;
 use crate::server::timeouts::PERIOD;
-use crate::sys::fork;
+use crate::sys::{clock, fork};
 
 /// Connections accepted before others come.
 const ACCEPT_QUANTUM: usize = 64;
@@ -45,13 +49,24 @@ const LONGEST_BACKLOG: usize = 65536;
 /// Bytes of long bodies that go to files at one tick, behind which everybody waits.
 const SPILL_BUDGET: u64 = 8 << 20;
 
+/// How long the main thread is spare before it looks whether a signal came.
+const SIGNALS: Duration = Duration::from_millis(500);
+
+/// How long another thread is spare before it ends.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// A thread that has the interpreter's lock as soon, in microseconds, took over from a call that waits.
+const LOCK_WAIT: u64 = 1_000;
+
 /// One run.
 pub struct Run {
     reactor: Rc<Reactor>,
     table: Table,
     acceptors: Vec<Rc<Acceptor>>,
-    turn: Turn,
+    crew: Rc<Crew>,
     watch: Arc<Watch>,
+    /// The monitor's look when the bytes that it sent were counted last.
+    counted: Cell<Option<u64>>,
 }
 
 /// Serves until a signal ends it.
@@ -68,6 +83,10 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     };
     let dialect = registry.dialect(gil)?;
     let config = Config::read(gil, &base.config, dialect)?;
+    if config.threads > 1 && !dialect.may_have_threads() {
+        let message = "config.threads above 1 needs the standard dialect and Python 3";
+        return Err(Raised::new(gil, Kind::ValueError, message));
+    }
     let lp = match Loop::default_loop() {
         Ok(lp) => lp,
         Err(error) => return Err(registry.error(gil, &error.to_string())),
@@ -88,16 +107,25 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     );
     reactor.ctx.update_clock(lp.now() as i64);
     let watch = Arc::<Watch>::default();
-    let run = Run {
+    let wake = Wake::new(|| ());
+    let crew = Crew::new(
+        reactor.ctx.config.threads,
+        ready,
+        watch.clone(),
+        wake.waker(),
+    );
+    let run = Rc::new(Run {
         reactor: reactor.clone(),
         table: Table::default(),
         acceptors,
-        turn: Turn::new(ready, watch.clone()),
+        crew: crew.clone(),
         watch,
-    };
+        counted: Cell::new(None),
+    });
     registry.set_reactor(Some(reactor));
-    threads::serving(gil, || run.turns(gil));
-    let ending = run.finish(gil);
+    let turn = Turn::new(crew);
+    threads::serving(gil, || run.turns(gil, &turn, wake));
+    let ending = run.finish(gil, &turn);
     registry.set_reactor(None);
     match ending {
         Some(exception) => Err(exception.restore(gil)),
@@ -116,7 +144,7 @@ fn before_wait() {
 
 impl Run {
     /// Runs the loop with its watchers; everything is as it was when it returns.
-    fn turns(&self, gil: Gil<'_>) {
+    fn turns(self: &Rc<Self>, gil: Gil<'_>, turn: &Turn, wake: Wake) {
         let (lp, ready) = (self.reactor.lp, &self.reactor.ready);
         let registry = registry(gil);
         let signals = Signals::watch(lp, ready);
@@ -126,30 +154,147 @@ impl Run {
         registry.timers.start_all(lp, ready);
         self.accept_again();
         lp.on_wait(before_wait, threads::acquire);
+        if self.crew.is_threaded() {
+            lp.take_turns(true);
+            wake.start(lp);
+            self.watch.hand_over_slow_calls();
+        }
         let monitor = Monitor::start(&self.watch);
-        self.hold(gil);
+        turn.begin_holding();
+        self.serve(gil, turn);
         drop(monitor);
         for acceptor in &self.acceptors {
             acceptor.pause();
         }
         registry.timers.stop_all();
-        drop((ticker, signals));
+        drop((ticker, signals, wake));
+        lp.take_turns(false);
     }
 
-    /// Goes round until the run is stopped.
-    fn hold(&self, gil: Gil<'_>) {
+    /// What a thread of the run does until the run is over: it holds the loop, goes on with responses of
+    /// its own, calls for requests that wait for a thread, or is spare.
+    fn serve(self: &Rc<Self>, gil: Gil<'_>, turn: &Turn) {
+        let is_main = turn.seat.number == 0;
+        while !self.crew.ended.get() {
+            if turn.holds_loop() || turn.take_loop() {
+                self.hold(gil, turn);
+                if self.reactor.stopped.get() && turn.holds_loop() {
+                    self.crew.end();
+                    return;
+                }
+                continue;
+            }
+            if let Some(id) = self.crew.receive(turn.seat.number) {
+                self.drive_id(gil, turn, id);
+                continue;
+            }
+            if let Some(id) = self.crew.dequeue() {
+                self.call_queued(gil, turn, id);
+                continue;
+            }
+            if !self.be_spare(gil, turn, is_main) && !is_main {
+                return;
+            }
+        }
+    }
+
+    /// Waits for something to do. False when nothing came for long.
+    fn be_spare(&self, gil: Gil<'_>, turn: &Turn, is_main: bool) -> bool {
+        if !self.watch.become_spare(&turn.seat) {
+            return true;
+        }
+        let (seat, crew) = (turn.seat.clone(), &self.crew);
+        if crew.has_mail(seat.number) || crew.ended.get() {
+            self.watch.stop_being_spare(&turn.seat);
+            return true;
+        }
+        // Handlers of Python's signals run in the main thread only.
+        let patience = if is_main { SIGNALS } else { IDLE };
+        let woken = threads::without_lock(gil, move || {
+            let woken = seat.parker.park_for(patience);
+            (woken, clock::monotonic_micros())
+        });
+        let waited_for_lock = clock::monotonic_micros() - woken.1;
+        crew.taken_quickly.set(waited_for_lock < LOCK_WAIT);
+        self.watch.stop_being_spare(&turn.seat);
+        if is_main && let Err(raised) = child::exit_if_forked(gil, Raised::check_signals(gil)) {
+            self.reactor.fail(Exception::take(gil, raised));
+            self.crew.waker.wake();
+        }
+        woken.0
+    }
+
+    /// Calls for a request that waited for a thread, unless its client left meanwhile.
+    fn call_queued(&self, gil: Gil<'_>, turn: &Turn, id: Id) {
+        let Some(connection) = self.table.get(id) else {
+            return;
+        };
+        connection.peek(|work| {
+            work.is_queued = false;
+            if work.socket.has_ended() {
+                work.on(Event::Gone);
+            }
+        });
+        self.drive(gil, turn, &connection);
+    }
+
+    /// Makes a thread before it is needed.
+    fn prepare_spare(self: &Rc<Self>, gil: Gil<'_>) {
+        if !self.crew.wants_thread() {
+            return;
+        }
+        let (run, number) = (self.clone(), self.crew.started.get());
+        let turn = Turn::new(self.crew.clone());
+        let started = start_thread(gil, &format!("fapws-{number}"), move |gil| {
+            threads::serving(gil, || {
+                run.reactor.lp.on_wait_here(before_wait, threads::acquire);
+                run.serve(gil, &turn);
+            });
+            run.watch.remove_seat(&turn.seat);
+            run.crew.started.set(run.crew.started.get() - 1);
+            Ok(())
+        });
+        if let Err(raised) = started {
+            raised.clear(gil);
+            self.crew.started.set(self.crew.started.get() - 1);
+            self.crew.exhausted.set(true);
+            let line = "no more threads can be started: the server goes on with those it has";
+            console::log_error(gil, line);
+        }
+    }
+
+    /// Goes round until the run is stopped, or another thread holds the loop.
+    fn hold(self: &Rc<Self>, gil: Gil<'_>, turn: &Turn) {
         let reactor = &self.reactor;
         let registry = registry(gil);
         loop {
+            if self.crew.is_threaded() {
+                self.prepare_spare(gil);
+                if let Some(id) = self.crew.dequeue() {
+                    self.call_queued(gil, turn, id);
+                }
+            }
             while let Some(ready) = reactor.ready.pop() {
-                self.work_off(gil, ready);
+                self.work_off(gil, turn, ready);
+                if !turn.holds_loop() && !turn.take_loop() {
+                    return;
+                }
             }
             // A child that was forked wherever it was has copies of the parent's responses.
             drop(child::exit_if_forked(gil, Ok(())));
-            self.write_batch(gil);
-            count(&registry.stats.bytes_out, self.watch.outbox.take_sent());
+            self.write_batch(gil, turn);
+            if !turn.holds_loop() && !turn.take_loop() {
+                return;
+            }
+            let look = self.watch.looks();
+            if self.counted.replace(look) != look {
+                count(&registry.stats.bytes_out, self.watch.take_sent());
+            }
             if reactor.stopped.get() {
                 return;
+            }
+            if !reactor.ready.is_empty() {
+                continue;
             }
             if registry.deferred.queued() == 0 {
                 self.watch.begin_wait();
@@ -159,7 +304,10 @@ impl Run {
                 reactor.lp.poll(false);
                 self.watch.begin_turn();
                 if reactor.ready.is_empty() {
-                    self.run_deferred(gil);
+                    self.run_deferred(gil, turn);
+                    if !turn.holds_loop() && !turn.take_loop() {
+                        return;
+                    }
                 }
             }
             reactor.ready.order();
@@ -171,29 +319,31 @@ impl Run {
     }
 
     /// Works off one thing that is ready; a panic ends at most a connection.
-    fn work_off(&self, gil: Gil<'_>, ready: Ready) {
+    fn work_off(&self, gil: Gil<'_>, turn: &Turn, ready: Ready) {
         guarded(|| match ready {
             Ready::Connection(id) => {
-                if let Some(connection) = self.table.get(id) {
-                    self.drive(gil, &connection);
-                }
+                self.drive_id(gil, turn, id);
             }
-            Ready::Listener(index) => self.accept(gil, index),
+            Ready::Listener(index) => self.accept(gil, turn, index),
             Ready::Timer(index) => {
-                self.watch.enter();
-                let fired = registry(gil).timers.fire(gil, index);
-                self.watch.leave();
-                self.called_back(gil, fired);
+                let fired = turn.enter(|| registry(gil).timers.fire(gil, index));
+                self.called_back(gil, turn, fired);
             }
-            Ready::Signal(number) => self.signalled(gil, number),
-            Ready::Tick => self.tick(gil),
+            Ready::Signal(number) => self.signalled(gil, turn, number),
+            Ready::Tick => self.tick(gil, turn),
         });
     }
 
-    fn drive(&self, gil: Gil<'_>, connection: &Rc<Connection>) {
-        let driven = drive(gil, &self.turn, connection);
+    fn drive_id(&self, gil: Gil<'_>, turn: &Turn, id: Id) {
+        if let Some(connection) = self.table.get(id) {
+            self.drive(gil, turn, &connection);
+        }
+    }
+
+    fn drive(&self, gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) {
+        let driven = drive(gil, turn, connection);
         if self.reactor.end_requested.take() {
-            self.drain(gil);
+            self.drain(gil, turn);
         }
         if driven == Driven::Closed {
             self.closed(connection);
@@ -210,7 +360,7 @@ impl Run {
     }
 
     /// Accepts who waits at a listener, as far as it is its turn, and reads each at once.
-    fn accept(&self, gil: Gil<'_>, index: usize) {
+    fn accept(&self, gil: Gil<'_>, turn: &Turn, index: usize) {
         let Some(acceptor) = self.acceptors.get(index) else {
             return;
         };
@@ -219,8 +369,11 @@ impl Run {
                 return;
             }
             match accept_next(gil, &self.reactor, &self.table, acceptor) {
-                Some(connection) => self.drive(gil, &connection),
+                Some(connection) => self.drive(gil, turn, &connection),
                 None => return,
+            }
+            if !turn.holds_loop() {
+                return;
             }
         }
     }
@@ -235,56 +388,55 @@ impl Run {
         }
     }
 
-    /// Writes what the turn has made ready, and lets the connections go on; what that brings goes round
-    /// by round.
-    fn write_batch(&self, gil: Gil<'_>) {
-        loop {
-            let batch = self.turn.take();
-            if batch.is_empty() {
-                return;
+    /// Writes what the turn has made ready, and lets the connections go on.
+    fn write_batch(&self, gil: Gil<'_>, turn: &Turn) {
+        let batch = turn.take();
+        let mut left = batch.len();
+        // Everything is written before any application is asked for more.
+        for (id, outbound) in batch {
+            turn.set_writing(left);
+            left -= 1;
+            let Some(connection) = self.table.get(id) else {
+                continue;
+            };
+            let is_done = connection.peek(|work| {
+                work.is_batched = false;
+                work.out = outbound.into_queue();
+                if flush(gil, &work.socket, &mut work.out) == Flushed::Gone {
+                    work.on(Event::Gone);
+                }
+                work.state.stage() == Stage::Head && !work.unseen
+            });
+            if is_done == Some(true) {
+                self.drive(gil, turn, &connection);
+            } else {
+                // It may call an application, in which the loop may be lost.
+                self.reactor.ready.push(Ready::Connection(id));
             }
-            let mut left = batch.len();
-            for (id, outbound) in batch {
-                self.turn.set_writing(left);
-                left -= 1;
-                let Some(connection) = self.table.get(id) else {
-                    continue;
-                };
-                connection.peek(|work| {
-                    work.is_batched = false;
-                    work.out = outbound.queue;
-                    if flush(gil, &work.socket, &mut work.out) == Flushed::Gone {
-                        work.on(Event::Gone);
-                    }
-                });
-                self.drive(gil, &connection);
-            }
-            self.turn.set_writing(0);
         }
+        turn.set_writing(0);
     }
 
-    fn run_deferred(&self, gil: Gil<'_>) {
-        self.watch.enter();
-        let result = registry(gil).deferred.run_one(gil);
-        self.watch.leave();
+    fn run_deferred(&self, gil: Gil<'_>, turn: &Turn) {
+        let result = turn.enter(|| registry(gil).deferred.run_one(gil));
         if let Err(raised) = child::exit_if_forked(gil, result) {
             // Before a line is printed: on Python 3 that runs Python code, which would lose it.
             let exception = Exception::take(gil, raised);
             console::print_line(gil, "ERROR!!!! Defer callback function as a problem. ");
             console::print_line(gil, "I remind that it takes always one argumet");
-            self.callback_raised(gil, exception);
+            self.callback_raised(gil, turn, exception);
         }
     }
 
-    fn called_back(&self, gil: Gil<'_>, result: Result<()>) {
+    fn called_back(&self, gil: Gil<'_>, turn: &Turn, result: Result<()>) {
         if let Err(raised) = child::exit_if_forked(gil, result) {
-            self.callback_raised(gil, Exception::take(gil, raised));
+            self.callback_raised(gil, turn, Exception::take(gil, raised));
         }
     }
 
     /// A timer's callback or a deferred call raised. In the legacy dialect `SystemExit` ends `run`,
     /// which raises it, as an application's does; anything else is reported and ends nothing.
-    fn callback_raised(&self, gil: Gil<'_>, exception: Exception) {
+    fn callback_raised(&self, gil: Gil<'_>, turn: &Turn, exception: Exception) {
         let ctx = &self.reactor.ctx;
         if !ctx.ends_run(gil, &exception) {
             console::log_exception(gil, &exception);
@@ -293,34 +445,35 @@ impl Run {
         let replaced = ctx.exit.replace(Some(exception));
         drop(replaced);
         if !self.reactor.is_draining() {
-            self.drain(gil);
+            self.drain(gil, turn);
         }
     }
 
-    fn signalled(&self, gil: Gil<'_>, number: i32) {
+    fn signalled(&self, gil: Gil<'_>, turn: &Turn, number: i32) {
         if number == libc::SIGINT && !self.reactor.is_draining() {
             console::print_line(gil, "Bye.");
         }
-        self.drain(gil);
+        self.drain(gil, turn);
     }
 
     /// A quarter of a second has passed.
-    fn tick(&self, gil: Gil<'_>) {
+    fn tick(&self, gil: Gil<'_>, turn: &Turn) {
         let reactor = &self.reactor;
-        self.write_batch(gil);
+        self.write_batch(gil, turn);
         reactor.clock.tick();
+        self.crew.expectation.tick();
         let due = self
             .table
             .select(|connection| connection.deadline.is_past(&reactor.clock));
         for connection in due {
             let outcome = connection.peek(|work| timed_out(gil, &connection, work));
             if outcome == Some(TimedOut::Drive) {
-                self.drive(gil, &connection);
+                reactor.ready.push(Ready::Connection(connection.id()));
             }
         }
         reactor.pool.trim();
         let mut budget = SPILL_BUDGET;
-        self.retry(gil, reactor.pooled_bodies.take(), |connection| {
+        self.retry(reactor.pooled_bodies.take(), |connection| {
             let look = connection.peek(|work| {
                 body::spill_if_overdue(gil, connection, work, &mut budget)
                     .inspect_err(|&error| reject_body(gil, connection, work, error))
@@ -331,7 +484,7 @@ impl Run {
                 _ => Retry::Done,
             }
         });
-        self.retry(gil, reactor.awaiting_descriptor.take(), |connection| {
+        self.retry(reactor.awaiting_descriptor.take(), |connection| {
             let look = connection.peek(|work| {
                 body::retry_spill(gil, connection, work)
                     .inspect_err(|&error| reject_body(gil, connection, work, error))
@@ -348,33 +501,28 @@ impl Run {
         self.accept_again();
     }
 
-    fn retry<'a>(
-        &self,
-        gil: Gil<'_>,
-        ids: Vec<Id>,
-        mut look: impl FnMut(&Rc<Connection>) -> Retry<'a>,
-    ) {
+    fn retry<'a>(&self, ids: Vec<Id>, mut look: impl FnMut(&Rc<Connection>) -> Retry<'a>) {
         for id in ids {
             let Some(connection) = self.table.get(id) else {
                 continue;
             };
             match look(&connection) {
                 Retry::Later(list) => list.borrow_mut().push(id),
-                Retry::Drive => self.drive(gil, &connection),
+                Retry::Drive => self.reactor.ready.push(Ready::Connection(id)),
                 Retry::Done => {}
             }
         }
     }
 
     /// Ends gracefully: accepts no more, closes what is idle, lets the rest finish.
-    fn drain(&self, gil: Gil<'_>) {
+    fn drain(&self, gil: Gil<'_>, turn: &Turn) {
         let reactor = &self.reactor;
         if reactor.draining.get() {
             reactor.stop();
             return;
         }
         // Those clients have read that they may go on.
-        self.write_batch(gil);
+        self.write_batch(gil, turn);
         reactor.draining.set(true);
         reactor
             .patience
@@ -413,17 +561,26 @@ impl Run {
         };
         if self.table.all(lingers) {
             self.reactor.stop();
+            self.crew.waker.wake();
         }
     }
 
     /// Closes what is still open, and gives the exception that `run` is to raise.
-    fn finish(&self, gil: Gil<'_>) -> Option<Exception> {
+    fn finish(&self, gil: Gil<'_>, turn: &Turn) -> Option<Exception> {
+        for (id, outbound) in turn.take() {
+            if let Some(connection) = self.table.get(id) {
+                connection.peek(|work| work.out = outbound.into_queue());
+            }
+        }
         for connection in self.table.select(|_| true) {
             connection.peek(|work| {
+                work.is_batched = false;
+                work.is_queued = false;
+                work.owner = None;
                 flush(gil, &work.socket, &mut work.out);
                 work.on(Event::Gone);
             });
-            self.drive(gil, &connection);
+            self.drive(gil, turn, &connection);
         }
         let exit = self.reactor.ctx.exit.take();
         self.reactor.raised.take().or(exit)

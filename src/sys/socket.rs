@@ -64,6 +64,11 @@ impl Socket {
         stream::read(self.number(), buffer, max)
     }
 
+    /// Whether the peer sends no more, and nothing of it is left to be read.
+    pub fn has_ended(&self) -> bool {
+        stream::has_ended(self.number())
+    }
+
     /// See [`stream::write`].
     pub fn write(&self, bytes: &[u8], more: bool) -> io::Result<Flow> {
         stream::write(self.number(), bytes, more)

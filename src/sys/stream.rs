@@ -67,6 +67,18 @@ unsafe fn receive(fd: RawFd, room: *mut u8, room_size: usize) -> io::Result<Flow
     }
 }
 
+/// Whether the peer sends no more, and nothing of it is left to be read.
+pub fn has_ended(fd: RawFd) -> bool {
+    let mut byte = 0u8;
+    let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+    // SAFETY: the kernel writes at most one byte, to where `byte` is.
+    let peeked = unsafe { syscall!(recv(fd, (&raw mut byte).cast(), 1, flags)) };
+    match peeked {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() != ErrorKind::WouldBlock,
+    }
+}
+
 /// Writes some of `bytes`. With `more`, the kernel keeps a last partial segment back, for at most
 /// 200 ms, as another write or the stream's end follows at once.
 ///

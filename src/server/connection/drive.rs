@@ -27,6 +27,8 @@ pub enum Driven {
 /// Steps a connection that is ready through its stages until it waits or ends.
 pub fn drive(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) -> Driven {
     let Some(mut work) = connection.take() else {
+        // Another thread has it: what came is seen when it is put back.
+        connection.unwatch();
         return Driven::Waits;
     };
     if work.is_batched {
@@ -34,11 +36,37 @@ pub fn drive(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) -> Driven {
         connection.put(work);
         return Driven::Waits;
     }
+    if work.is_queued {
+        connection.put(work);
+        connection.unwatch();
+        return Driven::Waits;
+    }
+    if let Some(owner) = work.owner.filter(|owner| *owner != turn.seat.number) {
+        // One thread a response: databases' connections belong to threads.
+        connection.put(work);
+        connection.unwatch();
+        turn.crew.send_to(owner, connection.id());
+        return Driven::Waits;
+    }
     work.readable |= std::mem::take(&mut work.awaits_input);
     loop {
         match guarded(|| advance(gil, turn, connection, &mut work)) {
+            // The run ended while this thread was in a call.
+            Some(Advanced::Waits(_)) if turn.crew.ended.get() => {
+                close::close(gil, connection, work);
+                return Driven::Closed;
+            }
             Some(Advanced::Waits(interest)) => {
-                connection.wait(work, interest);
+                let changes = connection.wait(work, interest);
+                if changes && !turn.holds_loop() {
+                    turn.crew.waker.wake();
+                }
+                return Driven::Waits;
+            }
+            Some(Advanced::Queued) => {
+                work.is_queued = true;
+                connection.put(work);
+                turn.crew.enqueue(connection.id());
                 return Driven::Waits;
             }
             Some(Advanced::Batched) => {
@@ -69,6 +97,8 @@ enum Advanced {
     Waits(Option<Interest>),
     /// To responses that are ready, to be written when the turn ends.
     Batched,
+    /// To a call that waits for a thread.
+    Queued,
     Closed,
 }
 
@@ -85,6 +115,7 @@ fn advance(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Wo
         let interest = match step {
             Step::Again => continue,
             Step::Batch => return Advanced::Batched,
+            Step::Queue => return Advanced::Queued,
             Step::Pause => None,
             Step::Wait(interest) => Some(interest),
         };

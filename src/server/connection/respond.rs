@@ -21,11 +21,17 @@ use crate::server::connection::state::{After, Event};
 use crate::server::connection::step::Step;
 use crate::server::connection::work::{Connection, Work};
 use crate::server::connection::write::{Flushed, GATHERED, flush};
+use crate::server::expectation::Places;
 use crate::server::registry::registry;
 use crate::server::stats::count;
+use crate::sys::clock;
 
 /// Calls the application for the request that is whole.
 pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Step {
+    let foreseen = match foresee(turn, work) {
+        Foreseen::Queue => return Step::Queue,
+        Foreseen::Call(foreseen) => foreseen,
+    };
     let Some(request) = work.request.take() else {
         work.on(Event::Gone);
         return Step::Again;
@@ -40,7 +46,12 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
     });
     work.prepare_queue(connection);
     let consumed = request.length;
+    let held = turn.holds_loop();
+    let clocks = foreseen.filter(|_| !held).map(|_| Clocks::now());
     let response = respond(gil, turn, connection, work, request);
+    if let Some(places) = foreseen {
+        learn(turn, places, held, clocks);
+    }
     work.at += consumed;
     work.unseen = work.at < work.input.len();
     let Some(response) = response else {
@@ -51,6 +62,7 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
         reactor.end_requested.set(true);
     }
     work.response = response.body;
+    work.owner = (work.response.is_some() && turn.crew.is_threaded()).then_some(turn.seat.number);
     if response.lingers {
         work.on(Event::Rejected);
     } else if response.keep_alive {
@@ -62,6 +74,73 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
         }
     }
     Step::Again
+}
+
+/// What is known of a call before it.
+enum Foreseen {
+    /// It has to wait for a thread.
+    Queue,
+    /// It can begin. With threads: where the table of expectations has it.
+    Call(Option<Places>),
+}
+
+/// With threads: a call that is expected to wait sets the loop free, or waits for a thread.
+fn foresee(turn: &Turn, work: &Work) -> Foreseen {
+    let crew = &turn.crew;
+    let Some(request) = work.request.as_ref().filter(|_| crew.is_threaded()) else {
+        return Foreseen::Call(None);
+    };
+    let bytes = work.received();
+    let target = request.head.target.of(bytes);
+    let path = &target[..memchr::memchr(b'?', target).unwrap_or(target.len())];
+    let places = Places::of(request.head.method.of(bytes), path);
+    if !turn.holds_loop() {
+        return Foreseen::Call(Some(places));
+    }
+    let waits = crew.expectation.waits(places);
+    let calling = crew.calling.get();
+    if calling > crew.limit || waits && (calling >= crew.limit || crew.queued() > 0) {
+        return Foreseen::Queue;
+    }
+    if waits {
+        turn.release_loop();
+    }
+    Foreseen::Call(Some(places))
+}
+
+/// When a call began, in wall-clock and in processor time.
+struct Clocks(u64, u64);
+
+/// A call that took as long, in microseconds, held others up.
+const SLOW: u64 = 1_000;
+
+impl Clocks {
+    fn now() -> Clocks {
+        Clocks(clock::monotonic_micros(), clock::thread_cpu_nanos() / 1_000)
+    }
+
+    /// Whether the call waited for something else than the processor.
+    fn waited(&self) -> bool {
+        let now = Clocks::now();
+        let (took, computed) = (now.0 - self.0, now.1 - self.1);
+        took >= SLOW && computed * 2 < took
+    }
+}
+
+/// Learns from a call: one that was quick, one that was foreseen to wait, one that stalled the loop.
+fn learn(turn: &Turn, places: Places, held: bool, clocks: Option<Clocks>) {
+    let expectation = &turn.crew.expectation;
+    match clocks {
+        Some(clocks) => expectation.learn(places, clocks.waited()),
+        // A call that computes is not learnt: handing over early gains nothing for it.
+        None if held && !turn.holds_loop() => {
+            expectation.stalled();
+            if turn.crew.taken_quickly.get() {
+                expectation.learn(places, true);
+            }
+        }
+        None => expectation.learn(places, false),
+    }
 }
 
 fn respond(
@@ -120,14 +199,12 @@ fn respond(
         endpoint: connection.endpoint.clone(),
         client: connection.client.clone(),
         socket: work.socket.clone(),
-        outbox: turn.watch().outbox.clone(),
+        outbox: turn.outbox().clone(),
         gathers: ctx.dialect.gathers_chunks() && turn.watch().looks().is_some(),
         connection: connection.id().number,
         may_keep_alive: !reactor.is_draining(),
     };
-    turn.watch().enter();
-    let response = call::respond(gil, ctx, &mut exchange, &mut work.out);
-    turn.watch().leave();
+    let response = turn.enter(|| call::respond(gil, ctx, &mut exchange, &mut work.out));
     work.input = std::mem::take(&mut exchange.input);
     reactor.head.set(std::mem::take(&mut exchange.head));
     registry.stats.count_code(response.code);

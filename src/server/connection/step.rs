@@ -13,6 +13,8 @@ pub enum Step {
     Wait(Interest),
     /// What is queued goes out when the turn ends, with others' responses.
     Batch,
+    /// The call waits for a thread.
+    Queue,
     /// A body waits for a descriptor: the socket is not watched meanwhile.
     Pause,
 }

@@ -61,6 +61,10 @@ pub struct Work {
     pub out: WriteQueue,
     /// What is to be written stands in the outbox until the turn ends.
     pub is_batched: bool,
+    /// It waits for a thread that may call the application.
+    pub is_queued: bool,
+    /// The seat of the thread that called the application, while its response goes on.
+    pub owner: Option<usize>,
     /// The part of a response that is not in the queue yet, or is kept until it is written.
     pub response: Option<Box<ResponseBody>>,
     /// Whether a request of it had its response.
@@ -158,6 +162,8 @@ impl Connection {
             incoming: None,
             out: WriteQueue::default(),
             is_batched: false,
+            is_queued: false,
+            owner: None,
             response: None,
             served_any: false,
             quantum: Quantum::default(),
@@ -204,15 +210,23 @@ impl Connection {
         Some(seen)
     }
 
-    /// Puts it back, and waits for the socket; with no interest, for something else.
-    pub fn wait(self: &Rc<Self>, mut work: Box<Work>, interest: Option<Interest>) {
+    /// Puts it back, and waits for the socket; with no interest, for something else. Whether the loop has
+    /// to look anew at what it waits for.
+    pub fn wait(self: &Rc<Self>, mut work: Box<Work>, interest: Option<Interest>) -> bool {
         work.awaits_input = interest == Some(Interest::READ);
-        match interest {
+        let changes = match interest {
             Some(interest) if self.io.is_active() => self.io.change(interest),
-            Some(interest) => Io::start(self, self.reactor.lp, work.socket.number(), interest),
-            None => self.io.stop(),
-        }
+            Some(interest) => {
+                Io::start(self, self.reactor.lp, work.socket.number(), interest);
+                true
+            }
+            None => {
+                self.io.stop();
+                false
+            }
+        };
         self.put(work);
+        changes
     }
 
     /// Waits no more.

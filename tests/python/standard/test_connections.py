@@ -60,8 +60,7 @@ CLOSE = [("Connection", "close")]
         (request("/", version="HTTP/1.0"), 1),
         (request("/", host=None), 1),
         (request(respond(shape="list", items=[["x", 5000]]), headers=CLOSE), 1),
-        # The item goes before it is known to be the last.
-        (request(respond(shape="generator", items=["x"]), headers=CLOSE), 2),
+        (request(respond(shape="generator", items=["x"]), headers=CLOSE), 1),
     ],
     ids=["asked", "old", "refused", "long", "generator"],
 )

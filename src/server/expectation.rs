@@ -1,0 +1,149 @@
+//! Which requests are expected to wait, learnt as a branch predictor learns.
+//!
+//! A table of two-bit counters over a hash of method and path: where it says so, the loop is set free
+//! before the application is called. A wrong guess costs a wake-up, or two looks of the monitor; never
+//! a response.
+//!
+//! Where paths carry identifiers (`/item/4711`) a hash of the whole path learns nothing: while
+//! unforeseen stalls are frequent, the path's first segment is asked too, then the method alone.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+
+/// A power of two.
+const COUNTERS: usize = 1024;
+
+/// From this count on a call is expected to wait.
+const THRESHOLD: u8 = 2;
+
+/// The most a counter holds.
+const MOST: u8 = 3;
+
+/// So many unforeseen stalls between two looks at the clock mean that whole paths learn nothing: each
+/// costs everybody some milliseconds.
+const FREQUENT: u32 = 8;
+
+/// What the table knows requests by.
+const LEVELS: usize = 3;
+
+/// The places of a request in the table: by its whole path, its first segment, its method.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Places([u16; LEVELS]);
+
+/// The table.
+pub struct Expectation {
+    counters: RefCell<[u8; COUNTERS]>,
+    /// How many levels are asked.
+    levels: Cell<usize>,
+    /// Unforeseen stalls since the last tick.
+    stalls: Cell<u32>,
+}
+
+impl Default for Expectation {
+    fn default() -> Expectation {
+        Expectation {
+            counters: RefCell::new([0; COUNTERS]),
+            levels: Cell::new(1),
+            stalls: Cell::new(0),
+        }
+    }
+}
+
+impl Places {
+    /// Those of a request with this method and path.
+    pub fn of(method: &[u8], path: &[u8]) -> Places {
+        let start = hash(0xcbf2_9ce4_8422_2325, method);
+        let segment =
+            memchr::memchr(b'/', path.get(1..).unwrap_or_default()).map_or(path.len(), |at| at + 1);
+        let place = |hash: u64| (hash >> 32) as u16 % COUNTERS as u16;
+        Places([
+            place(hash(start ^ 1, path)),
+            place(hash(start ^ 2, &path[..segment])),
+            place(hash(start ^ 3, b"")),
+        ])
+    }
+}
+
+fn hash(start: u64, bytes: &[u8]) -> u64 {
+    let mixed = bytes.iter().fold(start, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    mixed ^ (mixed >> 29)
+}
+
+impl Expectation {
+    /// Whether a request is expected to wait.
+    pub fn waits(&self, places: Places) -> bool {
+        let counters = self.counters.borrow();
+        let asked = &places.0[..self.levels.get()];
+        asked
+            .iter()
+            .any(|&place| counters[usize::from(place)] >= THRESHOLD)
+    }
+
+    /// A request waited, or did not.
+    pub fn learn(&self, places: Places, waited: bool) {
+        let mut counters = self.counters.borrow_mut();
+        // What is quick and was never slow costs a look.
+        if !waited && counters[usize::from(places.0[0])] == 0 && self.levels.get() == 1 {
+            return;
+        }
+        for place in places.0 {
+            let counter = &mut counters[usize::from(place)];
+            *counter = if waited {
+                MOST.min(*counter + 1)
+            } else {
+                counter.saturating_sub(1)
+            };
+        }
+    }
+
+    /// A call that nobody foresaw held the loop up.
+    pub fn stalled(&self) {
+        self.stalls.set(self.stalls.get() + 1);
+    }
+
+    /// A quarter of a second has passed.
+    pub fn tick(&self) {
+        let levels = self.levels.get();
+        if self.stalls.replace(0) >= FREQUENT {
+            self.levels.set(LEVELS.min(levels + 1));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_takes_two_to_be_expected_and_two_to_be_forgotten() {
+        let table = Expectation::default();
+        let slow = Places::of(b"GET", b"/slow");
+        assert!(!table.waits(slow));
+        table.learn(slow, true);
+        assert!(!table.waits(slow));
+        table.learn(slow, true);
+        assert!(table.waits(slow));
+        assert!(!table.waits(Places::of(b"GET", b"/quick")));
+        table.learn(slow, false);
+        assert!(!table.waits(slow));
+    }
+
+    #[test]
+    fn identifiers_in_paths_are_seen_through_while_they_stall_the_loop() {
+        let table = Expectation::default();
+        for id in 0..100 {
+            table.learn(Places::of(b"GET", format!("/item/{id}").as_bytes()), true);
+        }
+        let unknown = Places::of(b"GET", b"/item/4711");
+        assert!(!table.waits(unknown));
+        for _ in 0..FREQUENT {
+            table.stalled();
+        }
+        table.tick();
+        assert!(table.waits(unknown));
+        assert!(!table.waits(Places::of(b"POST", b"/other")));
+    }
+}
