@@ -191,9 +191,13 @@ class _Number(Kind):
 
     def parse(self, text):
         try:
-            return self.check(int(text))
+            number = int(text)
         except ValueError:
-            return self.check(float(text))
+            try:
+                number = float(text)
+            except ValueError:
+                raise ValueError(self.wanted)
+        return self.check(number)
 
     def check(self, value):
         is_number = isinstance(value, _INTEGERS + (float,)) and not isinstance(value, bool)
