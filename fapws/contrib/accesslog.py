@@ -104,9 +104,13 @@ class AccessLog(object):
         self.write(entry)
         return result
 
+    def line(self, entry):
+        """The text for an entry, whose request is over."""
+        return _ATOM.sub(entry.finish().atom, self._pattern)
+
     def write(self, entry):
         """Write an entry's line, or lose it."""
-        line = _ATOM.sub(entry.finish().atom, self._pattern).encode("ascii", "replace")
+        line = self.line(entry).encode("ascii", "replace")
         if self._outlet:
             if self._outlet.may_block:
                 line = line[: console.PIECE - 1]

@@ -1,9 +1,9 @@
 """A worker class for gunicorn: `gunicorn -k fapws.contrib.gunicorn.FapwsWorker hello:app`.
 
 gunicorn owns the processes, the sockets, the logs of its own and the command line; this serves in
-one of its workers. The access log is gunicorn's format and file, written by
-`fapws.contrib.accesslog`. Invariant: the heartbeat is given by the loop itself, so an application
-that hangs is noticed by gunicorn's `timeout`.
+one of its workers. Invariants: a setting of gunicorn is obeyed, or the start fails and names it;
+the heartbeat is given by the loop itself, so an application that hangs is noticed by gunicorn's
+`timeout`.
 """
 
 from __future__ import absolute_import  # this module's name is its library's
@@ -16,22 +16,88 @@ import traceback
 from gunicorn.workers.base import Worker
 
 from fapws import _evwsgi, base
+from fapws.contrib.accesslog import AccessLog
+from fapws.settings import PENDING
+
+#: gunicorn's names of settings, and those of `fapws.config` that say the same.
+_SAME = {
+    "graceful_timeout": "graceful_timeout",
+    "keepalive": "keep_alive_timeout",
+    "limit_request_line": "max_request_line",
+    "limit_request_fields": "max_header_count",
+    "worker_connections": "max_connections",
+    "threads": "threads",
+    "forwarded_allow_ips": "forwarded_allow_ips",
+    "proxy_protocol": "proxy_protocol",
+    "proxy_allow_ips": "proxy_allow_from",
+    "root_path": "root_path",
+}
+
+_TLS = "there is no TLS in this worker: put nginx, HAProxy or pound in front"
+_STRICT = "this worker reads requests as RFC 9112 has them, and no other way"
+_PER_REQUEST = "this worker does not call it: wrap the application (WSGI middleware)"
+
+#: What this worker cannot obey, where it is set to anything but its default.
+_REJECTED = {
+    "certfile": _TLS,
+    "keyfile": _TLS,
+    "pre_request": _PER_REQUEST,
+    "post_request": _PER_REQUEST,
+    "limit_request_field_size": "this worker limits the whole head: fapws.config.max_header_size",
+    "tmp_upload_dir": "this worker keeps bodies in TMPDIR",
+    "sendfile": "this worker sends files by sendfile",
+    "secure_scheme_headers": "this worker reads X-Forwarded-Proto alone",
+    "forwarder_headers": "this worker takes no such header",
+    "header_map": _STRICT,
+    "strip_header_spaces": _STRICT,
+    "permit_obsolete_folding": _STRICT,
+    "permit_unconventional_http_version": _STRICT,
+    "casefold_http_method": _STRICT,
+    "protocol": "this worker speaks HTTP alone",
+    "http_protocols": "this worker speaks HTTP/1.1 alone",
+    "http2_cleartext": "this worker speaks HTTP/1.1 alone",
+    "statsd_host": "this worker sends no numbers: fapws.contrib.stats has them",
+}
+
+
+def unsupported(cfg):
+    """What this worker cannot obey of gunicorn's settings, as a list of lines for people."""
+    found = []
+    for name, reason in sorted(_REJECTED.items()):
+        if _is_set(cfg, name):
+            found.append("%s: %s" % (name, reason))
+    for name, ours in sorted(_SAME.items()):
+        if ours in PENDING and _is_set(cfg, name):
+            found.append("%s: this version's worker cannot do that" % name)
+    if _is_set(cfg, "logger_class") and cfg.accesslog:
+        found.append("logger_class: this worker writes the access log itself, without it")
+    return found
+
+
+def _is_set(cfg, name):
+    """Whether a setting has another value than its default. Older gunicorns lack some of them."""
+    setting = cfg.settings.get(name)
+    # A new one has gone through the same checks, which make lists of texts.
+    return setting is not None and setting.get() != type(setting)().get()
 
 
 class FapwsWorker(Worker):
     """Serves gunicorn's listeners on the core's loop, in the standard dialect.
 
-    gunicorn's `graceful_timeout`, `keepalive` and limits of the head are obeyed where they were
-    set; otherwise the core's defaults hold.
+    gunicorn's timeouts, limits and numbers of threads and requests are obeyed where they were set;
+    otherwise the core's defaults hold.
     """
 
-    #: gunicorn's names of settings, and `fapws.config`'s.
-    _SETTINGS = (
-        ("graceful_timeout", "graceful_timeout"),
-        ("keepalive", "keep_alive_timeout"),
-        ("limit_request_line", "max_request_line"),
-        ("limit_request_fields", "max_header_count"),
-    )
+    def __init__(self, age, ppid, sockets, app, timeout, cfg, log):
+        """In gunicorn's master, before the fork: the start fails for what cannot be obeyed."""
+        wrong = unsupported(cfg)
+        for line in wrong:
+            log.error("Not with this worker class: %s", line)
+        if wrong:
+            raise SystemExit("fapws.contrib.gunicorn: " + "; ".join(wrong))
+        Worker.__init__(self, age, ppid, sockets, app, timeout, cfg, log)
+        self._draining = False
+        self._access_log = None
 
     def init_signals(self):
         """Leave SIGTERM and SIGINT to the core, which drains at them; take the others."""
@@ -47,10 +113,9 @@ class FapwsWorker(Worker):
 
     def run(self):
         """Serve until gunicorn says otherwise."""
-        for name, ours in self._SETTINGS:
-            setting = self.cfg.settings[name]
-            if setting.get() != setting.default:
-                setattr(base.config, ours, setting.get())
+        for name, ours in _SAME.items():
+            if _is_set(self.cfg, name):
+                setattr(base.config, ours, _ours(name, self.cfg.settings[name].get()))
         base.config.dialect = "standard"
         _evwsgi.set_base_module(base)
         for listener in self.sockets:
@@ -69,17 +134,19 @@ class FapwsWorker(Worker):
         _evwsgi.run()
 
     def _logged(self, application):
-        if not self.cfg.accesslog:
-            return application
-        from fapws.contrib.accesslog import AccessLog
-
-        self._access_log = AccessLog(application, self.cfg.accesslog, self.cfg.access_log_format)
-        return self._access_log
+        cfg = self.cfg
+        if cfg.accesslog:
+            self._access_log = AccessLog(application, cfg.accesslog, cfg.access_log_format)
+        elif any(_is_set(cfg, name) for name in ("logconfig", "logconfig_dict", "logconfig_json")):
+            self._access_log = _ByLogger(application, self.log.access_log, cfg.access_log_format)
+        elif cfg.syslog and not cfg.disable_redirect_access_to_syslog:
+            self._access_log = _ByLogger(application, self.log.access_log, cfg.access_log_format)
+        return self._access_log or application
 
     def handle_usr1(self, number, frame):
         """Open the logs anew."""
         self.log.reopen_files()
-        if self.cfg.accesslog:
+        if self._access_log:
             self._access_log.reopen()
 
     def handle_abort(self, number, frame):
@@ -94,16 +161,48 @@ class FapwsWorker(Worker):
         os._exit(1)
 
     def _beat(self):
+        """The heart beats, and goes on while requests in flight are finished."""
         self.notify()
+        if self._draining:
+            return
         if self.ppid != os.getppid():
             self.log.info("Parent changed, shutting down: %s", self)
-            os.kill(os.getpid(), signal.SIGTERM)
-            return False
-        return None
+        elif _evwsgi.stats()["requests"] >= self.max_requests:
+            self.log.info("Autorestarting worker after current request.")
+        elif self.alive:  # else gunicorn's reloader has seen a change
+            return
+        self._draining = True
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _quit(self, number, frame):
         """SIGQUIT: drain, and at once when it is already draining."""
+        self.cfg.worker_int(self)
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _pass(self, number, frame):
         """A signal that means nothing here."""
+
+
+class _ByLogger(AccessLog):
+    """An access log whose lines gunicorn's logger writes, as its configuration has it."""
+
+    def __init__(self, application, logger, pattern):
+        AccessLog.__init__(self, application, None, pattern)
+        self._logger = logger
+
+    def reopen(self):
+        """The files are the logger's."""
+
+    def write(self, entry):
+        self._logger.info("%s", self.line(entry))
+
+
+def _ours(name, value):
+    """A value of gunicorn's as `fapws.config` has it."""
+    if name in ("limit_request_line", "limit_request_fields") and value == 0:
+        return float("inf")
+    if name in ("forwarded_allow_ips", "proxy_allow_ips") and isinstance(value, (list, tuple)):
+        return ",".join(value)
+    if name == "proxy_protocol" and isinstance(value, bool):
+        return "auto" if value else "off"
+    return value
