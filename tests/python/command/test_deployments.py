@@ -233,8 +233,8 @@ WHO = """
 
     def app(environ, start_response):
         start_response("200 OK", [])
-        known = AT_IMPORT, os.getuid(), os.getgid(), sorted(os.getgroups())
-        return [repr(known).encode("ascii")]
+        known = repr((AT_IMPORT, os.getuid(), os.getgid(), sorted(os.getgroups())))
+        return [known if isinstance(known, bytes) else known.encode("ascii")]
 """
 
 
@@ -255,7 +255,10 @@ def test_workers_are_another_user_and_the_master_is_not(run_command, reachable):
 
     nobody = pwd.getpwnam("nobody")
     write(reachable, who=WHO)
+    # Python 2 looks for a codec when it is used, maybe in a folder that nobody may not read.
+    (reachable / "settings.py").write_text("u''.encode('ascii')\n")
     words = ["who:app", "--user", "nobody", "--access-log", "a.log", "--bind", "unix:a.sock"]
+    words += ["--config", "settings.py"]
     command = run_command(*words)
     groups = sorted({nobody.pw_gid} | {
         each.gr_gid for each in grp.getgrall() if "nobody" in each.gr_mem})
