@@ -82,7 +82,7 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), with tests/corpus as seeds
 	        -- -max_total_time=$(FUZZ_SECONDS) -max_len=2000 || exit 1; \
 	done
 
-leaks: $(DRIVER)/.ready ## the server under valgrind, asked for every kind of request
+leaks: $(DRIVER)/.ready ## the server under valgrind, with every kind of request
 	@.ci/require compiler cargo libev valgrind
 	$(DRIVER)/bin/python tests/soak/leaks.py
 

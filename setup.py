@@ -60,14 +60,14 @@ def find_cargo():
     try:
         # Not check_output: a rustup without a toolchain is no cargo either.
         process = subprocess.Popen([cargo, "--version"], stdout=subprocess.PIPE)
-        answer = process.communicate()[0].decode("utf-8", "replace")
+        version = process.communicate()[0].decode("utf-8", "replace")
     except OSError:
         raise CannotBuild(needed + "there is none on PATH" + remedy)
-    found = re.match(r"cargo (\d+)\.(\d+)", answer)
+    found = re.match(r"cargo (\d+)\.(\d+)", version)
     if process.returncode != 0 or not found:
         raise CannotBuild(needed + "the one on PATH does not run" + remedy)
     if [int(part) for part in found.groups()] < [int(part) for part in oldest.split(".")[:2]]:
-        raise CannotBuild(needed + "the one on PATH is " + answer.strip() + remedy)
+        raise CannotBuild(needed + "the one on PATH is " + version.strip() + remedy)
     return cargo
 
 
@@ -107,7 +107,7 @@ def shared_library(messages):
             for name in message["filenames"]:
                 if name.endswith((".so", ".dylib")):
                     return name
-    raise CannotBuild("cargo has not told where the core of fapws is")
+    raise CannotBuild("cargo reports no shared library of the core of fapws")
 
 
 def compile_in_place():
