@@ -91,9 +91,9 @@ soak: $(DRIVER)/.ready ## good, slow, broken and vanishing clients, SOAK_MINUTES
 	@.ci/require compiler cargo libev
 	$(DRIVER)/bin/python tests/soak/soak.py --minutes $(SOAK_MINUTES)
 
-bench: $(DRIVER)/.ready ## Fapws, its peers and the limit of one core, measured side by side: some ten minutes
+bench: $(DRIVER)/.ready ## Fapws, its peers and the limit of one core, side by side, and a picture: half an hour
 	@.ci/require compiler cargo libev wrk
-	$(DRIVER)/bin/python tests/bench/run.py
+	$(DRIVER)/bin/python tests/bench/run.py --picture tests/bench/results.svg
 
 wheel: $(DRIVER)/.ready $(PACKER)/.ready ## one wheel for every Python 3, and the sdist, in dist/; then test them
 	@.ci/require compiler cargo libev

@@ -91,7 +91,9 @@ class Installation:
         """
         site = self.site(server)
         log = FOLDER / f"{server.name}.log"
-        access_log = str(FOLDER / f"{server.name}.access.log") if scenario.logged else ""
+        access_log = ""
+        if scenario.logged and server is not LIMIT and server.fixed.get("log") != "":
+            access_log = str(FOLDER / f"{server.name}.access.log")
 
         def words(address):
             if server is LIMIT:
@@ -108,7 +110,8 @@ class Installation:
             return server.command(dataclasses.replace(launch, **server.fixed))
 
         environment = clean_environment(variables(site))
-        return Running(server, words, environment, log, unix=scenario.proxied == "unix")
+        unix = scenario.proxied == "unix"
+        return Running(server, words, environment, log, unix, access_log)
 
     def draw(self, record, picture):
         """Have chart.py draw a results file, in an environment that has a plotting library."""

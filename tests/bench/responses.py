@@ -5,12 +5,15 @@ the scenario's is not measured in it, and the table says why.
 """
 
 import socket
+import time
 
 from support.client import Client, ProtocolError
 from scenarios import CHUNKS, request
 
 #: Seconds that a correct response may take on a loaded machine.
 PATIENCE = 10
+#: Seconds for a line to be in the access log.
+LOG_PATIENCE = 2
 #: How many different requests of a scenario are checked.
 KINDS = 4
 #: A server that gathers chunks is found out by the application giving up first (apps/plain.py).
@@ -52,6 +55,19 @@ def _compare(response, scenario):
     if response.body != scenario.expected:
         shown = response.body[:60] + b"..." * (len(response.body) > 60)
         raise WrongResponse(f"body of {len(response.body)} bytes: {shown!r}")
+
+
+def logged(server):
+    """Whether the access log has lines for the requests so far; no log wanted is right too."""
+    if server.access_log is None:
+        return True
+    deadline = time.monotonic() + LOG_PATIENCE
+    while time.monotonic() < deadline:
+        for path in (server.access_log, server.output):
+            if path.exists() and b"GET / " in path.read_bytes():
+                return True
+        time.sleep(0.05)
+    return False
 
 
 def sends_each_chunk(server):

@@ -125,6 +125,8 @@ class Bench:
         except responses.WrongResponse as failure:
             self._drop(running, name, scenario.name, failure)
             return
+        if scenario.logged and not responses.logged(process):
+            self._drop(running, name, scenario.name, "no line in its access log")
         if scenario.streams and process.server is not servers.LIMIT:
             self._results.streams[name] = responses.sends_each_chunk(process)
 

@@ -241,7 +241,7 @@ SCENARIOS = [
     Scenario(
         "access-log",
         "hello with an access log in a file",
-        "plain:hello",
+        "plain:hello_length",
         request(),
         HELLO,
         logged=True,

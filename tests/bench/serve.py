@@ -101,6 +101,7 @@ def pyruvate(address, app, threads="1"):
     import pyruvate
 
     where = HOST + ":" + address if address.isdigit() else address
+    # It closes each connection: with `max_reuse_count` set, 1.6.1 does not respond any more.
     pyruvate.serve(app, where, int(threads))
 
 

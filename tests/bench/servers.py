@@ -158,7 +158,8 @@ def _peregrine(launch):
 
 def _tsuno(launch):
     options = ["--bind", launch.bind, "--workers", 1, "--threads", launch.threads]
-    options += ["--keepalive", 60, "--no-access-log", "--log-level", "ERROR"]
+    # Version 0.1.3 does not start with --keepalive.
+    options += ["--no-access-log", "--log-level", "ERROR", "--app-dir", APPS]
     return [launch.script("tsuno"), *options, launch.app]
 
 
@@ -278,13 +279,15 @@ class Running:
     """A server process: `address` is where it listens, `port` where the load goes (the proxy's, if
     one stands before it), `session` whom `accounts` charges. End it with `stop`."""
 
-    def __init__(self, server, command, environment, log, unix=False):
+    def __init__(self, server, command, environment, log, unix=False, access_log=None):
         self.server = server
         self.address = None
         self.port = None
         self._command = command
         self._environment = environment
-        self._log = pathlib.Path(log)
+        #: The file that stdout and stderr go to, and the access log's.
+        self.output = pathlib.Path(log)
+        self.access_log = pathlib.Path(access_log) if access_log else None
         self._unix = unix
         self._popen = None
 
@@ -307,13 +310,15 @@ class Running:
     def spawn(self):
         """Run it on a free address, without waiting for anything."""
         if self._unix:
-            self.address = str(self._log.with_suffix(".sock"))
+            self.address = str(self.output.with_suffix(".sock"))
             pathlib.Path(self.address).unlink(missing_ok=True)
         else:
             self.port = free_port()
             self.address = str(self.port)
+        if self.access_log:
+            self.access_log.unlink(missing_ok=True)
         words = [str(word) for word in self._command(self.address)]
-        with open(self._log, "wb") as log:
+        with open(self.output, "wb") as log:
             self._popen = subprocess.Popen(
                 words,
                 stdin=subprocess.DEVNULL,
@@ -348,7 +353,7 @@ class Running:
         self._popen.wait()
 
     def _last_words(self):
-        lines = self._log.read_text(errors="replace").strip().splitlines()
+        lines = self.output.read_text(errors="replace").strip().splitlines()
         return lines[-1][:200] if lines else f"exit code {self._popen.returncode}"
 
 
