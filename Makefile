@@ -91,7 +91,7 @@ soak: $(DRIVER)/.ready ## good, slow, broken and vanishing clients, SOAK_MINUTES
 	@.ci/require compiler cargo libev
 	$(DRIVER)/bin/python tests/soak/soak.py --minutes $(SOAK_MINUTES)
 
-bench: $(DRIVER)/.ready ## Fapws, its peers and the limit of one core, side by side, and a picture: half an hour
+bench: $(DRIVER)/.ready ## Fapws, its peers and the limit of one core, side by side, and a picture: an hour
 	@.ci/require compiler cargo libev wrk
 	$(DRIVER)/bin/python tests/bench/run.py --picture tests/bench/results.svg
 

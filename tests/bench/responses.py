@@ -8,13 +8,13 @@ import socket
 import time
 
 from support.client import Client, ProtocolError
-from scenarios import CHUNKS, request
+from scenarios import CHUNKS, SLOW, request
 
 #: Seconds that a correct response may take on a loaded machine.
 PATIENCE = 10
 #: Seconds for a line to be in the access log.
 LOG_PATIENCE = 2
-#: How many different requests of a scenario are checked.
+#: How many of a scenario's quick and slow requests are checked.
 KINDS = 4
 #: A server that gathers chunks is found out by the application giving up first (apps/plain.py).
 GATHERING_PATIENCE = 3
@@ -31,28 +31,29 @@ def check(server, scenario):
 
 
 def _kinds(scenario):
-    """Some of the scenario's different requests, the rarest too."""
-    kinds = sorted(set(scenario.requests), key=scenario.requests.count)
-    return kinds[:KINDS] + ([scenario.beside.request] if scenario.beside else [])
+    """Some of the scenario's requests, the slow ones too."""
+    beside = [scenario.beside.request] if scenario.beside else []
+    return [*scenario.requests[:KINDS], *scenario.slow[:KINDS], *beside]
 
 
 def _check(server, scenario, message):
+    expected = SLOW if message in scenario.slow else scenario.expected
     try:
         with Client(("127.0.0.1", server.port), patience=PATIENCE) as client:
             for _ in range(2 if scenario.keeps else 1):
                 client.send(message * scenario.depth)
                 for _ in range(scenario.depth):
-                    _compare(client.response(), scenario)
+                    _compare(client.response(), expected)
             if not scenario.keeps and not client.at_end():
                 raise WrongResponse("the connection is not closed")
     except (ProtocolError, OSError) as failure:
         raise WrongResponse(str(failure)[:200] or type(failure).__name__) from None
 
 
-def _compare(response, scenario):
+def _compare(response, expected):
     if response.status != 200:
         raise WrongResponse(f"status {response.status}")
-    if response.body != scenario.expected:
+    if response.body != expected:
         shown = response.body[:60] + b"..." * (len(response.body) > 60)
         raise WrongResponse(f"body of {len(response.body)} bytes: {shown!r}")
 

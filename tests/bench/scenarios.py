@@ -14,6 +14,8 @@ MEBIBYTE = 2**20
 #: What the responses hold: apps/plain.py and epoll.c have the same bytes.
 HELLO = b"Hello, World!"
 CHUNKS = [b"%0100d\n" % i for i in range(10)]
+#: The body of a response that took its time.
+SLOW = b"Hello, sloth!"
 PAGE = b"<p>A paragraph.</p>\n" * 512
 SMALL_FILES, SMALL_FILE_SIZE = 20, 512
 #: Threads for the application where it waits, in the servers that have them.
@@ -90,6 +92,8 @@ class Scenario:
     depth: int = 1
     #: What is sent in turn instead of `request` alone.
     cycle: tuple = ()
+    #: Those of them that take their time; their responses' body is SLOW.
+    slow: tuple = ()
     beside: Beside = None
     #: Between a response and the connection's next request, on average.
     pause_ms: int = 0
@@ -252,6 +256,7 @@ SCENARIOS = [
         "one call in 50 waits 100 ms, at /slow",
         "plain:mixed",
         cycle=_one_in_fifty(request(target="/slow")),
+        slow=(request(target="/slow"),),
         **_WAITING,
     ),
     Scenario(
@@ -260,6 +265,7 @@ SCENARIOS = [
         "plain:mixed",
         cycle=(*(request(target="/page"),) * 25, request(target="/page?slow=1"))
         + (request(target="/page"),) * 24,
+        slow=(request(target="/page?slow=1"),),
         **_WAITING,
     ),
     Scenario(
@@ -267,6 +273,7 @@ SCENARIOS = [
         "a thousand items, every second one waits 20 ms",
         "plain:mixed",
         cycle=_items(),
+        slow=tuple(request(target=f"/item/{number}") for number in range(1, 1000, 2)),
         **_WAITING,
     ),
     Scenario(
@@ -274,6 +281,7 @@ SCENARIOS = [
         "16 clients of hello beside two whose calls compute 30 ms",
         "plain:compute",
         beside=Beside(request(target="/compute"), 2),
+        slow=(request(target="/compute"),),
         connections=16,
         **{**_WAITING, "shown": "p50_us"},
     ),

@@ -8,6 +8,8 @@ whether a server sends each chunk at once or gathers them.
 from time import sleep, thread_time
 
 HELLO = b"Hello, World!"
+#: The body of a response that took its time.
+SLOW = b"Hello, sloth!"
 PAGE = b"<p>A paragraph.</p>\n" * 512
 SMALL_FILES = []
 MEBIBYTE = b"x" * 2**20
@@ -149,17 +151,20 @@ def mixed(environ, start_response):
         sleep(0.1)
     elif path.startswith("/item/") and int(path[6:]) % 2:
         sleep(0.02)
-    return short(HELLO, start_response)
+    else:
+        return short(HELLO, start_response)
+    return short(SLOW, start_response)
 
 
 def compute(environ, start_response):
     """At /compute 30 ms of the thread's processor time in Python code; elsewhere hello."""
-    if environ["PATH_INFO"] == "/compute":
-        begun = thread_time()
-        while thread_time() - begun < 0.03:
-            for _ in range(2000):
-                pass
-    return short(HELLO, start_response)
+    if environ["PATH_INFO"] != "/compute":
+        return short(HELLO, start_response)
+    begun = thread_time()
+    while thread_time() - begun < 0.03:
+        for _ in range(2000):
+            pass
+    return short(SLOW, start_response)
 
 
 def files(environ, start_response):
