@@ -22,7 +22,7 @@ DEFAULT_ADDRESS = "127.0.0.1:8000"
 PENDING = frozenset([
     "access_log_json", "access_log_skip", "forwarded_allow_ips", "health", "max_memory",
     "max_requests", "max_requests_jitter", "preload", "proxy_allow_from", "proxy_headers",
-    "proxy_protocol", "root_path", "shutdown_delay", "slow_request", "threads", "timeout",
+    "proxy_protocol", "root_path", "shutdown_delay", "slow_request", "timeout",
 ])
 
 _TEXT = type(u"")

@@ -6,7 +6,8 @@ import socket
 import stat
 
 import pytest
-from command import HELLO, Command, free_port, log_lines, served_by, write
+from command import HELLO, Command, log_lines, served_by, write
+from support.ports import free_port
 from support.process import Process, wait_until
 
 REFUSED = 2

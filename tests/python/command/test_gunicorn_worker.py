@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from command import HELLO, free_port, served_by, write
+from command import HELLO, served_by, write
+from support.ports import free_port
 from support.process import Process, wait_until
 from support.server import Listening
 

@@ -6,7 +6,8 @@ import re
 import signal
 
 import pytest
-from command import Command, complaints, free_port, log_lines, write
+from command import Command, complaints, log_lines, write
+from support.ports import free_port
 from support.process import wait_until
 
 REFUSED = 2
