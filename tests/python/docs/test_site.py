@@ -2,11 +2,12 @@
 
 import html.parser
 import json
+import re
 import shutil
 import subprocess
 
 import pytest
-from docs.pages import fences
+from docs.pages import fences, text
 from support import ROOT
 from support.environment import copy_of_sources
 
@@ -59,3 +60,14 @@ def test_no_code_is_wider_than_its_column():
             for line in fence.text.splitlines():
                 # Output and commands may scroll; what is read should not.
                 assert len(line) <= 79 or fence.language in ("sh", "text"), (page, line)
+
+
+def test_the_name_of_a_file_is_in_the_words_before_it():
+    # A forge does not show the title of a block.
+    for page in PAGES:
+        before = ""
+        for part in re.split(r"^(```.*)$", text(f"docs/{page}"), flags=re.M):
+            title = re.match(r'```\w+ title="(.*)"', part)
+            if title:
+                assert f"`{title.group(1)}`" in before, (page, title.group(1))
+            before = part if not part.startswith("```") else before
