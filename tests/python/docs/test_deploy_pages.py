@@ -253,6 +253,38 @@ def test_flask(python3, home, serve_typed, number):
     assert server.request(head.encode() + body).body == b"5 bytes\n"
 
 
+GUNICORN = "docs/deploy/gunicorn.md"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_gunicorn_words(home, serve_typed, number):
+    folder = home(GUNICORN)
+    server = serve_typed(GUNICORN, number, folder)
+    assert server.get("/").body == b"Hello\n"
+    server.wait_for_output('"GET / HTTP/1.1" 200 6')
+    if number == 1:
+        server.wait_for_output("] [INFO] worker ", "stderr")
+    assert "WARNING" not in server.stderr, server.stderr
+
+
+def test_gunicorn_certfile(home, python3, start_process):
+    folder = home(GUNICORN)
+    command = [python3.python, "-m", "fapws", "--certfile", "a.pem", "hello:app"]
+    outcome = start_process(Process, command, cwd=folder).wait()
+    assert outcome.returncode == 2 and "certfile" in outcome.stderr
+
+
+def test_gunicorn_as_master(home, python3, start_process):
+    folder = home(GUNICORN)
+    (words,) = [line.split() for line in pages.typed(GUNICORN) if "-k" in line]
+    port = free_port()
+    words[words.index("127.0.0.1:8000")] = f"127.0.0.1:{port}"
+    env = {"PYTHONPATH": str(python3.library("gunicorn"))}
+    command = [python3.python, "-m", *words]
+    server = start_process(Typed, command, port, cwd=folder, env=env)
+    assert server.get("/").header("Server").startswith("fapws")
+
+
 DJANGO = "docs/deploy/django.md"
 
 
