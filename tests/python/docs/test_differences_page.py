@@ -34,14 +34,14 @@ def differences(monkeypatch):
 
 
 def test_each_row_of_the_packages_table_is_there(differences):
-    told = rows(PAGE, "## Mended in the package")
-    wanted = [[f"`{module}`", case.replace("_", " "), why] for module, case, why in differences]
-    assert told == wanted
+    """Each case is named; how the page says why is its own."""
+    listed = {tuple(cells[:2]) for cells in rows(PAGE, "## Mended in the package")}
+    assert listed == {(f"`{module}`", case.replace("_", " ")) for module, case, _ in differences}
 
 
 def test_each_row_of_the_cores_table_is_there():
-    told = rows(PAGE, "### Case by case")
-    assert told == [[row.name, row.reason] for row in TABLE]
+    listed = [cells[0] for cells in rows(PAGE, "### Case by case")]
+    assert sorted(listed) == sorted(row.name for row in TABLE)
 
 
 @pytest.mark.parametrize(

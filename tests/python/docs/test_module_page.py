@@ -3,7 +3,7 @@
 import ast
 import re
 
-from docs.pages import section, text
+from docs.pages import text
 
 PAGE = "docs/module.md"
 HEADINGS = re.findall(r"^### `(\w+)(.*)`$", text(PAGE), re.M)
@@ -22,10 +22,3 @@ def test_parameters_are_those_of_the_docstring(interpreter):
         if parameters:
             first_line = documented[name].splitlines()[0].partition(" ->")[0]
             assert first_line.replace("'", '"') == name + parameters
-
-
-def test_what_comes_back_and_what_is_raised_is_told():
-    for name, parameters in HEADINGS:
-        if parameters:
-            told = section(PAGE, f"### `{name}{parameters}`")
-            assert "eturns" in told, name

@@ -264,10 +264,6 @@ def test_replace_the_so(pristine_built, clone, tmp_path, start_process):
     serves()
 
 
-def test_the_steps_are_as_many_as_promised():
-    assert len(re.findall(r"^\d\. ", section("README.md", "### Move to Python 3"), re.M)) == 5
-
-
 def test_the_benchmark():
     assert "tests/bench/run.py" in (ROOT / "Makefile").read_text()
     told = subprocess.run(
