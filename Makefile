@@ -60,6 +60,18 @@ unit: ## the crate's own tests, which need no Python, and whether the header is 
 	@.ci/require compiler cargo libev
 	$(CARGO) test --locked --no-default-features
 
+COVERED := tests/python/package tests/python/command tests/python/in_process tests/python/docs
+coverage: $(DRIVER)/.ready ## what no test reaches: of fapws/*.py on the newest Python, and of the crate
+	@.ci/require compiler cargo libev
+	@.ci/require llvm || true
+	rm -rf build/coverage && mkdir -p build/coverage
+	-COVERAGE_PROCESS_START=$(CURDIR)/tests/coverage.ini COVERAGE_FILE=$(CURDIR)/build/coverage/python \
+	    FAPWS_TEST_PYTHONS=newest $(PYTEST) $(PARALLEL) -q $(COVERED)
+	cd build/coverage && ../../$(DRIVER)/bin/coverage combine -q --rcfile=../../tests/coverage.ini \
+	    --data-file=all python.*
+	$(DRIVER)/bin/coverage report --rcfile=tests/coverage.ini --data-file=build/coverage/all
+	tests/coverage-of-the-crate $(CURDIR)/build/coverage
+
 header: ## write include/evwsgi.h anew
 	FAPWS_WRITE_HEADER=1 $(CARGO) test --locked --no-default-features --test header
 

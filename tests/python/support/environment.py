@@ -154,10 +154,21 @@ def installed(interpreter):
     with exclusive(f"venv-{interpreter.name}"):
         if not marker.exists():
             environment.create()
-        elif marker.read_text() == digest:
-            return environment
-        _install(environment)
-        marker.write_text(digest)
+        if not marker.exists() or marker.read_text() != digest:
+            _install(environment)
+            marker.write_text(digest)
+        return _measured(environment)
+
+
+def _measured(environment):
+    """Have its programs measure coverage where `make coverage` asks for it, and only then."""
+    startup = environment.site_packages / "coverage-of-fapws.pth"
+    if "COVERAGE_PROCESS_START" not in os.environ:
+        startup.unlink(missing_ok=True)
+    elif environment.major == 3:
+        library = str(environment.library("coverage==7.17.5"))
+        begin = "import coverage; coverage.process_startup()"
+        startup.write_text(f"import sys; sys.path.append({library!r}); {begin}\n")
     return environment
 
 
