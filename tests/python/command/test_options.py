@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import socket
 
 import pytest
@@ -233,15 +234,18 @@ def test_a_banner_at_a_terminal(interpreter, home):
         os.chdir(home)
         command = [interpreter.python, "-m", "fapws", "hello:app", "--bind", "127.0.0.1:0"]
         os.execv(command[0], command)
-    shown = b""
+    shown, ended = b"", False
     try:
         while b"Ctrl-C ends it" not in shown:
             shown += os.read(terminal, 4096)
         assert re.search(rb"\x1b\[1mfapws3/.*http://127\.0\.0\.1:\d+", shown, re.S)
         os.write(terminal, b"\x03")
-        wait_until(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, "Ctrl-C to end it")
+        ended = wait_until(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, "Ctrl-C to end it")
     finally:
         os.close(terminal)
+        if not ended:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def test_the_page_of_settings_has_every_option(interpreter, call):

@@ -8,6 +8,8 @@ import pytest
 from standard.message import chunks, post, post_chunked, request
 from standard.probe import Peer
 
+pytestmark = pytest.mark.wire
+
 CLIENTS = 400
 DESCRIPTORS = 64
 
