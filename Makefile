@@ -13,9 +13,10 @@ PACKER := .venv-packer
 WRITER := .venv-docs
 FUZZ_SECONDS ?= 60
 PYTEST := $(DRIVER)/bin/python -m pytest
-# Test processes at a time: much of the suite waits. Each takes the tests of one Python in order,
-# and what is left of another's when its own are done.
-JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# Test processes at a time: one more than cores, as most tests wait for something now and then. Each
+# takes a third, a quarter, ... of the tests in order, so that servers and environments are shared,
+# and then half of what is left of another's.
+JOBS ?= $(shell expr 1 + $$(nproc 2>/dev/null || echo 2))
 PARALLEL := -n $(JOBS) --dist worksteal
 
 # No Python is linked by what is only checked, or loaded by a Python.
