@@ -14,7 +14,7 @@ from support import pristine as original
 from support.process import catch_ignored_signals
 from support.server import Server
 
-NO_PYTHON_2 = "no Python 2.7 on this machine: nothing is tested on it"
+NO_PYTHON_2 = "no Python 2.7 among the interpreters under test: nothing is tested on it"
 
 
 def pytest_configure():
