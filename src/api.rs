@@ -11,6 +11,7 @@ use crate::app::params;
 use crate::ev;
 use crate::http::date::imf_fixdate;
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, number, text};
+use crate::scoreboard;
 use crate::server::listener::Origin;
 use crate::server::registry::registry;
 use crate::server::run;
@@ -298,15 +299,45 @@ pub fn socket_fd(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
     )
 }
 
+/// `on_ready(callable)`.
+pub fn on_ready(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let [callback] = arguments.exactly(gil, "on_ready")?;
+    let callback = match callback.is_none() {
+        true => None,
+        false => Some(expect_callable(gil, callback, "the callback")?),
+    };
+    let replaced = registry(gil).on_ready.replace(callback);
+    drop(replaced);
+    Ok(Owned::none(gil))
+}
+
+/// `share(descriptor, offset)`.
+pub fn share(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let [fd, offset] = arguments.exactly(gil, "share")?;
+    let fd = i32::try_from(fd.to_int(gil)?).unwrap_or(-1);
+    let offset = u64::try_from(offset.to_int(gil)?).unwrap_or(u64::MAX);
+    match scoreboard::share(fd, offset) {
+        Ok(true) => Ok(Owned::none(gil)),
+        Ok(false) => Err(registry(gil).error(gil, "share() was called before")),
+        Err(error) => Err(registry(gil).error(gil, &format!("cannot share: {error}"))),
+    }
+}
+
+/// `slot_fields()`.
+pub fn slot_fields(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+    let names = scoreboard::WORDS
+        .iter()
+        .map(|(_, name, _)| text::native(gil, name.as_bytes()))
+        .collect::<Result<Vec<Owned>>>()?;
+    let names: Vec<&Object> = names.iter().map(|name| &**name).collect();
+    container::tuple(gil, &names)
+}
+
 /// `stats()`.
 pub fn stats(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
     let registry = registry(gil);
     let all = container::dict(gil)?;
     let mut counters = registry.stats.list();
-    counters.push((
-        "connections",
-        registry.reactor().map_or(0, |reactor| reactor.open.get()) as u64,
-    ));
     counters.push(("deferred", registry.deferred.queued() as u64));
     for (name, value) in counters {
         let name = text::native(gil, name.as_bytes())?;

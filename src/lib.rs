@@ -15,6 +15,7 @@ compile_error!("one interpreter at a time: build with --no-default-features --fe
 
 pub mod ev;
 pub mod http;
+pub mod scoreboard;
 pub mod sys;
 
 #[cfg(interpreter)]

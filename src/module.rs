@@ -118,6 +118,24 @@ impl Module for Evwsgi {
             call: api::socket_fd,
         },
         Function {
+            name: c"on_ready",
+            doc: c"on_ready(callable)\n\ncallable(), or nothing for None, is called once by each run, when it \
+                listens and is about to poll for the first time.\n\nRaises TypeError.",
+            call: api::on_ready,
+        },
+        Function {
+            name: c"share",
+            doc:
+                c"share(descriptor, offset)\n\nPublishes what the server counts and does in a slot \
+                of a file that other processes have mapped.\n\nRaises error.",
+            call: api::share,
+        },
+        Function {
+            name: c"slot_fields",
+            doc: c"slot_fields() -> tuple of str\n\nThe names of a slot's words, 8 bytes each.",
+            call: api::slot_fields,
+        },
+        Function {
             name: c"stats",
             doc: c"stats() -> dict of str to int\n\nWhat the server counted since it was imported.",
             call: api::stats,

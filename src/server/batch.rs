@@ -110,10 +110,10 @@ impl Turn {
     pub fn enter<R>(&self, call: impl FnOnce() -> R) -> R {
         let crew = &*self.crew;
         let ticket = self.holds.get().then(|| crew.watch.baton.enter());
-        crew.calling.set(crew.calling.get() + 1);
+        crew.count_calling(1);
         // A panic goes on when everything is as it was.
         let result = catch_unwind(AssertUnwindSafe(call));
-        crew.calling.set(crew.calling.get() - 1);
+        crew.count_calling(-1);
         if let Some(ticket) = ticket
             && !crew.watch.baton.leave(ticket)
         {

@@ -16,6 +16,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::ev::Waker;
+use crate::scoreboard::{self, Word};
 use crate::server::expectation::Expectation;
 use crate::server::monitor::{Seat, Watch};
 use crate::server::ready::{Id, ReadyList};
@@ -73,6 +74,16 @@ impl Crew {
         })
     }
 
+    /// A thread enters a call, or leaves it.
+    pub fn count_calling(&self, more: isize) {
+        let calling = self.calling.get().saturating_add_signed(more);
+        self.calling.set(calling);
+        scoreboard::set(Word::BusyThreads, calling as u64);
+        if self.is_threaded() {
+            scoreboard::set_all_busy(calling >= self.limit);
+        }
+    }
+
     /// Whether there is more than one thread.
     pub fn is_threaded(&self) -> bool {
         self.limit > 1
@@ -100,6 +111,7 @@ impl Crew {
     /// A request has to wait for a thread.
     pub fn enqueue(&self, id: Id) {
         self.queue.borrow_mut().push_back(id);
+        scoreboard::set(Word::Queued, self.queued() as u64);
     }
 
     /// The request that waits longest, if a thread may be given to it.
@@ -107,7 +119,9 @@ impl Crew {
         if self.calling.get() >= self.limit {
             return None;
         }
-        self.queue.borrow_mut().pop_front()
+        let next = self.queue.borrow_mut().pop_front();
+        scoreboard::set(Word::Queued, self.queued() as u64);
+        next
     }
 
     /// Requests that wait for a thread.

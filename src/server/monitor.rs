@@ -21,6 +21,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::outbox::Outbox;
+use crate::scoreboard::{self, Word};
 use crate::server::baton::Baton;
 use crate::sys::park::Parker;
 use crate::sys::thread::{SMALL_STACK, set_timer_slack, spawn};
@@ -259,7 +260,11 @@ impl Watch {
                 idle = 0;
             }
             self.looks.fetch_add(1, Ordering::Relaxed);
+            scoreboard::add(Word::Looks, 1);
             let now = (self.turns.load(Ordering::Acquire), self.baton.call());
+            if now != seen {
+                scoreboard::progress();
+            }
             let waits = self.waits.load(Ordering::Relaxed);
             idle = if waits && now == seen { idle + 1 } else { 0 };
             let is_slow = now.1.is_some() && now.1 == seen.1;

@@ -35,6 +35,8 @@ pub struct Registry {
     pub stats: Stats,
     /// What `set_debug` set.
     pub debug: Cell<i64>,
+    /// What `on_ready` set.
+    pub on_ready: RefCell<Option<Owned>>,
     /// What the run that serves now works with.
     reactor: RefCell<Option<Rc<Reactor>>>,
     error: OnceCell<Owned>,
@@ -57,6 +59,7 @@ impl Registry {
             listeners: Listeners::default(),
             stats: Stats::default(),
             debug: Cell::new(0),
+            on_ready: RefCell::default(),
             reactor: RefCell::default(),
             error: OnceCell::new(),
         }

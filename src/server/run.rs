@@ -19,6 +19,7 @@ use crate::ev::{Loop, Timer, Wake, guarded};
 use crate::http::error::HttpError;
 use crate::py::spawn::start_thread;
 use crate::py::{Exception, Gil, Kind, Raised, Result, threads};
+use crate::scoreboard::{self, Word};
 use crate::server::accept::accept_next;
 use crate::server::batch::Turn;
 use crate::server::connection::body;
@@ -123,8 +124,10 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
         counted: Cell::new(None),
     });
     registry.set_reactor(Some(reactor));
+    scoreboard::begin_run(crew.limit as u64);
     let turn = Turn::new(crew);
     threads::serving(gil, || run.turns(gil, &turn, wake));
+    scoreboard::end_run();
     let ending = run.finish(gil, &turn);
     registry.set_reactor(None);
     match ending {
@@ -139,7 +142,25 @@ fn before_wait() {
     if fork::is_child() {
         threads::in_callback(|gil| drop(child::exit_if_forked(gil, Ok(()))));
     }
+    scoreboard::end_turn();
     threads::release();
+}
+
+/// The loop has waited. That it is at work shows before it has the lock, which a thread of the program
+/// may not give up.
+fn after_wait() {
+    scoreboard::begin_turn();
+    threads::acquire();
+}
+
+/// Calls what `on_ready` set: the server listens, and is about to poll for the first time.
+fn report_ready(gil: Gil<'_>) -> Result<()> {
+    let on_ready = &registry(gil).on_ready;
+    let callback = on_ready.borrow().as_ref().map(|each| each.own(gil));
+    match callback {
+        Some(callback) => callback.call(gil, &[]).map(drop),
+        None => Ok(()),
+    }
 }
 
 impl Run {
@@ -153,7 +174,7 @@ impl Run {
         ticker.start(lp, PERIOD, PERIOD);
         registry.timers.start_all(lp, ready);
         self.accept_again();
-        lp.on_wait(before_wait, threads::acquire);
+        lp.on_wait(before_wait, after_wait);
         if self.crew.is_threaded() {
             lp.take_turns(true);
             wake.start(lp);
@@ -161,7 +182,10 @@ impl Run {
         }
         let monitor = Monitor::start(&self.watch);
         turn.begin_holding();
-        self.serve(gil, turn);
+        match child::exit_if_forked(gil, report_ready(gil)) {
+            Ok(()) => self.serve(gil, turn),
+            Err(raised) => self.reactor.fail(Exception::take(gil, raised)),
+        }
         drop(monitor);
         for acceptor in &self.acceptors {
             acceptor.pause();
@@ -247,7 +271,7 @@ impl Run {
         let turn = Turn::new(self.crew.clone());
         let started = start_thread(gil, &format!("fapws-{number}"), move |gil| {
             threads::serving(gil, || {
-                run.reactor.lp.on_wait_here(before_wait, threads::acquire);
+                run.reactor.lp.on_wait_here(before_wait, after_wait);
                 run.serve(gil, &turn);
             });
             run.watch.remove_seat(&turn.seat);
@@ -524,6 +548,7 @@ impl Run {
         // Those clients have read that they may go on.
         self.write_batch(gil, turn);
         reactor.draining.set(true);
+        scoreboard::set(Word::Draining, 1);
         reactor
             .patience
             .set(&reactor.clock, reactor.ctx.config.graceful_timeout);

@@ -1,56 +1,58 @@
-//! Counters of the core, shown by `stats()`.
+//! Counters of the core, shown by `stats()`: the words of the scoreboard under their old names.
 
 #![forbid(unsafe_code)]
 
-use std::cell::Cell;
+use crate::scoreboard::{self, Word};
+
+/// A word that is counted in.
+#[derive(Clone, Copy)]
+pub struct Counter(Word);
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// What was counted since the module was imported.
-        #[derive(Default)]
-        pub struct Stats { $($(#[$doc])* pub $name: Cell<u64>,)* }
+    ($($name:ident $word:ident,)*) => {
+        /// What is counted.
+        pub struct Stats { $(#[allow(missing_docs)] pub $name: Counter,)* }
 
-        impl Stats {
-            /// Each counter's name and value.
-            pub fn list(&self) -> Vec<(&'static str, u64)> {
-                vec![$((stringify!($name), self.$name.get()),)*]
+        impl Default for Stats {
+            fn default() -> Stats {
+                Stats { $($name: Counter(Word::$word),)* }
             }
         }
     };
 }
 
 counters! {
-    /// Connections accepted.
-    accepted,
-    /// Requests answered by an application, or by its failure.
-    requests,
-    /// Answers with a status from 200 to 299.
-    responses_2xx,
-    /// Answers with a status from 300 to 399.
-    responses_3xx,
-    /// Answers with a status from 400 to 499, refusals included.
-    responses_4xx,
-    /// Answers with a status from 500 to 599, refusals included.
-    responses_5xx,
-    /// Messages that were refused.
-    refused,
-    /// Connections that were too slow.
-    timeouts,
-    /// Bytes read.
-    bytes_in,
-    /// Bytes written.
-    bytes_out,
+    accepted Accepted,
+    requests Requests,
+    responses_1xx Responses1xx,
+    responses_2xx Responses2xx,
+    responses_3xx Responses3xx,
+    responses_4xx Responses4xx,
+    responses_5xx Responses5xx,
+    refused Rejected,
+    timeouts Timeouts,
+    bytes_in BytesIn,
+    bytes_out BytesOut,
 }
 
 /// Counts `more`.
-pub fn count(counter: &Cell<u64>, more: u64) {
-    counter.set(counter.get().wrapping_add(more));
+pub fn count(counter: &Counter, more: u64) {
+    scoreboard::add(counter.0, more);
 }
 
 impl Stats {
-    /// Counts an answer by its status.
+    /// Each word's name and value, as far as they are this process's.
+    pub fn list(&self) -> Vec<(&'static str, u64)> {
+        let words = scoreboard::WORDS.iter();
+        words
+            .map(|&(word, name, _)| (name, scoreboard::count_of(word)))
+            .collect()
+    }
+
+    /// Counts a response by its status.
     pub fn count_code(&self, code: u16) {
         let counter = match code / 100 {
+            1 => &self.responses_1xx,
             2 => &self.responses_2xx,
             3 => &self.responses_3xx,
             4 => &self.responses_4xx,

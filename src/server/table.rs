@@ -5,7 +5,9 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use crate::scoreboard::{self, Word};
 use crate::server::connection::work::Connection;
+use crate::server::reactor::Reactor;
 use crate::server::ready::Id;
 
 /// The table.
@@ -36,10 +38,7 @@ impl Table {
             number: self.numbered.get(),
         });
         places[slot as usize] = Some(connection.clone());
-        connection
-            .reactor
-            .open
-            .set(connection.reactor.open.get() + 1);
+        count_open(&connection.reactor, 1);
     }
 
     /// The connection that `id` names, while it is open.
@@ -56,10 +55,7 @@ impl Table {
         let removed = self.places.borrow_mut()[id.slot as usize].take();
         if removed.is_some() {
             self.free.borrow_mut().push(id.slot);
-            connection
-                .reactor
-                .open
-                .set(connection.reactor.open.get() - 1);
+            count_open(&connection.reactor, -1);
         }
         drop(removed);
     }
@@ -77,4 +73,10 @@ impl Table {
     pub fn all(&self, holds: impl Fn(&Rc<Connection>) -> bool) -> bool {
         self.places.borrow().iter().flatten().all(holds)
     }
+}
+
+fn count_open(reactor: &Reactor, more: isize) {
+    let open = reactor.open.get().saturating_add_signed(more);
+    reactor.open.set(open);
+    scoreboard::set(Word::Connections, open as u64);
 }

@@ -34,6 +34,7 @@ mod option;
 pub mod park;
 pub mod peer;
 pub mod poll;
+pub mod shared_memory;
 pub mod signal;
 pub mod socket;
 pub mod spool;

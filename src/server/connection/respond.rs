@@ -13,6 +13,7 @@ use crate::ev::Interest;
 use crate::http::target::TargetSpans;
 use crate::py::Gil;
 use crate::queue::WriteQueue;
+use crate::scoreboard;
 use crate::server::batch::Turn;
 use crate::server::connection::close::begin_lingering;
 use crate::server::connection::reject::reject;
@@ -204,7 +205,9 @@ fn respond(
         connection: connection.id().number,
         may_keep_alive: !reactor.is_draining(),
     };
+    let began = scoreboard::begin_call();
     let response = turn.enter(|| call::respond(gil, ctx, &mut exchange, &mut work.out));
+    scoreboard::end_call(began);
     work.input = std::mem::take(&mut exchange.input);
     reactor.head.set(std::mem::take(&mut exchange.head));
     registry.stats.count_code(response.code);

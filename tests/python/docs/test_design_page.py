@@ -14,7 +14,8 @@ ROOMS = {
     "ev": set(),
     "sys": set(),
     "app": {"http", "py", "sys", "config", "queue", "outbox", "transmit"},
-    "server": {"http", "py", "ev", "sys", "app", "config", "queue", "outbox", "transmit"},
+    "server": {"http", "py", "ev", "sys", "app", "config", "queue", "outbox", "transmit", "scoreboard"},
+    "scoreboard": {"sys"},
 }
 
 #: Where unsafe code may stand; lib.rs and app/mod.rs hold no code.

@@ -1,0 +1,296 @@
+//! What the process counts and does, in words of memory that a master can share.
+//!
+//! The words belong to the process until `share` puts them into a slot of a file that the master and the
+//! other workers have mapped, too. One thread at a time writes a word (the one that holds the interpreter's
+//! lock, or the one that a word says), so nothing here needs an atomic addition; anybody reads.
+//!
+//! A slot keeps its counters when its worker has ended: the next one in it counts on. So the sum over all
+//! slots never falls. What [`count_of`] gives is this process's own share.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sys::clock::monotonic_micros;
+use crate::sys::shared_memory::map_words;
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $word:ident $name:literal $kind:ident,)*) => {
+        /// The words, in the order of a slot.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Word { $($(#[$doc])* $word,)* }
+
+        /// Each word, its name and its kind.
+        pub const WORDS: &[(Word, &str, Kind)] = &[$((Word::$word, $name, Kind::$kind),)*];
+    };
+}
+
+/// What a word is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It only goes up.
+    Counter,
+    /// A state of this moment.
+    Gauge,
+}
+
+words! {
+    /// The process that writes here.
+    Pid "pid" Gauge,
+    /// Goes up while the process runs.
+    Looks "looks" Counter,
+    /// The time in milliseconds (`CLOCK_MONOTONIC`) since which every thread that can call is in a
+    /// call, as far as the monitor has seen; 0: not so.
+    LateSince "late_since" Gauge,
+    /// 1 while the server is about to end.
+    Draining "draining" Gauge,
+    /// Open connections.
+    Connections "connections" Gauge,
+    /// Connections accepted.
+    Accepted "accepted" Counter,
+    /// Requests that an application responded to, or its failure.
+    Requests "requests" Counter,
+    /// Responses with a status from 100 to 199.
+    Responses1xx "responses_1xx" Counter,
+    /// From 200 to 299.
+    Responses2xx "responses_2xx" Counter,
+    /// From 300 to 399.
+    Responses3xx "responses_3xx" Counter,
+    /// From 400 to 499.
+    Responses4xx "responses_4xx" Counter,
+    /// From 500 to 599.
+    Responses5xx "responses_5xx" Counter,
+    /// Messages that were rejected.
+    Rejected "rejected" Counter,
+    /// Connections that were too slow.
+    Timeouts "timeouts" Counter,
+    /// Bytes read.
+    BytesIn "bytes_in" Counter,
+    /// Bytes written.
+    BytesOut "bytes_out" Counter,
+    /// Calls that took longer than `slow_request`.
+    SlowRequests "slow_requests" Counter,
+    /// Lines of the access log that were lost.
+    LostLogLines "lost_log_lines" Counter,
+    /// Threads that may be in calls at the same time.
+    Threads "threads" Gauge,
+    /// Threads at work.
+    BusyThreads "busy_threads" Gauge,
+    /// Requests that wait for a thread.
+    Queued "queued" Gauge,
+    /// Calls that took at most a millisecond; each call is counted once.
+    CallLe1ms "call_le_1ms" Counter,
+    /// Longer, at most this.
+    CallLe5ms "call_le_5ms" Counter,
+    /// The same.
+    CallLe10ms "call_le_10ms" Counter,
+    /// The same.
+    CallLe50ms "call_le_50ms" Counter,
+    /// The same.
+    CallLe100ms "call_le_100ms" Counter,
+    /// The same.
+    CallLe500ms "call_le_500ms" Counter,
+    /// The same.
+    CallLe1s "call_le_1s" Counter,
+    /// The same.
+    CallLe5s "call_le_5s" Counter,
+    /// The same.
+    CallLe10s "call_le_10s" Counter,
+    /// Longer ones.
+    CallLeInf "call_le_inf" Counter,
+    /// What all calls took.
+    CallMicroseconds "call_microseconds" Counter,
+    /// What all requests waited before their calls.
+    WaitMicroseconds "wait_microseconds" Counter,
+}
+
+/// Upper bounds of the histogram's words but the last, in microseconds.
+const BOUNDS: [u64; 9] = [
+    1_000, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000, 10_000_000,
+];
+
+static OWN: [AtomicU64; WORDS.len()] = [const { AtomicU64::new(0) }; WORDS.len()];
+
+/// Since when every thread is in a call, where there are several; 0: not so.
+static ALL_BUSY_SINCE: AtomicU64 = AtomicU64::new(0);
+
+static SHARED: OnceLock<Shared> = OnceLock::new();
+
+struct Shared {
+    words: &'static [AtomicU64],
+    /// What the slot's earlier processes had counted.
+    before: Vec<u64>,
+}
+
+#[inline]
+fn cell(word: Word) -> &'static AtomicU64 {
+    match SHARED.get() {
+        Some(shared) => &shared.words[word as usize],
+        None => &OWN[word as usize],
+    }
+}
+
+/// Puts the words into the file `fd` at byte `offset`, for the rest of the process's life. What was
+/// counted so far goes along. `false`: they are in a file already, and stay there.
+///
+/// # Errors
+/// Those of [`map_words`].
+pub fn share(fd: RawFd, offset: u64) -> io::Result<bool> {
+    if SHARED.get().is_some() {
+        return Ok(false);
+    }
+    let words = map_words(fd, offset, WORDS.len())?;
+    let mut before = vec![0; WORDS.len()];
+    for (index, &(_, _, kind)) in WORDS.iter().enumerate() {
+        let own = OWN[index].load(Ordering::Relaxed);
+        if kind == Kind::Counter {
+            before[index] = words[index].load(Ordering::Relaxed);
+            words[index].store(before[index].wrapping_add(own), Ordering::Relaxed);
+        } else if own != 0 {
+            words[index].store(own, Ordering::Relaxed);
+        }
+    }
+    Ok(SHARED.set(Shared { words, before }).is_ok())
+}
+
+/// Counts `more`.
+#[inline]
+pub fn add(word: Word, more: u64) {
+    let cell = cell(word);
+    let sum = cell.load(Ordering::Relaxed).wrapping_add(more);
+    cell.store(sum, Ordering::Relaxed);
+}
+
+/// Publishes a state.
+#[inline]
+pub fn set(word: Word, value: u64) {
+    cell(word).store(value, Ordering::Relaxed);
+}
+
+/// What a word says. A master may have written it: it sets `draining` when the server is to end later.
+pub fn get(word: Word) -> u64 {
+    cell(word).load(Ordering::Relaxed)
+}
+
+/// What this process has counted, or the state that it has published.
+pub fn count_of(word: Word) -> u64 {
+    let before = SHARED
+        .get()
+        .map_or(0, |shared| shared.before[word as usize]);
+    get(word).wrapping_sub(before)
+}
+
+/// A run begins.
+pub fn begin_run(threads: u64) {
+    set(Word::Pid, u64::from(std::process::id()));
+    set(Word::Threads, threads);
+}
+
+/// It has ended.
+pub fn end_run() {
+    set_all_busy(false);
+    end_turn();
+    set(Word::BusyThreads, 0);
+    set(Word::Queued, 0);
+    set(Word::Draining, 0);
+}
+
+/// The loop is at work from now on.
+pub fn begin_turn() {
+    if ALL_BUSY_SINCE.load(Ordering::Relaxed) == 0 {
+        set(Word::LateSince, now());
+    }
+}
+
+/// The loop waits.
+pub fn end_turn() {
+    set(Word::LateSince, ALL_BUSY_SINCE.load(Ordering::Relaxed));
+}
+
+/// Every thread that may be in a call is in one, or not so. While they are the loop goes on, and calls
+/// nobody.
+pub fn set_all_busy(all: bool) {
+    let since = ALL_BUSY_SINCE.load(Ordering::Relaxed);
+    if all != (since != 0) {
+        let since = if all { now() } else { 0 };
+        ALL_BUSY_SINCE.store(since, Ordering::Relaxed);
+        set(Word::LateSince, since);
+    }
+}
+
+/// The time in milliseconds; never 0, which says that nobody is late.
+fn now() -> u64 {
+    (monotonic_micros() / 1_000).max(1)
+}
+
+/// When a call begins; for [`end_call`].
+pub fn begin_call() -> u64 {
+    monotonic_micros()
+}
+
+/// A call that began at this time has returned.
+pub fn end_call(began: u64) {
+    let took = monotonic_micros().saturating_sub(began);
+    let place = BOUNDS.iter().position(|&bound| took <= bound);
+    let (word, _, _) = WORDS[Word::CallLe1ms as usize + place.unwrap_or(BOUNDS.len())];
+    add(word, 1);
+    add(Word::CallMicroseconds, took);
+}
+
+/// The monitor has seen that the loop goes on: it is not late.
+pub fn progress() {
+    let cell = cell(Word::LateSince);
+    let since = cell.load(Ordering::Relaxed);
+    if since != 0 && ALL_BUSY_SINCE.load(Ordering::Relaxed) == 0 {
+        // Unless the loop waits by now.
+        let _ = cell.compare_exchange(since, now(), Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::spool::Spool;
+    use std::os::fd::AsRawFd;
+
+    /// One test, since the words are the process's.
+    #[test]
+    fn counters_go_along_into_a_slot_and_go_on_from_what_was_there() {
+        add(Word::Requests, 2);
+        let mut spool = Spool::new().unwrap();
+        spool.append(&[0; 8 * (1 + WORDS.len())]).unwrap();
+        let slot = map_words(spool.as_raw_fd(), 8, WORDS.len()).unwrap();
+        slot[Word::Requests as usize].store(40, Ordering::Relaxed);
+        slot[Word::Draining as usize].store(1, Ordering::Relaxed);
+        assert!(share(spool.as_raw_fd(), 8).unwrap());
+        assert!(!share(spool.as_raw_fd(), 8).unwrap());
+        add(Word::Requests, 1);
+        assert_eq!(slot[Word::Requests as usize].load(Ordering::Relaxed), 43);
+        assert_eq!(count_of(Word::Requests), 3);
+        assert_eq!(get(Word::Draining), 1);
+
+        begin_turn();
+        assert_ne!(slot[Word::LateSince as usize].load(Ordering::Relaxed), 0);
+        end_call(begin_call() - 20_000_000);
+        end_call(begin_call() - 7_000);
+        assert_eq!(count_of(Word::CallLeInf), 1);
+        assert_eq!(count_of(Word::CallLe10ms), 1);
+        assert!(count_of(Word::CallMicroseconds) >= 20_007_000);
+        end_turn();
+        assert_eq!(get(Word::LateSince), 0);
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_words() {
+        for (index, &(word, name, _)) in WORDS.iter().enumerate() {
+            assert_eq!(word as usize, index, "{name}");
+        }
+        assert_eq!(
+            Word::CallLeInf as usize - Word::CallLe1ms as usize,
+            BOUNDS.len()
+        );
+    }
+}
