@@ -13,13 +13,13 @@ import fapws
 from fapws import console
 
 try:
-    from fapws import listening, loading, options, process
+    from fapws import listening, loading, options, process, upgrade
     from fapws.hooks import Hooks
     from fapws.master import Master
     from fapws.server_log import ServerLog
     from fapws.settings import (
         DEFAULT_ADDRESS, Settings, SettingsError, defaults_from_environ, from_environ)
-    from fapws.worker import Site
+    from fapws.worker import WorkerSpec
 except ImportError:
     import pkgutil
 
@@ -65,6 +65,8 @@ class _Command(object):
 
     def __init__(self, call):
         self._call = call
+        self._words = upgrade.command_line()
+        self._inheritance = upgrade.inherited(os.environ)
         self._start = process.start_folder()
         self._folder = self._start
         self.log = ServerLog()
@@ -82,7 +84,7 @@ class _Command(object):
         if self._config:
             from fapws import config_file
 
-            with console.careful():
+            with console.nonblocking_stdio():
                 read = config_file.read(self._config, self._start)
             found, hooks = read.values, read.hooks
             notes += read.notes
@@ -145,19 +147,21 @@ class _Command(object):
             if settings.pid:
                 from fapws.pid_file import PidFile
 
-                pid_file = PidFile(settings.pid)
+                pid_file = PidFile(settings.pid, self._inheritance is not None)
+            self._service = _service_variables()
             notify = _notifier()
-            listeners = _listeners(settings)
+            listeners = _listeners(settings, self._inheritance)
         except BaseException:
             _leave(listeners, pid_file)
             raise
-        self._site = Site(
+        self._pid_file = pid_file
+        self._spec = WorkerSpec(
             self.application, settings, listeners, hooks, self.log,
             folder=self._folder, watched=self._watched())
         self._greet(listeners)
         hooks.ready(listening.shown(listeners))
-        self._master = Master(
-            settings.workers, self._patience, self._prepare, self.log, self._ready, notify, hooks)
+        _check_preload(settings)
+        self._master = Master(self, hooks, notify, self._scoreboard())
         outcome = self._master.supervise()
         if not isinstance(outcome, int):
             if pid_file:
@@ -167,17 +171,28 @@ class _Command(object):
         hooks.exiting()
         return outcome
 
+    def _scoreboard(self):
+        from fapws.scoreboard import Scoreboard
+
+        try:
+            return Scoreboard()
+        except (EnvironmentError, ValueError) as error:
+            self.log.warning("no memory to share: workers are not watched (%s)" % error)
+            return None
+
     def _work(self, link):
         """Be a worker; the exit code."""
-        self._title("worker")
+        self._title("template" if link.orders else "worker")
         try:
-            return self._site.serve(link)
+            return self._spec.preload(link) if link.orders else self._spec.serve(link)
         except Exception:
             # Python's own way to report it would wait for whoever reads stderr.
             self.log.exception("the worker failed")
             return 1
 
-    def _prepare(self):
+    # --- what the master asks for (fapws/master.py) -------------------------------------------
+
+    def reread(self):
         """Read the settings again, for the workers of a reload; SettingsError."""
         before = self.settings
         self._read()
@@ -186,11 +201,12 @@ class _Command(object):
             if getattr(before, name) != getattr(self.settings, name):
                 self.log.warning("%s is another one now: that needs a restart" % name)
         _check_access_log(self.settings)
+        _check_preload(self.settings)
         self._hooks.replace(self._hooks_read, self.settings)
         self._hooks.reloading()
-        self._site.settings = self.settings
-        self._site.folder = self._folder
-        self._site.watched = self._watched()
+        self._spec.settings = self.settings
+        self._spec.folder = self._folder
+        self._spec.watched = self._watched()
         if before.workers != self.settings.workers:
             self._master.want(self.settings.workers)
 
@@ -200,13 +216,39 @@ class _Command(object):
         files = [os.path.join(self._start, each) for each in files]
         return files + list(self.settings.reload_extra_file or ())
 
-    def _patience(self):
-        return float(self.settings.graceful_timeout or 0)
+    def stop_listening(self):
+        """Close the listeners; of unix sockets, the files go."""
+        for listener in self._spec.listeners:
+            listener.close()
 
-    def _ready(self):
+    def upgrade(self):
+        """Start another master, of what code and interpreter are there now; an `upgrade.Successor`.
+        """
+        environ = dict(os.environ, **self._service)
+        return upgrade.start(self._words, self._start, self._spec.listeners, environ)
+
+    def handed_over(self, pid):
+        """Another master serves: files are its own."""
+        for listener in self._spec.listeners:
+            listener.disown()
+
+    def taken_back(self):
+        """It has ended."""
+        for listener in self._spec.listeners:
+            listener.own()
+        if self._pid_file:
+            self._pid_file.take_over()
+
+    def ready(self):
         """All workers serve: log at what address, where there was no banner that says so."""
+        if self._inheritance:
+            for listener in self._spec.listeners:
+                listener.own()
+            if self._pid_file and not self._pid_file.take_over():
+                self.log.error("--pid %s: cannot be written" % self._pid_file.path)
+            self._inheritance.report_ready()
         if not console.at_terminal():
-            addresses = ", ".join(listening.shown(self._site.listeners))
+            addresses = ", ".join(listening.shown(self._spec.listeners))
             self.log.info("serving %s on %s" % (self.application, addresses))
 
     def _title(self, role):
@@ -260,6 +302,15 @@ def _check_access_log(settings):
         raise SettingsError("--access-log %s: %s" % (settings.access_log, error.strerror))
 
 
+def _check_preload(settings):
+    """Get ready for template processes; SettingsError where the system has no way to."""
+    if settings.preload and not settings.reload:
+        from fapws import template
+
+        if not template.adopt_orphans():
+            raise SettingsError("preload: this system cannot give workers another parent")
+
+
 def _notifier():
     """What reports to systemd, when it asked for that."""
     if "NOTIFY_SOCKET" not in os.environ:
@@ -269,17 +320,29 @@ def _notifier():
     return Notifier.from_environ(os.environ)
 
 
-def _listeners(settings):
-    listeners = []
+def _service_variables():
+    """What systemd has told this process, for another master."""
+    names = ("NOTIFY_SOCKET", "WATCHDOG_USEC")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _listeners(settings, inheritance):
+    handed = inheritance.listeners if inheritance else []
+    handed = [listening.adopt_handed(*each) for each in handed]
+    listeners = [listener for listener in handed if listener.bind is None and not settings.bind]
     if not settings.bind:
-        listeners = listening.inherited(os.environ)
+        listeners += listening.inherited(os.environ)
     # They are for this process, not for the programs that the application runs.
     for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
         os.environ.pop(name, None)
     addresses = settings.bind or ([] if listeners else [DEFAULT_ADDRESS])
     try:
         for address in addresses:
-            listeners += listening.listen(address, settings.backlog)
+            same = [listener for listener in handed if listener.bind == address]
+            listeners += same or listening.listen(address, settings.backlog)
+        for listener in handed:
+            if listener not in listeners:
+                listener.close()
     except BaseException:
         _leave(listeners, None)
         raise

@@ -60,7 +60,7 @@ def flush():
 
 
 @contextlib.contextmanager
-def careful():
+def nonblocking_stdio():
     """While code runs that may print, and that nothing is to hold up: its lines obey the rule."""
     streams = _Stream(_STDOUT, sys.stdout), _Stream(_STDERR, sys.stderr)
     before, (sys.stdout, sys.stderr) = (sys.stdout, sys.stderr), streams
@@ -74,7 +74,7 @@ def careful():
             sys.stderr = before[1]
 
 
-class Outlet(object):
+class NonBlockingWriter(object):
     """Writes to a descriptor what can be written at once.
 
     may_block: whether somebody has to read what is written, as with a pipe, a terminal or a socket.
@@ -141,11 +141,11 @@ class _Stream(object):
 
 def _write(descriptor, data):
     try:
-        outlet = Outlet(descriptor)
+        writer = NonBlockingWriter(descriptor)
     except OSError:
         return  # closed
-    outlet.write(data)
-    outlet.close()
+    writer.write(data)
+    writer.close()
 
 
 def _encoded(text, stream):

@@ -76,8 +76,8 @@ class Hooks(object):
         self._functions = functions
         self._log = log
         self.server = ServerArgument(log, Cfg(settings))
-        self._age = 0
-        self._forking = None
+        self._forking = {}
+        self._own = None
         self._workers = {}
 
     def replace(self, functions, settings):
@@ -121,16 +121,21 @@ class Hooks(object):
         self.server.num_workers = new
         self._call_logged("nworkers_changed", self.server, new, old)
 
-    def forking(self):
-        """A worker is about to be forked."""
-        self._age += 1
-        self._forking = WorkerArgument(self._age, self.server)
-        self._call_logged("pre_fork", self.server, self._forking)
+    def forking(self, age):
+        """A worker is about to be forked, the one of this number."""
+        worker = self._forking[age] = WorkerArgument(age, self.server)
+        self._call_logged("pre_fork", self.server, worker)
 
-    def forked(self, pid):
+    def forked(self, age, pid):
         """In the master: the fork has succeeded."""
-        self._forking.pid = pid
-        self._workers[pid] = self._forking
+        worker = self._forking.pop(age, None)
+        if worker:
+            worker.pid = pid
+            self._workers[pid] = worker
+
+    def not_forked(self, age):
+        """In the master: it has not."""
+        self._forking.pop(age, None)
 
     def ended(self, pid):
         """In the master: a worker has ended."""
@@ -141,20 +146,19 @@ class Hooks(object):
 
     # --- in a worker --------------------------------------------------------------------------
 
-    def in_worker(self):
-        """This process is the worker that was forked last; post_fork."""
-        if self._forking is None:
-            self._forking = WorkerArgument(1, self.server)
-        self._forking.pid = os.getpid()
-        self.call("post_fork", self.server, self._forking)
+    def in_worker(self, age):
+        """This process is the worker of this number; post_fork."""
+        self._own = self._forking.get(age) or WorkerArgument(age, self.server)
+        self._own.pid = os.getpid()
+        self.call("post_fork", self.server, self._own)
 
     def loaded(self, application):
-        self._forking.wsgi = application
-        self.call("post_worker_init", self._forking)
+        self._own.wsgi = application
+        self.call("post_worker_init", self._own)
 
     def interrupted(self):
-        self._call_logged("worker_int", self._forking)
+        self._call_logged("worker_int", self._own)
 
     def leaving(self):
-        self._forking.alive = False
-        self._call_logged("worker_exit", self.server, self._forking)
+        self._own.alive = False
+        self._call_logged("worker_exit", self.server, self._own)

@@ -33,8 +33,11 @@ class AddressError(Exception):
 class Listener(object):
     """One listening socket.
 
-    shown: the address, for people. `register` tells the core of this process about it.
+    shown: the address, for people. bind: the same as `--bind` has it, None for a socket that was
+    handed over. `register` gives it to the core of this process.
     """
+
+    bind = None
 
     def __init__(self, shown, descriptor, name, port):
         self.shown = shown
@@ -63,9 +66,21 @@ class Listener(object):
         _evwsgi.start_fd(self._descriptor, self._name, self._port)
 
     def close(self):
-        """Stop listening, as far as this process is concerned."""
-        self.remove()
-        os.close(self._descriptor)
+        """Stop listening, as far as this process is concerned; once."""
+        if self._descriptor is not None:
+            self.remove()
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def disown(self):
+        """What has a name in a folder is another master's."""
+
+    def own(self):
+        """It is this one's."""
+
+    def handed(self):
+        """What another master needs of it, for `adopt_handed`."""
+        return [self.bind, self.shown, self._descriptor, self._name, self._port, None]
 
     def remove(self):
         """Remove what is left when nobody listens any more."""
@@ -84,13 +99,28 @@ class UnixListener(Listener):
         if self._identity and _identity(self._path) == self._identity:
             os.unlink(self._path)
 
+    def disown(self):
+        self._identity = None
+
+    def own(self):
+        self._identity = _identity(self._path)
+
+    def handed(self):
+        return Listener.handed(self)[:-1] + [self._path]
+
 
 def listen(address, backlog=None):
     """The Listeners on an address as `--bind` has it; AddressError.
 
     A name has one for each of its addresses; no host means all of this machine, IPv4 and IPv6.
     """
-    backlog = backlog or BACKLOG
+    listeners = _listen(address, backlog or BACKLOG)
+    for listener in listeners:
+        listener.bind = address
+    return listeners
+
+
+def _listen(address, backlog):
     if address.startswith("fd://"):
         return [adopt(address[5:])]
     if address.startswith("unix:"):
@@ -106,6 +136,19 @@ def shown(listeners):
         if listener.shown not in found:
             found.append(listener.shown)
     return found
+
+
+def adopt_handed(bind, shown, descriptor, name, port, path):
+    """The Listener that another master has handed over; the file of a unix socket remains its own.
+    """
+    _close_on_exec(descriptor)
+    if path is None:
+        listener = Listener(shown, descriptor, name, port)
+    else:
+        listener = UnixListener(shown, descriptor, path)
+        listener.disown()
+    listener.bind = bind
+    return listener
 
 
 def inherited(environ):

@@ -1,21 +1,26 @@
 """The master: the process that one starts, and that signals are sent to.
 
-It forks the workers, replaces those that die, and serves nobody itself: it never imports the
-application, so that a reload finds all of it new. What a worker does is not its business; the two
-share the `Link` (below) and signals.
+It forks the workers, replaces those that die, hang or have served enough, and serves nobody itself:
+it never imports the application, so that a reload finds all of it new. What a worker does is not
+its business; the two share the `Link`, the scoreboard and signals.
 
     SIGHUP           reload: new workers first; when all of them serve, the old ones drain
     SIGTERM          drain: requests in flight are finished, for `graceful_timeout` at most
     SIGINT           the same, for a few seconds at most
+    SIGQUIT          end at once
     SIGTTIN SIGTTOU  a worker more, a worker less
     SIGUSR1          workers open their logs anew
+    SIGUSR2          start a new master, of the code and interpreter that are there now
+    SIGWINCH         where there is no terminal: drain the workers, and stay; SIGHUP starts new ones
 
-A worker is *starting* until it says that it serves, then *serving*, then *leaving* once it was told
-to end. Each belongs to a generation, the number of reloads before it.
+A worker is *starting* until it reports that it serves, then *serving*, then *leaving* once it was
+sent a signal to end. One that is *retiring* serves until a successor does. Each belongs to a
+generation, the number of reloads before it.
 
-Invariants: a worker that serves is told to end only when its successors serve, or when everything
-ends; so a reload whose new code does not start leaves the old workers at work. All decisions
-are taken in `_adjust`, from what is the case, never in a signal handler.
+Invariants: a worker that serves is sent a signal to end only when its successors serve, when it
+hangs, or when everything ends; so a reload whose new code does not start leaves the old workers at
+work. All decisions are taken in `_reconcile` and `_check`, from what is the case, never in a signal
+handler.
 """
 
 import errno
@@ -27,22 +32,24 @@ import sys
 import traceback
 
 from fapws import console
+from fapws.limits import Limits
 
 #: A worker that dies younger than this, in seconds, makes its successor wait.
-YOUNG = 2.0
+MIN_UPTIME = 2.0
 
-#: How long, in seconds: for the first early death, doubled with each further one, at most this.
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 15.0
+#: How long, in seconds: for the first early death, doubled with each further one, at most this. The
+#: last is the most while nobody serves an application that has served.
+BACKOFF_FIRST, BACKOFF_LONGEST, BACKOFF_UNSERVED = 0.25, 15.0, 1.0
 
 #: How often all workers of the first generation may end, none of which ever served, before the
 #: master gives up.
 ATTEMPTS = 3
 
 #: How long SIGINT leaves to requests in flight, in seconds.
-QUICK = 3.0
+SIGINT_GRACE = 3.0
 
-#: What a worker that is told to end for the last time gets before it is killed, in seconds.
-LAST_WORD = 2.0
+#: What a worker that is sent its last signal but one gets before it is killed, in seconds.
+KILL_AFTER = 2.0
 
 #: How long, in seconds, the master waits for one thing to happen before it looks again.
 LONGEST_WAIT = 3600.0
@@ -50,91 +57,153 @@ LONGEST_WAIT = 3600.0
 #: The exit code of a worker whose application cannot be loaded (EX_CONFIG of sysexits.h).
 CANNOT_LOAD = 78
 
-#: What a worker says over its link: that it serves, that it cannot load the application and waits
-#: for a change, and that its sources have changed.
-SERVING, WAITING, CHANGED = b"s", b"w", b"c"
+#: What a worker reports over its link: that it serves, that it cannot load the application and
+#: waits for a change, and that its sources have changed.
+SERVING, WAITING, CHANGED = "serving", "waiting", "changed"
+
+#: What a template process reports (fapws/template.py): that it has loaded the application; the
+#: process that it forked for a slot; that it could not.
+LOADED, FORKED, NOT_FORKED = "loaded", "forked", "not-forked"
 
 _FORWARDED = (signal.SIGUSR1,)
 _HANDLED = (
-    signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCHLD,
+    signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGTTIN, signal.SIGTTOU,
+    signal.SIGCHLD, signal.SIGUSR2, signal.SIGWINCH,
 ) + _FORWARDED
 
 
 class Link(object):
-    """A worker's end of what joins it to the master.
+    """A child's end of what joins it to the master.
 
-    say: tells the master one of the words above. lifeline: a descriptor that is at its end when the
-    master is no more.
+    report: sends the master one of the words above. lifeline: a descriptor that is at its end when
+    the master is no more. slot (int or None): the child's in `board`, a `scoreboard.Scoreboard` or
+    None. age: the number of the fork, from 1. orders: of a template, the pipe that it reads; else
+    None.
     """
 
-    def __init__(self, descriptor, lifeline):
+    orders = None
+
+    def __init__(self, descriptor, lifeline, board=None, slot=None, age=0):
         self._descriptor = descriptor
         self.lifeline = lifeline
+        self.board = board
+        self.slot = slot
+        self.age = age
 
-    def say(self, word):
-        """Tell the master a word; without one the word is lost."""
+    def report(self, *words):
+        """Send the master words; where it is gone they are lost."""
+        line = " ".join([str(os.getpid())] + [str(word) for word in words]) + "\n"
         try:
-            os.write(self._descriptor, word)
+            # Whole, whoever else writes: it is shorter than PIPE_BUF.
+            os.write(self._descriptor, line.encode("ascii"))
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.EAGAIN):
                 raise
+
+    def for_worker(self, slot, age):
+        """The Link of a worker that this process has forked."""
+        return Link(self._descriptor, self.lifeline, self.board, slot, age)
+
+
+class Template(object):
+    """What the master knows of a template process. orders: the pipe that it takes orders from."""
+
+    def __init__(self, pid, generation, orders, now):
+        self.pid = pid
+        self.generation = generation
+        self.orders = orders
+        self.started = now
+        self.loaded = False
+        self.waiting = False
+        #: As a Worker's.
+        self.pending_signals = []
+        #: (slot, age) of the workers that it has been ordered to fork.
+        self.ordered = []
+
+    @property
+    def leaving(self):
+        """Whether it was sent a signal to end."""
+        return bool(self.pending_signals)
+
+    def order(self, slot, age):
+        """Order a worker; one that is for nobody is lost with the template."""
+        try:
+            os.write(self.orders, ("%d %d\n" % (-1 if slot is None else slot, age)).encode("ascii"))
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EAGAIN):
+                raise
+        self.ordered.append((slot, age))
 
 
 class Worker(object):
     """What the master knows of one worker."""
 
-    def __init__(self, pid, generation, descriptor, now):
+    def __init__(self, pid, generation, slot, now):
         self.pid = pid
         self.generation = generation
-        self.descriptor = descriptor
+        self.slot = slot
         self.started = now
         self.serving = False
         #: Whether it waits for a change of its sources.
         self.waiting = False
-        #: Whether it still has its end of the link.
-        self.talks = True
-        #: What it is to be sent, and when: (time, signal), the next one first.
-        self.sentences = []
+        #: Why it is to be replaced: a name of MASTER_FIELDS, or None.
+        self.retiring = None
+        #: What it is to be sent, and when, the next first: (time, signal, whether it is late then).
+        self.pending_signals = []
+        #: What earlier workers have served in its slot.
+        self.requests_before = 0
+        #: What `limits` notes of it.
+        self.watched = None
 
     @property
     def leaving(self):
-        """Whether it was told to end."""
-        return bool(self.sentences)
+        """Whether it was sent a signal to end."""
+        return bool(self.pending_signals)
 
 
 class Master(object):
-    """Keeps `wanted` workers at work until a signal ends it.
+    """Keeps workers at work until a signal ends it.
 
-    patience: a function that gives `graceful_timeout`, in seconds, called when it is needed.
-    prepare: a function called before the workers of a reload; raises ValueError, whose text is
-        told, to have none of it. Anything else that it raises comes to the same.
-    log: a function that takes one line.
-    begun: a function called once, when all workers serve for the first time.
-    notify: a `fapws.contrib.systemd.Notifier`, or None. hooks: a `fapws.hooks.Hooks`.
+    server: what it is the master of, with the attributes settings (a `settings.Settings`, another
+        one after a reload) and log (a `server_log.ServerLog`), and the functions
+        reread(): read the settings for a reload; what it raises is logged, and there is no reload;
+        ready(): all workers serve for the first time;
+        stop_listening(): close the listeners, as far as the master has them;
+        upgrade(): start a new master; an `upgrade.Successor`; ValueError says why not;
+        handed_over(pid), taken_back(): who owns the socket files and the PID file.
+    hooks: a `hooks.Hooks`. notify: a `fapws.contrib.systemd.Notifier`, or None. board: a
+        `scoreboard.Scoreboard`, or None: then nobody is watched.
     """
 
-    def __init__(self, wanted, patience, prepare, log, begun, notify, hooks):
-        self.wanted = wanted
-        self._patience = patience
-        self._prepare = prepare
-        self._log = log
-        self._begun = begun
-        self._notify = notify
+    def __init__(self, server, hooks, notify=None, board=None):
+        self.wanted = server.settings.workers
+        self._server = server
+        self._log = server.log
         self._hooks = hooks
+        self._notify = notify
+        self._board = board
+        self._limits = Limits(board)
         self._workers = {}
+        self._templates = {}
         self._generation = 0
         self._previous = None  # the generation to go back to while a reload is under way
         self._signals = []
         self._failures = 0  # early deaths, and forks that failed
         self._not_before = 0.0
         self._attempts = 0  # how often nobody was left, before any worker served
+        self._age = 0
+        self._partial = b""  # of a report
+        self._resting = False  # SIGWINCH: no worker is wanted
+        self._end_at = None  # when `shutdown_delay` is over
         self._ending = False
         self._code = 0
         self._served = False  # whether any worker ever did
-        self._ready = False  # whether all workers ever did, and that was told
+        self._ready = False  # whether all workers ever did, and that was reported
+        self._successor = None  # the master that SIGUSR2 started
 
     def supervise(self):
-        """Do it all. Returns a Link in a worker, which is to serve, and an exit code in the master.
+        """Do it all. Returns an exit code in the master, and a Link in a child that is to be a
+        worker or, with `orders` set, a template.
 
         Whatever it returns, the signal handlers that were in force before are again.
         """
@@ -142,16 +211,18 @@ class Master(object):
         self._lifeline = os.pipe()
         _close_on_exec(*self._lifeline)
         self._alarm = _pipe()
+        self._reports = _pipe()
         signal.set_wakeup_fd(self._alarm[1])
         for number in _HANDLED:
             signal.signal(number, self._receive)
         link = None
         while link is None:
-            self._obey()
-            self._bury()
-            link = self._adjust()
+            self._handle_signals()
+            self._reap()
+            self._check()
+            link = self._reconcile()
             if link is None:
-                if self._ending and not self._workers:
+                if self._ending and not self._workers and not self._templates:
                     self._restore()
                     return self._code
                 self._wait()
@@ -175,10 +246,10 @@ class Master(object):
 
     # --- what happened ------------------------------------------------------------------------
 
-    def _obey(self):
+    def _handle_signals(self):
         while self._signals:
             number = self._signals.pop(0)
-            if number in (signal.SIGTERM, signal.SIGINT):
+            if number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
                 self._end(number)
             elif number == signal.SIGHUP:
                 self._reload("SIGHUP")
@@ -186,6 +257,10 @@ class Master(object):
                 self.want(self.wanted + 1)
             elif number == signal.SIGTTOU and self.wanted > 1:
                 self.want(self.wanted - 1)
+            elif number == signal.SIGUSR2:
+                self._upgrade()
+            elif number == signal.SIGWINCH and _isolates_workers():
+                self._rest()
             elif number in _FORWARDED:
                 for worker in self._workers.values():
                     # One that is starting has no handler for it yet, and its logs are new.
@@ -195,33 +270,94 @@ class Master(object):
     def _end(self, number):
         now = _clock()
         if self._ending:
-            # Who says it twice is in a hurry.
+            # A second one is in a hurry.
             for worker in self._workers.values():
                 _send(worker.pid, signal.SIGTERM)
-                worker.sentences = [(now + LAST_WORD, signal.SIGKILL)]
+                worker.pending_signals = [(now + KILL_AFTER, signal.SIGKILL, True)]
             return
+        self._notify_state("STOPPING=1")
+        delay = self._server.settings.shutdown_delay or 0
+        if number == signal.SIGTERM and delay and self._end_at is None and self._served:
+            self._end_at = now + delay
+            for worker in self._workers.values():
+                self._show_draining(worker)
+            self._log("ends in %.3g s; until then it serves" % delay)
+            return
+        self._end_now(number)
+
+    def _show_draining(self, worker):
+        if self._board and worker.slot is not None:
+            self._board.set(worker.slot, "draining", 1)
+
+    def _end_now(self, number):
         self._ending = True
-        self._tell("STOPPING=1")
-        patience = self._patience()
-        if number == signal.SIGINT:
-            patience = min(patience, QUICK)
+        grace = {signal.SIGTERM: self._grace(), signal.SIGQUIT: 0.0}.get(
+            number, min(self._grace(), SIGINT_GRACE))
         # A Ctrl-C reaches the workers as well as the master where they share its terminal. One
         # signal more would count as the second, at which the core ends at once.
-        told = number == signal.SIGINT and not _isolates_workers()
+        sent = number == signal.SIGINT and not _isolates_workers()
         for worker in self._workers.values():
             # One that is starting has nothing in flight, and may be too young to have got it.
-            self._dismiss(worker, patience, told=told and worker.serving)
+            self._terminate(worker, grace, sent=sent and worker.serving)
+        self._end_templates(self._templates.values())
+        # Who connects from now on is not kept waiting: the workers accept those who wait already.
+        self._server.stop_listening()
 
-    def _reload(self, reason):
-        if self._ending:
+    def _grace(self):
+        """What requests in flight get. The core keeps graceful_timeout; a second is left to it."""
+        return float(self._server.settings.graceful_timeout or 0) + 1
+
+    def _rest(self):
+        if self._ending or self._resting:
+            return
+        self._resting = True
+        self._log("no workers until SIGHUP")
+        for worker in self._workers.values():
+            self._terminate(worker, self._grace())
+
+    def _upgrade(self):
+        if self._ending or self._end_at is not None:
+            return
+        if self._successor:
+            self._log("no upgrade: process %d is one already" % self._successor.pid)
             return
         try:
-            self._prepare()
+            self._successor = self._server.upgrade()
+        except (ValueError, EnvironmentError) as error:
+            self._log("no upgrade: %s" % _reason(error))
+            return
+        self._log("upgrade: process %d is starting" % self._successor.pid)
+
+    def _successor_reports(self):
+        if not self._successor.read_ready():
+            return
+        pid = self._successor.pid
+        self._server.handed_over(pid)
+        self._notify_state("MAINPID=%d" % pid)
+        self._log("upgrade: process %d serves; SIGTERM or SIGQUIT ends this one" % pid)
+
+    def _successor_ended(self, status):
+        ended, self._successor = self._successor, None
+        ended.close()
+        if ended.ready:
+            self._server.taken_back()
+            self._notify_state("MAINPID=%d" % os.getpid())
+        if not self._ending:
+            self._log("upgrade: process %d ended (%s): this one goes on" % (
+                ended.pid, _how(status)))
+
+    def _reload(self, reason):
+        if self._ending or self._end_at is not None:
+            return
+        try:
+            self._server.reread()
         except BaseException as error:
             # It runs a file of the user's, which may end in anything, sys.exit() included.
             self._log("no reload: %s" % _reason(error))
             return
         self._log("reload (%s)" % reason)
+        if self._board:
+            self._board.count("reloads")
         if self._notify:
             self._notify.reloading()
         if self._previous is None:
@@ -229,209 +365,448 @@ class Master(object):
         else:
             # The reload under way is overtaken. Its workers go; the ones before them stay.
             for worker in self._of(self._generation):
-                self._dismiss(worker, self._patience())
+                self._terminate(worker, self._grace())
+            self._end_templates(self._templates_of(self._generation))
         self._generation += 1
         self._not_before = 0.0
+        self._resting = False
 
-    def _bury(self):
-        """Take note of the workers that have ended."""
+    def _reap(self):
+        """Take note of the children that have ended, stopped, or go on."""
+        ended = []
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             except OSError as error:
                 if error.errno == errno.EINTR:
                     continue
-                return  # no child is left
+                break  # no child is left
             if pid == 0:
-                return
-            # As the first process of a container one inherits strangers' children too.
-            worker = self._workers.pop(pid, None)
-            if worker:
-                os.close(worker.descriptor)
-                self._hooks.ended(pid)
-                if not (worker.leaving or self._ending):
-                    self._lost(worker, status)
+                break
+            ended.append((pid, status))
+        # What a child reported it did before its end.
+        self._read_reports()
+        for pid, status in ended:
+            self._child_changed(pid, status)
+
+    def _child_changed(self, pid, status):
+        has_ended = os.WIFEXITED(status) or os.WIFSIGNALED(status)
+        # As the first process of a container one inherits strangers' children too.
+        worker = self._workers.get(pid)
+        if worker and not has_ended:
+            self._limits.set_stopped(worker, os.WIFSTOPPED(status))
+        elif worker:
+            del self._workers[pid]
+            if self._board:
+                self._board.release(worker.slot)
+            self._hooks.ended(pid)
+            if not (worker.leaving or self._ending):
+                self._lost(worker, status)
+        elif has_ended and pid in self._templates:
+            self._template_ended(self._templates.pop(pid), status)
+        elif has_ended and self._successor and pid == self._successor.pid:
+            self._successor_ended(status)
 
     def _lost(self, worker, status):
-        """A worker ended that was not told to."""
+        """A worker ended that was not sent a signal."""
+        if self._board and worker.serving:
+            self._board.count("restarts_crash")
+        self._died("worker", worker, status, worker.serving)
+
+    def _template_ended(self, template, status):
+        os.close(template.orders)
+        for slot, age in template.ordered:
+            self._hooks.not_forked(age)
+            if self._board:
+                self._board.release(slot)
+        if not (template.leaving or self._ending):
+            self._died("template", template, status, template.loaded)
+
+    def _died(self, kind, child, status, worked):
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
-        if code == CANNOT_LOAD and not worker.serving:
-            if self._previous is not None and worker.generation == self._generation:
+        if code == CANNOT_LOAD and not worked:
+            if self._previous is not None and child.generation == self._generation:
                 self._log("the new workers do not start: the old ones go on")
-                self._turn_back()
+                self._roll_back()
                 return
             if not self._served:
                 self._give_up()
                 return
-        if worker.generation != self._generation:
-            self._log("worker %d ended before its time" % worker.pid)
+        if child.generation != self._generation:
+            self._log("%s %d ended before its time" % (kind, child.pid))
             return
-        how = "exit code %d" % code if code is not None else "signal %d" % os.WTERMSIG(status)
+        how = _how(status)
         if not (self._served or self._generation or self._workers):
             self._attempts += 1
             if self._attempts == ATTEMPTS:
-                self._log("worker %d ended (%s)" % (worker.pid, how))
+                self._log("%s %d ended (%s)" % (kind, child.pid, how))
                 self._log("given up: in %d attempts no worker came to serve" % ATTEMPTS)
                 self._give_up()
                 return
         now = _clock()
-        if worker.serving and now - worker.started >= YOUNG:
+        if worked and now - child.started >= MIN_UPTIME:
             self._failures = 0
             self._not_before = now
         elif self._not_before <= now:
             self._not_before = now + self._longer_pause()
         # else it began before the failure that is waited for: those that fail together are one.
+        if self._is_unserved():
+            self._not_before = min(self._not_before, now + BACKOFF_UNSERVED)
         pause = self._not_before - now
-        later = ", in %.2g s" % pause if pause else ""
-        self._log("worker %d ended (%s) and is replaced%s" % (worker.pid, how, later))
+        later = ", in %.2g s" % pause if pause > 0 else ""
+        self._log("%s %d ended (%s) and is replaced%s" % (kind, child.pid, how, later))
+
+    def _is_unserved(self):
+        """Whether nobody serves, though the application has served."""
+        return self._served and not any(
+            w.serving and not w.leaving for w in self._workers.values())
 
     def _give_up(self):
         """End: what never worked will not work at the next attempt."""
         self._code = 1
         self._ending = True
         for worker in self._workers.values():
-            self._dismiss(worker, 0)
+            self._terminate(worker, 0)
+        self._end_templates(self._templates.values())
 
     def _longer_pause(self):
         """How long to wait after one more failure to have a worker that serves."""
-        pause = min(FIRST_PAUSE * 2 ** min(self._failures, 20), LONGEST_PAUSE)
+        pause = min(BACKOFF_FIRST * 2 ** min(self._failures, 20), BACKOFF_LONGEST)
         self._failures += 1
         return pause
 
-    def _turn_back(self):
+    def _roll_back(self):
         """Give a reload up."""
         for worker in self._of(self._generation):
-            self._dismiss(worker, 0)
+            self._terminate(worker, 0)
+        self._end_templates(self._templates_of(self._generation))
         self._generation, self._previous = self._previous, None
-        self._tell("READY=1\nSTATUS=The last reload failed; the workers before it go on")
+        self._notify_state("READY=1\nSTATUS=The last reload failed; the workers before it go on")
+
+    # --- what workers do ----------------------------------------------------------------------
+
+    def _check(self):
+        """Look at the workers' numbers, and replace those that hang or have served enough."""
+        if self._ending:
+            return
+        settings = self._server.settings
+        self._limits.begin_look(settings, _clock())
+        for worker in list(self._workers.values()):
+            if worker.leaving or not worker.serving:
+                continue
+            late = self._limits.late(worker)
+            if late:
+                self._replace_hung(worker, late)
+        retiring = [w for w in self._workers.values() if w.retiring]
+        # A few at a time, so that not everything is loaded at once.
+        places = max(1, self.wanted // 4) - len(retiring)
+        for worker in self._of(self._generation):
+            if worker.serving and not worker.retiring:
+                reason, text = self._limits.spent(worker)
+                if text and not reason:
+                    self._log("worker %d %s" % (worker.pid, text))
+                elif reason and places > 0 and self._previous is None:
+                    places -= 1
+                    worker.retiring = reason
+                    self._log("worker %d %s: it is replaced" % (worker.pid, text))
+                    self._board.count(reason)
+
+    def _replace_hung(self, worker, late):
+        number, text = late
+        self._log.error("worker %d %s: it is killed and replaced", worker.pid, text)
+        if self._board:
+            self._board.count("restarts_timeout")
+        # SIGABRT has it write its threads' stacks, if it can (fapws/worker.py).
+        _send(worker.pid, number)
+        worker.pending_signals = [(_clock() + KILL_AFTER, signal.SIGKILL, True)]
 
     # --- what follows from it -----------------------------------------------------------------
 
-    def _adjust(self):
-        """Bring the workers to what they should be. Returns a Link in a worker that is new."""
+    def _reconcile(self):
+        """Bring the workers to what they should be. Returns a Link in a child that is new."""
         now = _clock()
-        for worker in self._workers.values():
-            while worker.sentences and worker.sentences[0][0] <= now:
-                number = worker.sentences[0][1]
-                worker.sentences = worker.sentences[1:] or [(now + LAST_WORD, signal.SIGKILL)]
-                _send(worker.pid, number)
+        for child in list(self._workers.values()) + list(self._templates.values()):
+            while child.pending_signals and child.pending_signals[0][0] <= now:
+                number, is_late = child.pending_signals[0][1:]
+                child.pending_signals = child.pending_signals[1:] or [
+                    (now + KILL_AFTER, signal.SIGKILL, True)]
+                if is_late:
+                    self._log.warning("process %d has not ended in time: %s", child.pid, (
+                        "it is killed" if number == signal.SIGKILL else "its requests are cut"))
+                _send(child.pid, number)
+        if self._end_at is not None and now >= self._end_at and not self._ending:
+            self._end_now(signal.SIGTERM)
         if self._ending:
             return None
-        current = self._of(self._generation)
-        while len(current) < self.wanted and self._not_before <= now:
+        if self._preloads() and not self._resting:
+            link = self._reconcile_template(now)
+            if link:
+                return link
+        while self._missing() > 0 and self._not_before <= now:
             link = self._fork(now)
             if link:
                 return link
-            current = self._of(self._generation)
-        serving = [worker for worker in current if worker.serving]
-        for surplus in sorted(serving, key=lambda worker: worker.pid)[self.wanted:]:
-            self._dismiss(surplus, self._patience())
-        if len(serving) >= self.wanted:
+            if self._missing() > 0 and self._preloads() and not self._loaded_template():
+                break
+        wanted = 0 if self._resting else self.wanted
+        serving = [w for w in self._of(self._generation) if w.serving and not w.retiring]
+        for surplus in sorted(serving, key=lambda worker: worker.started)[wanted:]:
+            self._terminate(surplus, self._grace())
+        if len(serving) >= wanted > 0:
             self._all_serve()
         return None
 
+    def _missing(self):
+        """How many workers are to be forked."""
+        if self._resting:
+            return 0
+        staying = [w for w in self._of(self._generation) if not w.retiring]
+        ordered = sum(len(t.ordered) for t in self._templates_of(self._generation))
+        return self.wanted - len(staying) - ordered
+
     def _all_serve(self):
-        old = [w for w in self._workers.values() if w.generation < self._generation]
-        for worker in old:
-            if not worker.leaving:
-                self._dismiss(worker, self._patience())
+        for worker in list(self._workers.values()):
+            if not worker.leaving and (worker.generation < self._generation or worker.retiring):
+                self._terminate(worker, self._grace())
+        self._end_templates(
+            t for t in self._templates.values() if t.generation < self._generation)
         if self._previous is not None:
             verb = "serves" if self.wanted == 1 else "serve"
             self._log("reloaded: %s %s" % (_workers(self.wanted, "new "), verb))
             self._previous = None
-            self._tell("READY=1")
+            self._notify_state("READY=1")
         elif not self._ready:
-            self._tell("READY=1\nMAINPID=%d" % os.getpid())
+            self._notify_state("READY=1\nMAINPID=%d" % os.getpid())
         if not self._ready:
             self._ready = True
-            self._begun()
+            self._server.ready()
 
     def _of(self, generation):
-        """The workers of a generation that are to stay."""
+        """The workers of a generation that were not sent a signal to end."""
         workers = self._workers.values()
         return [w for w in workers if w.generation == generation and not w.leaving]
 
-    def _dismiss(self, worker, patience, told=False):
-        """Tell a worker to drain; again after `patience` seconds, when it ends at once."""
+    def _terminate(self, worker, grace, sent=False):
+        """Have a worker drain; again after `grace` seconds, when it ends at once."""
+        due = _clock() + grace
         if worker.leaving:
+            if due < worker.pending_signals[0][0] and len(worker.pending_signals) == 1:
+                worker.pending_signals = [(due,) + worker.pending_signals[0][1:]]
             return
-        now = _clock()
-        if not told:
+        if not sent:
             _send(worker.pid, signal.SIGTERM)
-        # The core keeps graceful_timeout itself; a second is left to it for that.
-        worker.sentences = [(now + patience + 1, signal.SIGTERM)]
+        worker.pending_signals = [(due, signal.SIGTERM, grace > 0)]
+
+    # --- forks --------------------------------------------------------------------------------
+
+    def _preloads(self):
+        settings = self._server.settings
+        return settings.preload and not settings.reload
+
+    def _templates_of(self, generation):
+        found = self._templates.values()
+        return [t for t in found if t.generation == generation and not t.leaving]
+
+    def _loaded_template(self):
+        return next((t for t in self._templates_of(self._generation) if t.loaded), None)
+
+    def _end_templates(self, templates):
+        for template in templates:
+            if not template.leaving:
+                _send(template.pid, signal.SIGTERM)
+                template.pending_signals = [(_clock() + KILL_AFTER, signal.SIGKILL, True)]
+
+    def _reconcile_template(self, now):
+        """See to it that there is a template process. Returns a Link in a new one."""
+        if self._templates_of(self._generation) or self._not_before > now:
+            return None
+        try:
+            orders = os.pipe()
+        except OSError as error:
+            self._could_not_fork(error, now)
+            return None
+        _close_on_exec(*orders)
+        flags = fcntl.fcntl(orders[1], fcntl.F_GETFL)
+        fcntl.fcntl(orders[1], fcntl.F_SETFL, flags | os.O_NONBLOCK)
+        pid = self._fork_child(now, orders)
+        if pid is None:
+            return None
+        if pid:
+            os.close(orders[0])
+            self._templates[pid] = Template(pid, self._generation, orders[1], now)
+            return None
+        os.close(orders[1])
+        link = self._become_child(None, 0)
+        link.orders = orders[0]
+        return link
 
     def _fork(self, now):
-        self._hooks.forking()
+        """Fork a worker, or have it forked. Returns its Link in the worker."""
+        if self._preloads():
+            template = self._loaded_template()
+            if template:
+                self._age += 1
+                self._hooks.forking(self._age)
+                template.order(self._board.take() if self._board else None, self._age)
+            return None
+        self._age += 1
+        self._hooks.forking(self._age)
+        slot = self._board.take() if self._board else None
+        pid = self._fork_child(now)
+        if pid == 0:
+            return self._become_child(slot, self._age)
+        if pid is None:
+            self._hooks.not_forked(self._age)
+            if self._board:
+                self._board.release(slot)
+        else:
+            self._forked(pid, slot, self._age, self._generation, now)
+        return None
+
+    def _forked(self, pid, slot, age, generation, now):
+        self._hooks.forked(age, pid)
+        worker = Worker(pid, generation, slot, now)
+        if self._board and slot is not None:
+            # Its first request is after this, but for one that comes within microseconds.
+            worker.requests_before = self._board.get(slot, "requests")
+        self._workers[pid] = worker
+        if self._end_at is not None:
+            self._show_draining(worker)
+
+    def _fork_child(self, now, ends=()):
+        """fork(2): 0 in the child, None where it failed, after a line."""
         # What is buffered would be written by both.
         console.flush()
-        ends = ()
-        known = len(self._signals)
+        self._known = len(self._signals)
         try:
-            reads, writes = ends = _pipe()
-            pid = os.fork()
+            # A worker that could open nothing would only die.
+            os.close(os.dup(self._alarm[0]))
+            return os.fork()
         except OSError as error:
             # No process, memory or descriptor is left. The workers that there are go on.
             for descriptor in ends:
                 os.close(descriptor)
-            pause = self._longer_pause()
-            self._not_before = now + pause
-            self._log("no new worker: %s; tried again in %.2g s" % (error.strerror, pause))
+            self._could_not_fork(error, now)
             return None
-        if pid:
-            os.close(writes)
-            self._hooks.forked(pid)
-            self._workers[pid] = Worker(pid, self._generation, reads, now)
-            return None
+
+    def _could_not_fork(self, error, now):
+        pause = self._longer_pause()
+        self._not_before = now + pause
+        self._log("no new worker: %s; tried again in %.2g s" % (error.strerror, pause))
+
+    def _become_child(self, slot, age):
         self._restore()
-        if {signal.SIGTERM, signal.SIGINT}.intersection(self._signals[known:]):
-            sys.exit(0)  # told to end before it began
-        os.close(reads)
+        if {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}.intersection(
+                self._signals[self._known:]):
+            sys.exit(0)  # a signal to end came before it began
+        os.close(self._reports[0])
         os.close(self._lifeline[1])
-        for sibling in self._workers.values():
-            os.close(sibling.descriptor)
+        for template in self._templates.values():
+            os.close(template.orders)
+        if self._successor:
+            self._successor.close()
         if _isolates_workers():
             os.setpgid(0, 0)
-        return Link(writes, self._lifeline[0])
+        return Link(self._reports[1], self._lifeline[0], self._board, slot, age)
+
+    # --- waiting ------------------------------------------------------------------------------
 
     def _wait(self):
-        """Wait for a signal, a worker's word, or the next time at which something is due."""
-        due = [worker.sentences[0][0] for worker in self._workers.values() if worker.leaving]
-        if len(self._of(self._generation)) < self.wanted and not self._ending:
-            due.append(self._not_before)
+        """Wait for a signal, a report, or the next time at which something is due."""
+        children = list(self._workers.values()) + list(self._templates.values())
+        due = [child.pending_signals[0][0] for child in children if child.leaving]
+        if not self._ending:
+            if self._missing() > 0 and not (self._preloads() and self._templates_of(
+                    self._generation)):
+                due.append(self._not_before)  # else its template reports
+            if self._end_at is not None:
+                due.append(self._end_at)
         # graceful_timeout may be infinite, which select cannot wait for.
-        timeout = min(max(0.0, min(due) - _clock()), LONGEST_WAIT) if due else None
+        timeout = min(max(0.0, min(due) - _clock()), LONGEST_WAIT) if due else LONGEST_WAIT
+        if not self._ending:
+            timeout = min(timeout, self._limits.period(self._server.settings) or timeout)
         if self._notify and self._notify.watchdog:
-            if self._ready or self._ending:
+            if self._ending or self._ready and self._is_well():
                 self._notify.alive()
-            timeout = min(timeout or self._notify.watchdog, self._notify.watchdog)
-        talking = {w.descriptor: w for w in self._workers.values() if w.talks}
+            timeout = min(timeout, self._notify.watchdog)
+        sources = [self._alarm[0], self._reports[0]]
+        if self._successor and not self._successor.ready:
+            sources.append(self._successor.descriptor)
         try:
-            readable = select.select([self._alarm[0]] + list(talking), [], [], timeout)[0]
+            readable = select.select(sources, [], [], timeout)[0]
         except (OSError, select.error) as error:
             if error.args[0] != errno.EINTR:
                 raise
             return
-        for descriptor in readable:
-            if descriptor == self._alarm[0]:
-                _drain(descriptor)
-            else:
-                self._hear(talking[descriptor])
+        if self._alarm[0] in readable:
+            _drain(self._alarm[0])
+        if self._reports[0] in readable:
+            self._read_reports()
+        if len(sources) == 3 and sources[2] in readable:
+            self._successor_reports()
 
-    def _hear(self, worker):
-        words = os.read(worker.descriptor, 4096)
-        if not words:
-            # It is about to end, or closed what it did not know: SIGCHLD will tell.
-            worker.talks = False
-        if SERVING in words:
+    def _is_well(self):
+        """Whether a worker works, or is about to."""
+        patience = 2 * self._notify.watchdog
+        return any(
+            not w.leaving and not self._limits.is_late(w, patience)
+            for w in self._workers.values()
+        ) or bool(self._templates)
+
+    def _read_reports(self):
+        while True:
+            try:
+                read = os.read(self._reports[0], 65536)
+            except OSError as error:
+                if error.errno == errno.EINTR:
+                    continue
+                if error.errno != errno.EAGAIN:
+                    raise
+                break
+            self._partial += read
+        lines = self._partial.split(b"\n")
+        self._partial = lines.pop()
+        for line in lines:
+            words = line.decode("latin-1").split()
+            if len(words) >= 2 and words[0].isdigit():
+                self._read_report(int(words[0]), words[1], words[2:])
+
+    def _read_report(self, pid, word, details):
+        worker = self._workers.get(pid)
+        template = self._templates.get(pid)
+        if worker and word == SERVING:
             worker.serving = self._served = True
-        if WAITING in words and worker.generation == self._generation:
-            self._announce_waiting(worker)
-        if CHANGED in words and worker.generation == self._generation:
+        elif word == WAITING and (worker or template):
+            child = worker or template
+            if child.generation == self._generation:
+                self._announce_waiting(child)
+        elif worker and word == CHANGED and worker.generation == self._generation:
             self._reload("a source file has changed")
+        elif template and word == LOADED:
+            template.loaded = True
+        elif word in (FORKED, NOT_FORKED) and len(details) == 4:
+            self._read_fork(word, *map(int, details))
+
+    def _read_fork(self, word, template_pid, slot, age, value):
+        """A template, or the process between it and a worker, reports what became of an order."""
+        template = self._templates.get(template_pid)
+        slot = None if slot < 0 else slot
+        if template and (slot, age) in template.ordered:
+            template.ordered.remove((slot, age))
+        now = _clock()
+        if word == NOT_FORKED:
+            self._hooks.not_forked(age)
+            if self._board:
+                self._board.release(slot)
+            self._could_not_fork(OSError(value, os.strerror(value)), now)
+        else:
+            generation = template.generation if template else self._generation
+            self._forked(value, slot, age, generation, now)
+            if self._ending:
+                self._terminate(self._workers[value], 0)
 
     def _announce_waiting(self, worker):
-        """Tell what becomes of a start that failed, once for all workers of a generation."""
+        """Log what becomes of a start that failed, once for all workers of a generation."""
         known = any(other.waiting for other in self._of(self._generation))
         worker.waiting = True
         if known or self._ending:
@@ -440,7 +815,7 @@ class Master(object):
         others = "; the old workers go on" if served else ""
         self._log("waiting for the next change of a source file" + others)
 
-    def _tell(self, state):
+    def _notify_state(self, state):
         if self._notify:
             self._notify.send(state)
 
@@ -450,6 +825,11 @@ def _workers(number, kind=""):
     return "%d %sworker%s" % (number, kind, "" if number == 1 else "s")
 
 
+def _how(status):
+    """How a process ended, in words."""
+    if os.WIFEXITED(status):
+        return "exit code %d" % os.WEXITSTATUS(status)
+    return "signal %d" % os.WTERMSIG(status)
 def _reason(error):
     """Why there is no reload, in words: an exception that is not meant for people is named."""
     if isinstance(error, ValueError):

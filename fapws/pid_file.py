@@ -13,11 +13,17 @@ from fapws.settings import SettingsError
 
 
 class PidFile(object):
-    """The file at `path`, locked and written; SettingsError where that cannot be."""
+    """The file at `path`, locked and written; SettingsError where that cannot be.
 
-    def __init__(self, path):
+    succeeds: another master has it, which this one is to follow; it is left alone until
+    `take_over`.
+    """
+
+    def __init__(self, path, succeeds=False):
         self.path = os.path.abspath(path)
         self._descriptor = None
+        if succeeds:
+            return
         try:
             self._take(path)
         except (IOError, OSError) as error:
@@ -53,6 +59,16 @@ class PidFile(object):
             os.unlink(new)
             raise
         self._descriptor = descriptor
+
+    def take_over(self):
+        """Put this process's number there, whoever's is; whether that was possible."""
+        try:
+            if self._descriptor is None or not _is_at(self._descriptor, self.path):
+                self.forget()
+                self._replace()
+        except (IOError, OSError):
+            return False
+        return True
 
     def forget(self):
         """Close it, in a process that is not the master."""

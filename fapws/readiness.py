@@ -18,36 +18,31 @@ def when_ready(callback):
     The line that `run` prints about its event backend is left out: stdout is the application's, and
     the access log's.
     """
-    if hasattr(_evwsgi, "on_ready"):
-        _evwsgi.on_ready(callback)
-        callback = _nothing
-    setattr(sys, _STREAM, _UntilBackend(getattr(sys, _STREAM), callback))
+    stream = _WithoutBackendLine(getattr(sys, _STREAM))
+
+    def ready():
+        _evwsgi.on_ready(None)
+        if getattr(sys, _STREAM) is stream:
+            setattr(sys, _STREAM, stream.stream)
+        callback()
+
+    setattr(sys, _STREAM, stream)
+    _evwsgi.on_ready(ready)
 
 
-def _nothing():
-    pass
-
-
-class _UntilBackend(object):
-    """Stands in for the stream that `run` writes to until `run` has named libev's backend there.
-
-    It is the first thing that `run` writes, the only one that is lost, and the sign that its
-    settings are good and its loop is made: the callback is called then.
+class _WithoutBackendLine(object):
+    """Stands in for the stream that `run` writes to, for the time until it is ready.
 
     It has no `fileno`, lest the core ask a pipe that nobody reads whether the line may be written.
     """
 
-    def __init__(self, stream, callback):
-        self._stream = stream
-        self._callback = callback
+    def __init__(self, stream):
+        self.stream = stream
 
     def write(self, text):
-        if text.endswith(" as event backend\n"):
-            setattr(sys, _STREAM, self._stream)
-            self._callback()
-        elif self._stream is not None:
-            self._stream.write(text)
+        if self.stream is not None and not text.endswith(" as event backend\n"):
+            self.stream.write(text)
 
     def flush(self):
-        if self._stream is not None and getattr(sys, _STREAM) is self:
-            self._stream.flush()
+        if self.stream is not None:
+            self.stream.flush()

@@ -11,22 +11,22 @@ import signal
 import threading
 import time
 
-from fapws import _evwsgi, base, loading, process
-from fapws.master import CANNOT_LOAD, CHANGED, SERVING, WAITING
+from fapws import _evwsgi, base, loading, process, scoreboard
+from fapws.master import CANNOT_LOAD, CHANGED, KILL_AFTER, SERVING, WAITING
 from fapws.readiness import when_ready
 from fapws.settings import SettingsError
 
 
-class Site(object):
+class WorkerSpec(object):
     """What is served, and how.
 
-    words: the application, as `loading.load` takes it. settings: a `settings.Settings`. listeners:
+    spec: the application, as `loading.load` takes it. settings: a `settings.Settings`. listeners:
     `listening.Listener`s. hooks: a `hooks.Hooks`. log: a `server_log.ServerLog`. folder: where the
     application is at home. watched: files that count as sources.
     """
 
-    def __init__(self, words, settings, listeners, hooks, log, folder, watched=()):
-        self.words = words
+    def __init__(self, spec, settings, listeners, hooks, log, folder, watched=()):
+        self.spec = spec
         self.settings = settings
         self.listeners = listeners
         self.hooks = hooks
@@ -35,51 +35,101 @@ class Site(object):
         self.watched = watched
 
     def serve(self, link):
-        """Serve until a signal ends it; the exit code. `link` is a `master.Link`."""
+        """Load the application and serve it until a signal ends it; the exit code. `link` is a
+        `master.Link`.
+        """
         began = time.time()
-        # From a terminal: no traceback of whatever is being imported.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        # The master's business. Not ignored, which programs that are run here would inherit.
-        signal.signal(signal.SIGHUP, _pass)
-        _start_thread(_end_with, link.lifeline)
+        self._become_worker(link)
         try:
-            application = self._logged(self._load())
+            self._prepare()
+            self._call_hook("post_fork", self.hooks.in_worker, link.age)
+            application = self._load()
+            self._call_hook("post_worker_init", self.hooks.loaded, application)
+            application = self._logged(application)
         except (loading.LoadError, SettingsError) as error:
             self.log.error("%s", error)
             if not self.settings.reload:
                 return CANNOT_LOAD
             self._watch(link, began, getattr(error, "files", ()))
-            link.say(WAITING)
+            link.report(WAITING)
             while True:
                 signal.pause()
+        if self.settings.reload:
+            self._watch(link, began)
+        return self._run(link, application)
+
+    def preload(self, link):
+        """Be the template, which loads the application and forks workers; the exit code."""
+        from fapws import template
+
+        signal.signal(signal.SIGHUP, _pass)
+        _write_stacks()
+        try:
+            forked = template.run(link, self.log, self._load_for_workers)
+        except (loading.LoadError, SettingsError) as error:
+            self.log.error("%s", error)
+            return CANNOT_LOAD
+        return 0 if forked is None else self._serve_preloaded(*forked)
+
+    def _load_for_workers(self):
+        self._prepare()
+        return self._load()
+
+    def _serve_preloaded(self, link, application):
+        self._become_worker(link)
+        try:
+            self._call_hook("post_fork", self.hooks.in_worker, link.age)
+            self._call_hook("post_worker_init", self.hooks.loaded, application)
+            application = self._logged(application)
+        except (loading.LoadError, SettingsError) as error:
+            self.log.error("%s", error)
+            return CANNOT_LOAD
+        return self._run(link, application)
+
+    def _become_worker(self, link):
+        # From a terminal: no traceback of whatever is being imported.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        # The master's business. Not ignored, which programs that are run here would inherit.
+        signal.signal(signal.SIGHUP, _pass)
+        _write_stacks()
+        _start_thread(_end_with, link.lifeline, self._grace, self.log)
+        if link.board is not None and link.slot is not None:
+            scoreboard.current = link.board
+            link.board.share(link.slot)
+
+    def _grace(self):
+        return float(self.settings.graceful_timeout or 0) + KILL_AFTER
+
+    def _run(self, link, application):
         _evwsgi.wsgi_gen_cb(application)
         for listener in self.listeners:
             listener.register()
-        if self.settings.reload:
-            self._watch(link, began)
-        when_ready(lambda: link.say(SERVING))
+        when_ready(lambda: link.report(SERVING))
         try:
             _evwsgi.run()
         finally:
             self.hooks.leaving()
         return 0
 
-    def _load(self):
-        """Become the process that the settings want, and load the application; LoadError."""
+    def _prepare(self):
+        """Become the process that the settings want; LoadError."""
         if not process.has_folder():
             # The release that the master was started in is gone.
             process.enter(self.folder)
         for name, value in self.settings.for_config().items():
             setattr(base.config, name, value)
+        # The master waits before it sends SIGTERM, for all workers alike.
+        base.config.shutdown_delay = 0
         _evwsgi.set_base_module(base)
         try:
             process.drop_rights(self.settings.user, self.settings.group)
         except OSError as error:
             raise loading.LoadError("cannot change user and group: %s" % error.strerror)
-        self._call_hook("post_fork", self.hooks.in_worker)
+
+    def _load(self):
+        """Load the application; LoadError."""
         loading.add_to_path(self.settings.pythonpath)
-        application = loading.load(self.words)
-        self._call_hook("post_worker_init", self.hooks.loaded, application)
+        application = loading.load(self.spec)
         if self.settings.reload:
             from fapws.contrib.django_handler import with_static_files
 
@@ -119,7 +169,7 @@ class Site(object):
         from fapws.contrib.reload import Watcher
 
         watcher = Watcher(list(self.watched) + list(more), began)
-        _start_thread(watcher.watch, lambda: link.say(CHANGED))
+        _start_thread(watcher.watch, lambda: link.report(CHANGED))
 
 
 def _pass(number, frame):
@@ -132,10 +182,22 @@ def _start_thread(target, *arguments):
     thread.start()
 
 
-def _end_with(lifeline):
+def _write_stacks():
+    """Have the process write its threads' stacks when SIGABRT ends it. Python 2 cannot."""
+    try:
+        import faulthandler
+
+        if not faulthandler.is_enabled():
+            faulthandler.enable(file=2)
+    except (ImportError, EnvironmentError, ValueError):
+        pass
+
+
+def _end_with(lifeline, grace, log):
     """End this process when the other end of a pipe is closed, which only the master's death does.
 
-    `run` drains then, as if the master had said so.
+    `run` drains then, as if the master had sent the signal. Where a call hangs, the process is
+    ended with it, so that nobody is left who holds the address.
     """
     while True:
         try:
@@ -146,3 +208,6 @@ def _end_with(lifeline):
             if error.errno != errno.EINTR:
                 raise
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(min(grace(), threading.TIMEOUT_MAX if hasattr(threading, "TIMEOUT_MAX") else 1e6))
+    log.error("worker %d outlives its master, and has not ended in time: it is killed", os.getpid())
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -76,13 +76,14 @@ class AccessLog(object):
         self._application = application
         self._pattern = pattern or COMBINED
         self._path = path
-        self._outlet = None
+        self._writer = None
         self.reopen()
 
     def reopen(self):
         """Open the file anew, after it was moved away (logrotate)."""
-        outlet = _stdout() if self._path == "-" else console.Outlet(_open(self._path), owned=True)
-        replaced, self._outlet = self._outlet, outlet
+        is_stdout = self._path == "-"
+        writer = _stdout() if is_stdout else console.NonBlockingWriter(_open(self._path), True)
+        replaced, self._writer = self._writer, writer
         if replaced:
             replaced.close()
 
@@ -111,16 +112,16 @@ class AccessLog(object):
     def write(self, entry):
         """Write an entry's line, or lose it."""
         line = self.line(entry).encode("ascii", "replace")
-        if self._outlet:
-            if self._outlet.may_block:
+        if self._writer:
+            if self._writer.may_block:
                 line = line[: console.PIECE - 1]
-            self._outlet.write(line + b"\n")
+            self._writer.write(line + b"\n")
 
 
 def _stdout():
-    """The Outlet of stdout, or None where that is closed."""
+    """The NonBlockingWriter of stdout, or None where that is closed."""
     try:
-        return console.Outlet(sys.stdout.fileno())
+        return console.NonBlockingWriter(sys.stdout.fileno())
     except (AttributeError, EnvironmentError, ValueError):
         return None
 

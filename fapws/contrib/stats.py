@@ -1,29 +1,43 @@
 """The server's counters: a page for people, text for Prometheus.
 
-Owns the two presentations of `_evwsgi.stats()`. The counters are those of the process that answers:
-with several workers each has its own, told apart by the label `worker`.
+Owns the two presentations. Under the command the numbers are those of all workers, from the memory
+that they share (`fapws.scoreboard`): sums, which do not fall when a worker ends, and each worker's,
+by the number of its place. In a program of its own they are those of `_evwsgi.stats()`.
 """
 
 import os
 import time
 
-from fapws import _evwsgi
+from fapws import _evwsgi, scoreboard
 
-#: What each counter is: (kind, words). Others that the core has are shown under their own names.
-_MEANINGS = {
-    "accepted": ("counter", "Connections accepted."),
-    "requests": ("counter", "Requests answered by an application."),
-    "responses_2xx": ("counter", "Answers with a status from 200 to 299."),
-    "responses_3xx": ("counter", "Answers with a status from 300 to 399."),
-    "responses_4xx": ("counter", "Answers with a status from 400 to 499."),
-    "responses_5xx": ("counter", "Answers with a status from 500 to 599."),
-    "refused": ("counter", "Messages refused before an application saw them."),
-    "timeouts": ("counter", "Connections that were too slow."),
-    "bytes_in": ("counter", "Bytes read."),
-    "bytes_out": ("counter", "Bytes written."),
-    "connections": ("gauge", "Connections open now."),
-    "deferred": ("gauge", "Deferred calls waiting now."),
-}
+#: What each number is: (name, kind, words). Those of the core come first in its own order here.
+_MEANINGS = (
+    ("connections", "gauge", "Connections open now."),
+    ("requests", "counter", "Requests that an application responded to."),
+    ("responses_1xx", "counter", "Responses with a status from 100 to 199."),
+    ("responses_2xx", "counter", "Responses with a status from 200 to 299."),
+    ("responses_3xx", "counter", "Responses with a status from 300 to 399."),
+    ("responses_4xx", "counter", "Responses with a status from 400 to 499."),
+    ("responses_5xx", "counter", "Responses with a status from 500 to 599."),
+    ("rejected", "counter", "Messages rejected before an application saw them."),
+    ("timeouts", "counter", "Connections that were too slow."),
+    ("slow_requests", "counter", "Calls that took longer than slow_request."),
+    ("accepted", "counter", "Connections accepted."),
+    ("bytes_in", "counter", "Bytes read."),
+    ("bytes_out", "counter", "Bytes written."),
+    ("lost_log_lines", "counter", "Lines of the access log that could not be written."),
+    ("threads", "gauge", "Threads that may be in calls at the same time."),
+    ("busy_threads", "gauge", "Threads at work now."),
+    ("queued", "gauge", "Requests that wait for a thread now."),
+    ("draining", "gauge", "1 for a worker that is about to end."),
+    ("deferred", "gauge", "Deferred calls waiting now."),
+)
+
+#: Upper bounds of the words call_le_..., in seconds.
+_BOUNDS = (
+    ("1ms", "0.001"), ("5ms", "0.005"), ("10ms", "0.01"), ("50ms", "0.05"), ("100ms", "0.1"),
+    ("500ms", "0.5"), ("1s", "1"), ("5s", "5"), ("10s", "10"), ("inf", "+Inf"),
+)
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -49,14 +63,21 @@ small { color: #666; display: block }
 </head>
 <body>
 <h1>%(server)s</h1>
-<p>Worker %(pid)d, at work for %(uptime)s. This page shows it anew every %(period)d seconds.
+<p>%(who)s, at work for %(uptime)s. This page shows it anew every %(period)d seconds.
 <a href="?format=prometheus">As text</a></p>
 <table>
 %(rows)s
 </table>
-</body>
+%(workers)s</body>
 </html>
 """
+
+_WORKERS = """<table>
+<tr><th>worker</th><th>process</th><th>requests</th><th>connections</th><th>busy</th></tr>
+%s</table>
+"""
+
+_WORKER = "<tr><th>%d</th><td>%d</td><td>%s</td><td>%s</td><td>%d</td></tr>\n"
 
 _ROW = "<tr><th>%s<small>%s</small></th><td>%s</td></tr>"
 
@@ -98,30 +119,86 @@ class Stats(object):
 
     def text(self):
         """The counters in Prometheus's text exposition format, version 0.0.4."""
-        worker = '{worker="%d"}' % os.getpid()
+        numbers = _Numbers()
         lines = []
-        for name, value in _counters():
-            kind, words = _MEANINGS.get(name, ("untyped", name))
-            metric = "fapws_%s%s" % (name, "_total" if kind == "counter" else "")
-            lines.append("# HELP %s %s" % (metric, words))
-            lines.append("# TYPE %s %s" % (metric, kind))
-            lines.append("%s%s %d" % (metric, worker, value))
+        for name, kind, words in _MEANINGS:
+            if name in numbers.total:
+                _family(lines, name, kind, words, [("", numbers.total[name])])
+        _histogram(lines, numbers.total)
+        waited = "%.6f" % (numbers.total["wait_microseconds"] / 1e6)
+        _family(lines, "wait_seconds", "counter",
+                "What all requests waited before their calls.", [("", waited)])
+        if numbers.master is not None:
+            causes = [(name, value) for name, value in sorted(numbers.master.items())
+                      if name.startswith("restarts_")]
+            _family(lines, "worker_restarts", "counter", "Workers replaced, by the cause.",
+                    [('{cause="%s"}' % name[len("restarts_"):], value) for name, value in causes])
+            _family(lines, "reloads", "counter", "Reloads.", [("", numbers.master["reloads"])])
+            for name, kind, words in _MEANINGS:
+                values = [('{worker="%d"}' % slot, worker[name])
+                          for slot, worker in numbers.workers if name in worker]
+                if values:
+                    _family(lines, "worker_" + name, kind, words, values)
         return "\n".join(lines) + "\n"
 
     def page(self):
         """The counters as HTML."""
-        rows = []
-        for name, value in _counters():
-            words = _MEANINGS.get(name, ("", ""))[1]
-            rows.append(_ROW % (name.replace("_", " "), words, _grouped(value)))
+        numbers = _Numbers()
+        rows = [
+            _ROW % (name.replace("_", " "), words, _grouped(numbers.total[name]))
+            for name, _, words in _MEANINGS if name in numbers.total
+        ]
+        living = [(slot, worker) for slot, worker in numbers.workers if worker["pid"]]
+        workers = "".join(
+            _WORKER % (slot, worker["pid"], _grouped(worker["requests"]),
+                       _grouped(worker["connections"]), worker["busy_threads"])
+            for slot, worker in living
+        )
+        many = numbers.master is not None
         return _PAGE % {
             "server": "Fapws",
-            "pid": os.getpid(),
+            "who": "%d workers" % len(living) if many else "Process %d" % os.getpid(),
             "period": self._period,
-            "requests": _grouped(_evwsgi.stats()["requests"]),
+            "requests": _grouped(numbers.total["requests"]),
             "uptime": _duration(time.time() - self._began),
             "rows": "\n".join(rows),
+            "workers": _WORKERS % workers if many else "",
         }
+
+
+class _Numbers(object):
+    """What is shown. total: a dict. workers: (number, dict) of each, and master: a dict; of a
+    program of its own these are [] and None.
+    """
+
+    def __init__(self):
+        self.total, self.workers, self.master = _evwsgi.stats(), [], None
+        board = scoreboard.current
+        if board is not None:
+            self.workers, self.master = board.used(), board.master()
+            self.total = {
+                name: sum(worker[name] for _, worker in self.workers) for name in board.fields}
+
+
+def _family(lines, name, kind, words, values):
+    """A metric with its values, each (labels, value)."""
+    metric = "fapws_%s%s" % (name, "_total" if kind == "counter" else "")
+    lines.append("# HELP %s %s" % (metric, words))
+    lines.append("# TYPE %s %s" % (metric, kind))
+    for labels, value in values:
+        lines.append("%s%s %s" % (metric, labels, value))
+
+
+def _histogram(lines, numbers):
+    """What calls took; Prometheus wants each count to have those below it in it."""
+    lines.append("# HELP fapws_call_seconds What calls of the application took.")
+    lines.append("# TYPE fapws_call_seconds histogram")
+    count = 0
+    for word, bound in _BOUNDS:
+        count += numbers["call_le_" + word]
+        lines.append('fapws_call_seconds_bucket{le="%s"} %d' % (bound, count))
+    lines.append("fapws_call_seconds_sum %.6f" % (numbers["call_microseconds"] / 1e6))
+    lines.append("fapws_call_seconds_count %d" % count)
 
 
 def _wants_text(environ):
@@ -131,15 +208,6 @@ def _wants_text(environ):
         return True
     accept = environ.get("HTTP_ACCEPT", "")
     return "text/html" not in accept and ("text/plain" in accept or "openmetrics" in accept)
-
-
-def _counters():
-    """(name, value) of all counters, those with a meaning in its order first."""
-    order = "connections requests responses_2xx responses_3xx responses_4xx " \
-        "responses_5xx refused timeouts accepted bytes_in bytes_out deferred"
-    stats = _evwsgi.stats()
-    known = [name for name in order.split() if name in stats]
-    return [(name, stats[name]) for name in known + sorted(set(stats) - set(known))]
 
 
 def _grouped(number):

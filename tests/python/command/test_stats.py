@@ -34,8 +34,8 @@ def values(counted):
     answer = counted.get("/-/stats/metrics")
     assert answer.header("Content-Type").startswith("text/plain; version=0.0.4")
     lines = [line for line in answer.body.decode().splitlines() if not line.startswith("#")]
-    found = (re.fullmatch(r'fapws_(\w+)\{worker="\d+"\} (\d+)', line).groups() for line in lines)
-    return {name: int(value) for name, value in found}
+    found = (line.rsplit(" ", 1) for line in lines)
+    return {name.removeprefix("fapws_"): float(value) for name, value in found}
 
 
 def test_answers_are_counted_by_the_class_of_their_status(counted):
@@ -51,11 +51,11 @@ def test_answers_are_counted_by_the_class_of_their_status(counted):
     assert grown["responses_3xx_total"] == 2
     assert grown["responses_4xx_total"] == 4 + 1
     assert grown["responses_5xx_total"] == 1
-    assert grown["refused_total"] == 1
+    assert grown["rejected_total"] == 1
     assert grown["requests_total"] == 10 + 1
     assert grown["accepted_total"] == 11 + 1
     assert grown["bytes_in_total"] > 0 and grown["bytes_out_total"] > 0
-    assert (after["deferred"], grown["timeouts_total"]) == (0, 0)
+    assert grown["timeouts_total"] == 0
     # The server may not have seen the end of the one before.
     assert after["connections"] in (1, 2)
 
@@ -63,8 +63,8 @@ def test_answers_are_counted_by_the_class_of_their_status(counted):
 def test_every_counter_has_a_type_and_a_meaning(counted):
     text = counted.get("/-/stats?format=prometheus").body.decode()
     assert "untyped" not in text
-    names = re.findall(r"^(fapws_\w+)\{", text, re.M)
-    assert len(names) >= 12
+    names = re.findall(r"^(fapws_\w+)[{ ]", re.sub(r"_(bucket|sum|count)\b", "", text), re.M)
+    assert len(set(names)) >= 12
     for name in names:
         assert f"# HELP {name} " in text and f"# TYPE {name} " in text
 

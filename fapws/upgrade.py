@@ -1,0 +1,125 @@
+"""From one master to the next, of other code or another interpreter, without a gap: SIGUSR2.
+
+Owns what a master hands its successor, and how it learns that the successor serves. The successor
+is the same command line run anew; it finds the listening sockets in a variable of its environment.
+Until all of its workers serve, sockets' files and the file with the process id remain the old
+master's.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import sys
+
+#: Where the successor finds what it is handed.
+VARIABLE = "FAPWS_UPGRADE"
+
+
+class Successor(object):
+    """The new master, as the old one sees it. descriptor: readable when it serves, or has ended."""
+
+    def __init__(self, pid, descriptor):
+        self.pid = pid
+        self.descriptor = descriptor
+        self.ready = False
+
+    def read_ready(self):
+        """Whether it reports that it serves; its end is no report."""
+        try:
+            self.ready = os.read(self.descriptor, 1) != b""
+        except OSError as error:
+            if error.errno not in (errno.EINTR, errno.EAGAIN):
+                raise
+        return self.ready
+
+    def close(self):
+        """Forget it."""
+        os.close(self.descriptor)
+
+
+class Inheritance(object):
+    """What this process, a successor, was handed. listeners: a list of (bind, shown, descriptor,
+    name, port, path). from_pid: its predecessor's number.
+    """
+
+    def __init__(self, text):
+        handed = json.loads(text)
+        self.listeners = [
+            # Python 2 reads every string as unicode.
+            [str(part) if isinstance(part, type(u"")) else part for part in each]
+            for each in handed["listeners"]
+        ]
+        self.from_pid = handed["pid"]
+        self._ready = handed["ready"]
+        close_on_exec(self._ready)
+
+    def report_ready(self):
+        """Tell the predecessor that this process serves."""
+        try:
+            os.write(self._ready, b"r")
+        except OSError:
+            pass  # it has ended
+        os.close(self._ready)
+
+
+def inherited(environ):
+    """The Inheritance of this process, or None; the variable is removed."""
+    text = environ.pop(VARIABLE, None)
+    return Inheritance(text) if text else None
+
+
+def command_line():
+    """The words that this process was started with; to be asked before anything changes its title.
+    """
+    if hasattr(sys, "orig_argv"):
+        return list(sys.orig_argv)
+    try:
+        with open("/proc/self/cmdline", "rb") as file:
+            words = file.read().rstrip(b"\0").split(b"\0")
+    except (IOError, OSError):
+        return [sys.executable, "-m", "fapws"] + sys.argv[1:]
+    return [os.fsdecode(word) if hasattr(os, "fsdecode") else word for word in words]
+
+
+def start(words, folder, listeners, environ):
+    """Run the command anew, in a folder, with this environment; a Successor.
+
+    listeners: `listening.Listener`s. ValueError where that cannot be, OSError.
+    """
+    if os.getpid() == 1:
+        raise ValueError("as the first process of a container it would end with it")
+    ready = os.pipe()
+    for descriptor in ready:
+        close_on_exec(descriptor)
+    handed = {
+        "listeners": [listener.handed() for listener in listeners],
+        "pid": os.getpid(),
+        "ready": ready[1],
+    }
+    environ = dict(environ, **{VARIABLE: json.dumps(handed)})
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(ready[0])
+        os.close(ready[1])
+        raise
+    if pid == 0:
+        try:
+            for descriptor in [ready[1]] + [each[2] for each in handed["listeners"]]:
+                flags = fcntl.fcntl(descriptor, fcntl.F_GETFD)
+                fcntl.fcntl(descriptor, fcntl.F_SETFD, flags & ~fcntl.FD_CLOEXEC)
+            os.chdir(folder)
+            os.execvpe(words[0], words, environ)
+        except BaseException as error:
+            os.write(2, ("fapws: cannot run %s: %s\n" % (words[0], error)).encode("utf-8"))
+        finally:
+            os._exit(127)
+    os.close(ready[1])
+    return Successor(pid, ready[0])
+
+
+def close_on_exec(descriptor):
+    """Keep a descriptor from the programs that are run here; Python 2 does not."""
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFD)
+    fcntl.fcntl(descriptor, fcntl.F_SETFD, flags | fcntl.FD_CLOEXEC)
