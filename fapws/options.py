@@ -21,8 +21,8 @@ _OWN = (
 
 _SIGNALS = (
     "Signals to the process started: HUP reloads the application, TERM ends after the requests in "
-    "flight, INT within seconds, TTIN and TTOU add and drop a worker, USR1 opens the access log "
-    "anew."
+    "flight, INT within seconds, QUIT at once, TTIN and TTOU add and drop a worker, USR1 opens the "
+    "access log anew, USR2 starts a new master, WINCH drains the workers."
 )
 
 #: Endings of names that are files, not modules.
