@@ -14,7 +14,8 @@ ROOMS = {
     "ev": set(),
     "sys": set(),
     "app": {"http", "py", "sys", "config", "queue", "outbox", "transmit"},
-    "server": {"http", "py", "ev", "sys", "app", "config", "queue", "outbox", "transmit", "scoreboard"},
+    "server": {
+        "http", "py", "ev", "sys", "app", "config", "queue", "outbox", "transmit", "scoreboard"},
     "scoreboard": {"sys"},
 }
 

@@ -102,7 +102,8 @@ class Shared(Case):
         self.assertEqual(2, after["accepted"])
         self.assertEqual(os.getpid(), after["pid"])
         self.assertEqual(2, sum(after[name] for name in self.fields if name.startswith("call_le_")))
-        self.assertEqual(0, after["call_le_1ms"] + after["call_le_5ms"] - 1)
+        quick = sum(after["call_le_%dms" % bound] for bound in (1, 5, 10))
+        self.assertTrue(quick <= 1, after)
         self.assertTrue(after["call_microseconds"] >= 20000, after)
         self.assertEqual(1, during[0]["threads"])
         for name in ("connections", "late_since", "draining", "busy_threads"):
