@@ -29,10 +29,10 @@ fn main() {
     run_tests_one_at_a_time();
 }
 
-/// Has `cfg(Py_3_13)` say whether the interpreter that pyo3-ffi was configured for has what came with
-/// Python 3.13.
+/// Has `cfg(Py_3_10)` and `cfg(Py_3_13)` say whether the interpreter that pyo3-ffi was configured for has
+/// what came with these.
 fn tell_python_version() {
-    println!("cargo::rustc-check-cfg=cfg(Py_3_13)");
+    println!("cargo::rustc-check-cfg=cfg(Py_3_10, Py_3_13)");
     #[cfg(feature = "python3")]
     pyo3_build_config::use_pyo3_cfgs();
 }

@@ -19,6 +19,7 @@ use crate::sys::listener::{ListenError, Listener};
 
 /// `start(host, port)`.
 pub fn start(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    arguments.no_keywords(gil, "start")?;
     let registry = registry(gil);
     let malformed = || {
         registry.error(
@@ -146,7 +147,11 @@ pub fn wsgi_cb(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
         let message = "wsgi_cb() takes a tuple of a URI and a callable";
         return Err(Raised::new(gil, Kind::TypeError, message));
     };
-    let uri = native_argument(gil, uri, "the URI")?;
+    // Programs for the original's Python 3 branch give bytes.
+    let uri = match uri.as_bytes() {
+        Some(uri) => uri.to_vec(),
+        None => native_argument(gil, uri, "the URI")?,
+    };
     let callback = expect_callable(gil, callback, "the application")?;
     registry.routes.borrow_mut().add(&uri, callback);
     Ok(Owned::none(gil))
@@ -184,7 +189,12 @@ pub fn parse_query(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 /// `set_debug(int)`.
 pub fn set_debug(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     let [level] = arguments.exactly(gil, "set_debug")?;
-    registry(gil).debug.set(level.to_int(gil)?);
+    let level = level.to_int(gil)?;
+    if i32::try_from(level).is_err() {
+        let message = "set_debug() takes a C int";
+        return Err(Raised::new(gil, Kind::OverflowError, message));
+    }
+    registry(gil).debug.set(level);
     Ok(Owned::none(gil))
 }
 

@@ -1,15 +1,15 @@
 //! The limits and timeouts: one table, and how it is read from the base module's `config`.
 //!
 //! A row is an attribute of `config` with its default in either dialect; an attribute that is
-//! missing (a legacy `config` has none of them) leaves the default in force. `standard.md` gives
-//! the answers that a request past a limit gets.
+//! missing (a legacy `config` has none of them) leaves the default in force. `docs/settings.md` says
+//! what a request past a limit gets.
 
 #![forbid(unsafe_code)]
 
-use crate::app::dialect::Dialect;
+use crate::dialect::Dialect;
 use crate::http::chunked::ChunkLimits;
 use crate::http::head::HeadLimits;
-use crate::py::{Gil, Kind, Object, Raised, Result, text};
+use crate::py::{Gil, Kind, Object, Raised, Result, names, text};
 
 macro_rules! table {
     ($($(#[$doc:meta])* $name:ident: $kind:ident, standard $standard:expr, legacy $legacy:expr;)*) => {
@@ -71,6 +71,34 @@ table! {
     threads: usize, standard 1, legacy 1;
     /// Whether the kernel tells of a connection only when its first bytes are there (Linux).
     tcp_defer_accept: bool, standard true, legacy true;
+}
+
+/// The environment variable that wins over `config.dialect`.
+pub const VARIABLE: &str = "FAPWS_DIALECT";
+
+/// The dialect in force: the environment's word, else `config.dialect`, else legacy. `ValueError` for
+/// a word that is neither.
+pub fn dialect(gil: Gil<'_>, config: Option<&Object>) -> Result<Dialect> {
+    if let Some(word) = std::env::var_os(VARIABLE)
+        && !word.is_empty()
+    {
+        return named(gil, word.as_encoded_bytes(), VARIABLE);
+    }
+    let Some(config) = config else {
+        return Ok(Dialect::Legacy);
+    };
+    match config.optional_attr(gil, &names(gil).dialect)? {
+        Some(word) => named(gil, &text::display(gil, &word)?, "config.dialect"),
+        None => Ok(Dialect::Legacy),
+    }
+}
+
+fn named(gil: Gil<'_>, word: &[u8], place: &str) -> Result<Dialect> {
+    Dialect::named(word).ok_or_else(|| {
+        let word = String::from_utf8_lossy(word);
+        let message = format!("{place} is {word:?}; it can be \"legacy\" or \"standard\"");
+        Raised::new(gil, Kind::ValueError, &message)
+    })
 }
 
 trait FromNumber {

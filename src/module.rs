@@ -5,7 +5,7 @@
 use std::ffi::CStr;
 
 use crate::api;
-use crate::app::{console, natives};
+use crate::app::console;
 use crate::ev;
 use crate::py::module::{self, Function, Module};
 use crate::py::{Gil, Owned, Result, names};
@@ -147,7 +147,6 @@ impl Module for Evwsgi {
 pub fn initialise(gil: Gil<'_>) -> Result<Owned> {
     ev::report_panics_to(console::log_panic);
     names::intern(gil)?;
-    natives::prepare(gil)?;
     let module = module::create::<Evwsgi>(gil)?;
     let error = module::new_exception(gil, c"_evwsgi.error")?;
     module::add(gil, &module, c"error", &error)?;

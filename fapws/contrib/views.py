@@ -37,7 +37,7 @@ class Staticfile(object):
         self.maxage = maxage
 
     def __call__(self, environ, start_response):
-        path = _file_path(self.rootpath or "./", environ["PATH_INFO"])
+        path = _file_path(self.rootpath or "./", self._behind_root(environ))
         served = path and _open_below(_directory(self.rootpath), path)
         if not served:
             _report_missing(self.rootpath + environ["PATH_INFO"])
@@ -46,6 +46,16 @@ class Staticfile(object):
         if is_standard(environ):
             return self._standard(environ, start_response, served, _content_type(path))
         return self._legacy(environ, start_response, served, _content_type(path))
+
+    def _behind_root(self, environ):
+        """What stands behind the root in a file's name."""
+        path_info = environ["PATH_INFO"]
+        # In the standard dialect the URI "/" is the empty SCRIPT_NAME, and its slash begins PATH_INFO.
+        # A root that is a file, or the beginning of file names, has none behind it.
+        if is_standard(environ) and not environ["SCRIPT_NAME"] and path_info[:1] == "/":
+            if not os.path.isdir(self.rootpath or "."):
+                return path_info[1:]
+        return path_info
 
     def _legacy(self, environ, start_response, served, content_type):
         # COMPAT(fapws3): the entity tag is not quoted, and a 304 has no headers.

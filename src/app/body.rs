@@ -1,7 +1,9 @@
 //! What an application returned, as a source of chunks.
 //!
-//! A list or tuple is there at once, a real file goes by `sendfile`, everything else is asked for one
-//! item after the other, the next only when the one before was written.
+//! A list or tuple is there at once, a regular file goes by `sendfile`, everything else is asked for one
+//! item after the other, the next only when the one before was written. What can be iterated and has
+//! `read` besides (a pipe, an HTTP client's response) is iterated, as PEP 3333 has it; the legacy
+//! dialect reads it.
 //!
 //! Invariant: `close()` of the result is called exactly once, when the [`Body`] is dropped, whatever
 //! happened before: the end, an exception, a client that left.
@@ -10,12 +12,11 @@
 
 use std::ffi::CStr;
 
-use crate::app::natives::natives;
-use crate::app::{child, console};
+use crate::app::{child, console, file_wrapper, invalid_item};
+use crate::dialect::{Dialect, InvalidItem};
 use crate::py::file::{is_in_memory, real_file};
-use crate::py::types::{Class, Instance, Method, New, Next, Owns};
 use crate::py::{
-    Arguments, Exception, Gil, Kept, Kind, Object, Owned, Raised, Result, names, number, text,
+    Exception, Gil, Kept, Kind, Object, Owned, Raised, Result, container, names, number, text,
 };
 use crate::queue::{FileOwner, FilePart};
 use crate::sys::file::{FileSpan, duplicate};
@@ -26,11 +27,12 @@ const BLOCK: i64 = 32 * 1024;
 /// The same of a file in memory, which is never waited for, whatever the application asks.
 const MEMORY_BLOCK: i64 = 256 * 1024;
 
-/// `wsgi.file_wrapper`: a file to send, and the size of the blocks in which to read it.
-pub struct FileWrapper {
-    file: Owned,
-    block: i64,
-}
+/// Bytes of a list's items that are queued at once: a response of many short ones would be copied
+/// whole for a client that may be slow.
+pub const QUEUED_AT_ONCE: usize = 256 * 1024;
+
+/// A list of no more items is queued whole, however long they are: long ones are not copied.
+const FEW: usize = 16;
 
 /// A source of chunks.
 pub struct Body {
@@ -41,11 +43,11 @@ pub struct Body {
 
 /// Where the chunks come from.
 pub enum Source {
-    /// A list or tuple, made bytes already.
-    Items(Vec<Owned>),
+    /// The items of a list or tuple, made bytes already.
+    Items(std::vec::IntoIter<Owned>),
     /// A part of a real file.
     File(FilePart),
-    /// A file object to be read in blocks of this size.
+    /// What reads a block of this size, in bytes.
     Reader(Owned, i64),
     /// An iterator, and the number of its next item.
     Iterator(Owned, usize),
@@ -54,11 +56,11 @@ pub enum Source {
 }
 
 impl Body {
-    /// Takes the application's result. Items of a list that are no bytes go to `invalid_item`.
-    pub fn new(gil: Gil<'_>, result: Owned, invalid_item: InvalidItem) -> Result<Body> {
+    /// Takes the application's result; `policy` is for items of a list that cannot be sent.
+    pub fn new(gil: Gil<'_>, dialect: Dialect, result: Owned, policy: InvalidItem) -> Result<Body> {
         if result.is_plain_sequence() {
             return Ok(Body {
-                source: items(gil, &result, invalid_item)?,
+                source: items(gil, &result, policy)?,
                 close: None,
             });
         }
@@ -67,7 +69,7 @@ impl Body {
             source: Source::Nothing,
             close,
         };
-        body.source = source(gil, &result, invalid_item)?;
+        body.source = source(gil, dialect, &result, policy)?;
         Ok(body)
     }
 
@@ -86,14 +88,9 @@ impl Body {
 
     /// The body's length, where it is known before anything is asked for.
     pub fn known_length(&self) -> Option<u64> {
+        let length = |item: &Owned| item.as_bytes().map_or(0, <[u8]>::len) as u64;
         match &self.source {
-            Source::Items(items) => Some(
-                items
-                    .iter()
-                    .filter_map(|item| item.as_bytes())
-                    .map(|b| b.len() as u64)
-                    .sum(),
-            ),
+            Source::Items(items) => Some(items.as_slice().iter().map(length).sum()),
             Source::File(part) => Some(part.remaining),
             Source::Nothing => Some(0),
             Source::Reader(..) | Source::Iterator(..) => None,
@@ -101,24 +98,23 @@ impl Body {
     }
 
     /// The next chunk of a reader or iterator, an empty one included; `None` at the end.
-    pub fn next(&mut self, gil: Gil<'_>, invalid_item: InvalidItem) -> Result<Option<Owned>> {
-        let chunk = self.draw(gil, invalid_item);
+    pub fn next(&mut self, gil: Gil<'_>, policy: InvalidItem) -> Result<Option<Owned>> {
+        let chunk = self.draw(gil, policy);
         child::exit_if_forked(gil, chunk)
     }
 
-    fn draw(&mut self, gil: Gil<'_>, invalid_item: InvalidItem) -> Result<Option<Owned>> {
+    fn draw(&mut self, gil: Gil<'_>, policy: InvalidItem) -> Result<Option<Owned>> {
         match &mut self.source {
-            Source::Reader(file, block) => {
-                let (file, block) = (file.own(gil), number::int(gil, *block)?);
-                let chunk = file.call_method(gil, &names(gil).read, &[&block])?;
+            Source::Reader(read, block) => {
+                let (read, block) = (read.own(gil), number::int(gil, *block)?);
+                let chunk = read.call(gil, &[&block])?;
                 match text::body_item(gil, &chunk)? {
                     Some(chunk) if chunk.as_bytes().is_some_and(<[u8]>::is_empty) => Ok(None),
                     Some(chunk) => Ok(Some(chunk)),
-                    None => Err(Raised::new(
-                        gil,
-                        Kind::TypeError,
-                        "read() must return bytes",
-                    )),
+                    None => {
+                        let message = "read() must return bytes";
+                        Err(Raised::new(gil, Kind::TypeError, message))
+                    }
                 }
             }
             Source::Iterator(iterator, index) => {
@@ -130,8 +126,8 @@ impl Body {
                 match text::body_item(gil, &item)? {
                     Some(chunk) => Ok(Some(chunk)),
                     None => {
-                        invalid_item.item(gil, &item, place, "iterator")?;
-                        Ok(Some(natives(gil).no_bytes.own(gil)))
+                        invalid_item::item(gil, policy, &item, place, "iterator")?;
+                        text::bytes(gil, b"").map(Some)
                     }
                 }
             }
@@ -146,103 +142,63 @@ impl Drop for Body {
             return;
         };
         let gil = close.gil();
-        // An exception may be on its way to whoever answers for it; `close` must not see it.
+        // An exception may be on its way up; `close` must not see it.
         let pending = Raised::occurred(gil).map(|raised| Exception::take(gil, raised));
         if let Err(raised) = child::exit_if_forked(gil, close.call(gil, &[])) {
             console::log_raised(gil, raised);
         }
         if let Some(pending) = pending {
-            // Whoever holds the `Raised` goes on holding it.
+            // It is set again, and its `Raised` is still held by a caller.
             let _ = pending.restore(gil);
         }
     }
 }
 
-/// What becomes of what cannot be sent.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum InvalidItem {
-    /// A line on stdout says so, and the rest is sent (legacy dialect).
-    Warn,
-    /// Nothing is said of it, since only the head is sent (`HEAD` in the legacy dialect).
-    Ignore,
-    /// The application is at fault: a `TypeError` (standard dialect).
-    Raise,
-}
-
-impl InvalidItem {
-    fn item(self, gil: Gil<'_>, item: &Object, index: usize, kind: &str) -> Result<()> {
-        match self {
-            InvalidItem::Warn => {
-                console::print_line(
-                    gil,
-                    &format!(
-                        "The item {index} of your {kind} is not a string!!!!  It will be skipped"
-                    ),
-                );
-                Ok(())
-            }
-            InvalidItem::Ignore => Ok(()),
-            InvalidItem::Raise => {
-                let class = text::display(gil, &item.class(gil))?;
-                let class = String::from_utf8_lossy(&class);
-                let message = format!("item {index} of the response is no bytes but {class}");
-                Err(Raised::new(gil, Kind::TypeError, &message))
-            }
-        }
-    }
-
-    fn result(self, gil: Gil<'_>, result: &Object) -> Result<Source> {
-        match self {
-            InvalidItem::Warn => {
-                console::print_line(
-                    gil,
-                    "wsgi output of is neither a list, neither a fileobject, \
-                     neither an iterable object!!!!!",
-                );
-                Ok(Source::Nothing)
-            }
-            InvalidItem::Ignore => Ok(Source::Nothing),
-            InvalidItem::Raise => {
-                let class = text::display(gil, &result.class(gil))?;
-                let class = String::from_utf8_lossy(&class);
-                let message = format!("the application returned no iterable of bytes but {class}");
-                Err(Raised::new(gil, Kind::TypeError, &message))
-            }
-        }
-    }
-}
-
-fn source(gil: Gil<'_>, result: &Object, invalid_item: InvalidItem) -> Result<Source> {
+fn source(gil: Gil<'_>, dialect: Dialect, result: &Object, policy: InvalidItem) -> Result<Source> {
     if result.is_generator() {
         return Ok(Source::Iterator(result.own(gil), 0));
     }
-    if result.is_list() || result.is_tuple() {
-        return items(gil, result, invalid_item);
+    if (result.is_list() || result.is_tuple())
+        && !(dialect.iterates_live_results() && has_own_iter(gil, result)?)
+    {
+        return items(gil, result, policy);
     }
-    if let Some(wrapper) = natives(gil).file_wrapper.instance(result) {
-        return match file(gil, &wrapper.file)? {
-            Some(source) => Ok(source),
-            None => reader(gil, &wrapper.file, wrapper.block),
-        };
+    if let Some(wrapper) = file_wrapper::class(gil)?.instance(result) {
+        if let Some(part) = regular_file(gil, &wrapper.file)? {
+            return Ok(Source::File(part));
+        }
+        if dialect.iterates_live_results()
+            && let Some(read1) = optional_method(gil, &wrapper.file, c"read1")?
+        {
+            // What is there now: a pipe's other end may be slow.
+            return Ok(Source::Reader(read1, wrapper.block));
+        }
+        return reader(gil, &wrapper.file, wrapper.block);
     }
-    if let Some(source) = file(gil, result)? {
-        return Ok(source);
+    if let Some(part) = regular_file(gil, result)? {
+        return Ok(Source::File(part));
     }
     if let Some(item) = text::body_item(gil, result)? {
-        return Ok(Source::Items(vec![item]));
+        return Ok(Source::Items(vec![item].into_iter()));
     }
-    // Iterating a file object would send it line by line, or byte by byte. What has `read` alone may
-    // mean anything by it, so it is iterated where it can be.
+    if is_in_memory(gil, result)? {
+        return reader(gil, result, MEMORY_BLOCK);
+    }
     let names = names(gil);
     let reads = result.optional_attr(gil, &names.read)?.is_some();
-    if reads && result.optional_attr(gil, &names.readline)?.is_some() {
+    // Iterating a file object would send it line by line, or byte by byte. What has `read` alone may
+    // mean anything by it, so it is iterated where it can be.
+    if !dialect.iterates_live_results()
+        && reads
+        && result.optional_attr(gil, &names.readline)?.is_some()
+    {
         return reader(gil, result, BLOCK);
     }
     match result.iterate(gil) {
         Ok(iterator) => Ok(Source::Iterator(iterator, 0)),
         Err(raised) if reads => {
             raised.unless(gil, Kind::TypeError)?;
-            Ok(Source::Reader(result.own(gil), BLOCK))
+            reader(gil, result, BLOCK)
         }
         // What has `next` but no `__iter__` was served by the original.
         Err(raised) => {
@@ -250,10 +206,29 @@ fn source(gil: Gil<'_>, result: &Object, invalid_item: InvalidItem) -> Result<So
             if result.is_iterator() {
                 Ok(Source::Iterator(result.own(gil), 0))
             } else {
-                invalid_item.result(gil, result)
+                invalid_item::result(gil, policy, result)?;
+                Ok(Source::Nothing)
             }
         }
     }
+}
+
+fn optional_method(gil: Gil<'_>, object: &Object, name: &CStr) -> Result<Option<Owned>> {
+    object.optional_attr(gil, &*text::interned(gil, name)?)
+}
+
+/// Whether a list or tuple is of a derived class that says itself how it is iterated.
+fn has_own_iter(gil: Gil<'_>, result: &Object) -> Result<bool> {
+    let plain = if result.is_list() {
+        container::list(gil)?
+    } else {
+        container::tuple(gil, &[])?
+    };
+    let iter = |object: &Object| optional_method(gil, &object.class(gil), c"__iter__");
+    Ok(match (iter(&plain)?, iter(result)?) {
+        (Some(plain), Some(own)) => !plain.is(&own),
+        _ => false,
+    })
 }
 
 fn reader(gil: Gil<'_>, file: &Object, block: i64) -> Result<Source> {
@@ -262,95 +237,48 @@ fn reader(gil: Gil<'_>, file: &Object, block: i64) -> Result<Source> {
     } else {
         block
     };
-    Ok(Source::Reader(file.own(gil), block))
+    Ok(Source::Reader(file.attr(gil, &names(gil).read)?, block))
 }
 
-/// The length of a list or tuple that holds nothing but bytes, the ordinary answer: it can be sent
-/// as it is.
+/// The length of a list or tuple that holds nothing but bytes, and not many: the ordinary response,
+/// which can be queued as it is.
 pub fn plain_length(result: &Object) -> Option<u64> {
-    result.plain_bytes_len()
+    let length = result.plain_bytes_len()?;
+    let is_short = length <= QUEUED_AT_ONCE as u64 || result.sequence_len() <= FEW;
+    is_short.then_some(length)
 }
 
-fn items(gil: Gil<'_>, result: &Object, invalid_item: InvalidItem) -> Result<Source> {
+fn items(gil: Gil<'_>, result: &Object, policy: InvalidItem) -> Result<Source> {
     // The original said "list" of both.
-    let kind = if invalid_item == InvalidItem::Raise && result.is_tuple() {
+    let kind = if policy == InvalidItem::Raise && result.is_tuple() {
         "tuple"
     } else {
         "list"
     };
-    let mut items = Vec::with_capacity(result.sequence_len());
+    let mut items = Vec::new();
+    if items.try_reserve_exact(result.sequence_len()).is_err() {
+        return Err(Raised::no_memory(gil));
+    }
     let mut index = 0;
     while let Some(item) = result.sequence_item(gil, index) {
         match text::body_item(gil, &item)? {
             Some(bytes) => items.push(bytes),
-            None => invalid_item.item(gil, &item, index, kind)?,
+            None => invalid_item::item(gil, policy, &item, index, kind)?,
         }
         index += 1;
     }
-    Ok(Source::Items(items))
+    Ok(Source::Items(items.into_iter()))
 }
 
-/// A real file: by `sendfile` where it is a regular one, else read (a pipe, a terminal).
-fn file(gil: Gil<'_>, object: &Object) -> Result<Option<Source>> {
+/// A regular file, to go by `sendfile`.
+fn regular_file(gil: Gil<'_>, object: &Object) -> Result<Option<FilePart>> {
     let Some(real) = real_file(gil, object)? else {
         return Ok(None);
     };
     let span = FileSpan::of(real.descriptor).ok().flatten();
-    Ok(Some(match span {
-        Some(span) => Source::File(FilePart {
-            owner: FileOwner::Object(Kept::new(object.own(gil)), duplicate(real.descriptor).ok()),
-            offset: real.position,
-            remaining: (span.offset + span.remaining).saturating_sub(real.position),
-        }),
-        None => Source::Reader(object.own(gil), BLOCK),
+    Ok(span.map(|span| FilePart {
+        owner: FileOwner::Object(Kept::new(object.own(gil)), duplicate(real.descriptor).ok()),
+        offset: real.position,
+        remaining: (span.offset + span.remaining).saturating_sub(real.position),
     }))
-}
-
-fn wrap(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<FileWrapper> {
-    let Some(file) = arguments.get_or_keyword(gil, 0, "filelike") else {
-        return Err(Raised::new(
-            gil,
-            Kind::TypeError,
-            "file_wrapper() needs a file",
-        ));
-    };
-    let block = match arguments.get_or_keyword(gil, 1, "block_size") {
-        Some(size) => size.to_int(gil)?.max(1),
-        None => 8192,
-    };
-    Ok(FileWrapper {
-        file: file.own(gil),
-        block,
-    })
-}
-
-fn next_block(gil: Gil<'_>, this: &Instance<FileWrapper>) -> Result<Option<Owned>> {
-    let block = this
-        .file
-        .call_method(gil, &names(gil).read, &[&*number::int(gil, this.block)?])?;
-    match text::body_item(gil, &block)? {
-        Some(bytes) if bytes.as_bytes().is_some_and(<[u8]>::is_empty) => Ok(None),
-        _ => Ok(Some(block)),
-    }
-}
-
-fn close(gil: Gil<'_>, this: &Instance<FileWrapper>, _: &Arguments<'_>) -> Result<Owned> {
-    match this.file.optional_attr(gil, &names(gil).close)? {
-        Some(close) => close.call(gil, &[]),
-        None => Ok(Owned::none(gil)),
-    }
-}
-
-impl Class for FileWrapper {
-    const NAME: &'static CStr = c"fapws._evwsgi.FileWrapper";
-    const DOC: &'static CStr = c"file_wrapper(filelike, block_size=8192)\n\n\
-        A file as a WSGI iterable; returned as it is, it goes by sendfile (PEP 3333).";
-    const METHODS: &'static [Method<Self>] = &[Method {
-        name: c"close",
-        doc: c"close()\n\nCloses the file.",
-        call: close,
-    }];
-    const OWNS: Owns<Self> = Owns::Objects(|wrapper, visitor| visitor.object(&wrapper.file));
-    const NEXT: Option<Next<Self>> = Some(next_block);
-    const NEW: Option<New<Self>> = Some(wrap);
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
+use std::collections::TryReserveError;
 use std::rc::Rc;
 
 /// How long such a body may be, and how much room all have together, in multiples of `body_memory`.
@@ -111,13 +112,18 @@ impl BufferPool {
 
 impl PooledBuffer {
     /// Adds bytes, in a larger place if need be. Where there is none the body becomes too long.
-    pub fn append(&mut self, bytes: &[u8]) {
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
         if (self.bytes.len() + bytes.len()) as u64 > self.most
             && let Some(larger) = self.pool.take_begun(&self.bytes, bytes.len())
         {
             *self = larger;
         }
+        self.bytes.try_reserve(bytes.len())?;
         self.bytes.extend_from_slice(bytes);
+        Ok(())
     }
 
     /// Whether it is longer than its place, and must go to a file.

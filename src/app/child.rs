@@ -1,7 +1,7 @@
 //! A process that the application forked in the middle of a request, and let come back to us.
 //!
 //! Its parent goes on serving: the sockets, and what epoll knows of them, are the parent's. Were the
-//! child to go on, there would be two answers to one request, and two servers on one queue of
+//! child to go on, there would be two responses to one request, and two servers on one queue of
 //! events; so it ends where the application left it, as a child that calls `sys.exit` expects.
 //!
 //! DIFFERS(fapws3): in the original it went on, with just that.
@@ -13,7 +13,15 @@ use crate::py::out::{self, Stream};
 use crate::py::{Exception, Gil, Kind, Result};
 use crate::sys::fork;
 
-/// Gives back what a call of the program's code gave; in a forked child it does not return.
+/// In a forked child it does not return: asked where bytes leave, so that one request has one response
+/// wherever the program forked.
+pub fn leave_if_forked(gil: Gil<'_>) {
+    if fork::is_child() {
+        let _: Result<()> = exit_if_forked(gil, Ok(()));
+    }
+}
+
+/// The result of a call of the program's code; in a forked child it does not return.
 pub fn exit_if_forked<T>(gil: Gil<'_>, result: Result<T>) -> Result<T> {
     if !fork::is_child() {
         return result;

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 
-use crate::app::natives::natives;
+use crate::app::once::Once;
 use crate::py::out::{self, Stream};
 use crate::py::{Exception, Gil, Object, Owned, Raised};
 use crate::sys::poll::{PIPE_BUF, writable_now};
@@ -20,6 +20,15 @@ thread_local! {
     static WRITING: Cell<bool> = const { Cell::new(false) };
 }
 
+/// The object that passes on to stderr what is written to it (`wsgi.errors`), once it is made.
+static RELAY: Once<Owned> = Once::new();
+
+/// `stream` writes to stderr by way of [`write`].
+pub fn set_relay(gil: Gil<'_>, stream: &Object) {
+    // It cannot fail, and where there is one already it is this one.
+    let _ = RELAY.get(gil, |gil| Ok(stream.own(gil)));
+}
+
 /// The stream that lines go to. A program may have put `wsgi.errors` in the place of stderr, or a
 /// stream of its own that writes there: what comes back to us goes to the original one.
 pub fn target(gil: Gil<'_>, stream: Stream) -> Option<Owned> {
@@ -27,9 +36,13 @@ pub fn target(gil: Gil<'_>, stream: Stream) -> Option<Owned> {
         return out::original(gil, stream);
     }
     match out::object(gil, stream) {
-        Some(found) if found.is(&natives(gil).errors) => out::original(gil, stream),
+        Some(found) if is_relay(gil, &found) => out::original(gil, stream),
         found => found,
     }
+}
+
+fn is_relay(gil: Gil<'_>, stream: &Object) -> bool {
+    RELAY.made(gil).is_some_and(|relay| stream.is(relay))
 }
 
 /// Writes `text` as it is.
@@ -79,10 +92,10 @@ pub fn log_error(gil: Gil<'_>, line: &str) {
     write(gil, Stream::Stderr, format!("{line}\n").as_bytes());
 }
 
-/// Writes a panic's story on the process's own stderr: Python may be in any state.
-pub fn log_panic(story: &str) {
+/// Writes a panic's message and place on the process's own stderr: Python may be in any state.
+pub fn log_panic(text: &str) {
     let mut stderr = std::io::stderr();
-    for piece in story.as_bytes().chunks(PIPE_BUF) {
+    for piece in text.as_bytes().chunks(PIPE_BUF) {
         if !writable_now(stderr.as_raw_fd()) || stderr.write_all(piece).is_err() {
             return;
         }

@@ -7,9 +7,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::app::base::Base;
-use crate::app::dialect::Dialect;
-use crate::app::environ_cache::EnvironCache;
+use crate::app::environ::cache::EnvironCache;
 use crate::config::Config;
+use crate::dialect::Dialect;
 use crate::http::error::HttpError;
 use crate::http::reply::{LegacyPage, push_error, push_legacy_page};
 use crate::http::response_head::DateServerLines;

@@ -1,20 +1,32 @@
 //! `wsgi.errors` of the standard dialect: the program's stderr, for lines that may be lost.
 //!
 //! An application that writes to `sys.stderr` itself waits for whoever reads it, and gets an
-//! exception when nobody does; one that writes here does neither (`standard.md`: nothing the terminal
-//! does stops the server). Whatever `sys.stderr` is at the moment of a write gets it.
+//! exception when nobody does; one that writes here does neither: nothing the terminal does stops the
+//! server. Whatever `sys.stderr` is at the moment of a write gets it.
 
 #![forbid(unsafe_code)]
 
 use std::ffi::CStr;
 
 use crate::app::console;
+use crate::app::once::Once;
 use crate::py::out::Stream;
-use crate::py::types::{Class, Get, Instance, Method, Owns};
+use crate::py::types::{Class, ClassObject, Get, Instance, Method, Owns};
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, text};
 
 /// The value of the one instance.
 pub struct Errors;
+
+/// The one instance, made at the first call.
+pub fn stream(gil: Gil<'_>) -> Result<&Object> {
+    static STREAM: Once<Owned> = Once::new();
+    let stream = STREAM.get(gil, |gil| {
+        let stream = ClassObject::new(gil)?.instantiate(gil, Errors)?;
+        console::set_relay(gil, &stream);
+        Ok(stream)
+    })?;
+    Ok(stream)
+}
 
 fn write(gil: Gil<'_>, _: &Instance<Errors>, arguments: &Arguments<'_>) -> Result<Owned> {
     let [line] = arguments.exactly(gil, "write")?;
@@ -62,7 +74,7 @@ fn get(gil: Gil<'_>, _: &Instance<Errors>, name: &Object) -> Result<Owned> {
         Some(stream) => stream.attr(gil, name),
         None => {
             let name = String::from_utf8_lossy(&text::display(gil, name)?).into_owned();
-            let message = format!("there is no stderr whose {name} could be told");
+            let message = format!("stderr is closed; no attribute {name}");
             Err(Raised::new(gil, Kind::AttributeError, &message))
         }
     }

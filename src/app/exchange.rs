@@ -94,7 +94,7 @@ pub struct Route {
 }
 
 /// What a request decides about the framing of its response.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct FramingInputs {
     /// The client's version.
     pub version: Version,
@@ -142,6 +142,14 @@ impl Exchange {
             RequestBody::Memory(body) => Some(body),
             RequestBody::Pooled(body) => Some(&body.bytes),
             RequestBody::Spooled(_) => None,
+        }
+    }
+
+    /// The body's length, in bytes.
+    pub fn body_len(&self) -> u64 {
+        match &self.body {
+            RequestBody::Spooled(spool) => spool.len(),
+            _ => self.body_in_memory().unwrap_or_default().len() as u64,
         }
     }
 

@@ -4,7 +4,7 @@
 
 use crate::app::console;
 use crate::app::context::AppContext;
-use crate::app::dialect::Dialect;
+use crate::dialect::Dialect;
 use crate::http::error::HttpError;
 use crate::http::reply::{push_error, push_legacy_failure_head};
 use crate::py::out::Stream;
@@ -46,7 +46,7 @@ pub fn push(
     HttpError::Internal.status()
 }
 
-/// Logs an exception: on stdout in the legacy dialect, as ever, else on stderr; what was
+/// Logs an exception: on stdout in the legacy dialect, else on stderr; what was
 /// shown.
 pub fn report(gil: Gil<'_>, ctx: &AppContext, exception: &Exception) -> Vec<u8> {
     ctx.failures.set(ctx.failures.get() + 1);
@@ -122,7 +122,7 @@ fn shows_traceback(gil: Gil<'_>, ctx: &AppContext) -> bool {
 fn push_legacy_page(gil: Gil<'_>, ctx: &AppContext, traceback: &[u8], out: &mut Vec<u8>) {
     if shows_traceback(gil, ctx) {
         out.extend_from_slice(b"<h1>Error</h1><pre>");
-        // COMPAT(fapws3): not escaped, as ever.
+        // COMPAT(fapws3): not escaped.
         out.extend_from_slice(traceback);
         out.extend_from_slice(b"</pre>");
         return;

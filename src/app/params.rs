@@ -1,16 +1,16 @@
-//! `fapws.params`: the pairs of a query or of a form, as a dict of lists (`api.md`).
+//! `fapws.params`: the pairs of a query or of a form, as a dict of lists.
 //!
 //! A program's forms have the same names again and again, so the strings of those seen last are kept:
-//! the dict finds them hashed already. The same table tells which names are new in a dict, which
+//! the dict finds them hashed already. The same table knows which names are new in a dict, which
 //! spares looking for them there.
 
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
-use std::cell::Cell;
 
 use crate::app::exchange::{Exchange, RequestBody};
-use crate::app::natives::natives;
+use crate::app::exclusive::Exclusive;
+use crate::app::once::Once;
 use crate::http::target::Pairs;
 use crate::py::{Gil, Object, Owned, Result, container, text};
 
@@ -47,12 +47,13 @@ pub fn form<'a>(exchange: &'a Exchange, media: Option<&[u8]>) -> Option<Cow<'a, 
 /// `parse_query` of the module: a dict of lists.
 pub fn parse_query(gil: Gil<'_>, query: &[u8]) -> Result<Owned> {
     let params = container::dict(gil)?;
-    let table = &natives(gil).param_names.0;
-    // Taken out: making an object may run the garbage collector, that a program's code, and that
-    // may parse a query, which then has a table of its own.
+    static NAMES: Once<ParamNames> = Once::new();
+    let table = NAMES.get(gil, |_| Ok(ParamNames::default()))?;
+    // Making an object may run the garbage collector, that a program's code, and that may parse a
+    // query, which then has a table of its own.
     let mut names = table.take().unwrap_or_default();
     let filled = fill(gil, &params, &mut names, query);
-    table.set(Some(names));
+    table.put(names);
     filled.map(|()| params)
 }
 
@@ -76,23 +77,22 @@ fn fill(gil: Gil<'_>, params: &Object, names: &mut Table, query: &[u8]) -> Resul
 }
 
 /// The names seen last, in no more memory than a table of a fixed size.
-#[derive(Default)]
-pub struct ParamNames(Cell<Option<Box<Table>>>);
+type ParamNames = Exclusive<Box<Table>>;
 
 /// A power of two, and many times the names of an ordinary form.
-const SLOTS: usize = 1024;
+const NAME_SLOTS: usize = 1024;
 
 /// Longer names are made anew each time.
-const LONGEST: usize = 64;
+const MAX_NAME: usize = 64;
 
 struct Table {
     /// Counts the dicts that were filled.
     round: u32,
-    slots: [Slot; SLOTS],
+    slots: [Place; NAME_SLOTS],
 }
 
 #[derive(Default)]
-struct Slot {
+struct Place {
     /// The last dict that had a name of this slot.
     round: u32,
     name: Option<Owned>,
@@ -108,14 +108,14 @@ impl Default for Table {
     fn default() -> Table {
         Table {
             round: 0,
-            slots: std::array::from_fn(|_| Slot::default()),
+            slots: std::array::from_fn(|_| Place::default()),
         }
     }
 }
 
 impl Table {
     fn get(&mut self, gil: Gil<'_>, name: &[u8]) -> Result<Name> {
-        if name.len() > LONGEST {
+        if name.len() > MAX_NAME {
             let (text, is_new) = (text::native(gil, name)?, false);
             return Ok(Name { text, is_new });
         }
@@ -153,5 +153,5 @@ fn place(name: &[u8]) -> usize {
     // The multiplier is 2^64 over the golden ratio: the product's upper bits depend on all of them.
     let mixed =
         (first ^ last.rotate_left(29) ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> (u64::BITS - SLOTS.ilog2())) as usize
+    (mixed >> (u64::BITS - NAME_SLOTS.ilog2())) as usize
 }

@@ -5,16 +5,16 @@
 
 #![forbid(unsafe_code)]
 
-use crate::app::body::{Body, InvalidItem, Source, plain_length};
+use crate::app::body::{Body, Source, plain_length};
 use crate::app::context::AppContext;
-use crate::app::delimiter::{Delimiter, Progress};
-use crate::app::dialect::Dialect;
+use crate::app::encode;
 use crate::app::exchange::Exchange;
 use crate::app::failure;
 use crate::app::response_body::ResponseBody;
-use crate::app::sink::SentHead;
-use crate::app::starter::Starter;
-use crate::app::written;
+use crate::app::start_response::sink::SentHead;
+use crate::app::start_response::{StartResponse, overflow};
+use crate::dialect::{Dialect, InvalidItem};
+use crate::http::body_encoder::{BodyEncoder, Progress};
 use crate::http::response_head::ResponseHead;
 use crate::py::{Exception, Gil, Object, Owned, Result};
 use crate::queue::WriteQueue;
@@ -69,13 +69,13 @@ pub fn begin(
     gil: Gil<'_>,
     ctx: &AppContext,
     exchange: &Exchange,
-    starter: Starter,
+    start_response: StartResponse,
     result: Owned,
     out: &mut WriteQueue,
 ) -> Result<Response> {
     match ctx.dialect {
-        Dialect::Legacy => legacy(gil, exchange, starter, result, out),
-        Dialect::Standard => standard(gil, ctx, exchange, starter, result, out),
+        Dialect::Legacy => legacy(gil, exchange, start_response, result, out),
+        Dialect::Standard => standard(gil, ctx, exchange, start_response, result, out),
     }
 }
 
@@ -83,46 +83,46 @@ pub fn begin(
 fn legacy(
     gil: Gil<'_>,
     exchange: &Exchange,
-    starter: Starter,
+    start_response: StartResponse,
     result: Owned,
     out: &mut WriteQueue,
 ) -> Result<Response> {
     let head_only = exchange.is_head_request();
-    let delimiter = if head_only {
-        Delimiter::NoBody
+    let encoder = if head_only {
+        BodyEncoder::NoBody
     } else {
-        Delimiter::Close
+        BodyEncoder::Close
     };
     if plain_length(&result).is_some() {
-        let head = starter.head_text(gil)?;
+        let head = start_response.head_text(gil)?;
         out.buffer().extend_from_slice(&head);
-        push_plain(gil, delimiter, &result, out);
+        push_plain(gil, encoder, &result, out);
         return Ok(Response::last(code(&head)));
     }
-    let invalid_item = if head_only {
+    let policy = if head_only {
         InvalidItem::Ignore
     } else {
         InvalidItem::Warn
     };
-    let mut body = Body::new(gil, result, invalid_item)?;
+    let mut body = Body::new(gil, Dialect::Legacy, result, policy)?;
     // The first item is drawn before the head is asked for, for HEAD too: it is in it that a
     // generator calls `start_response`.
     let first = match body.source() {
-        Source::Iterator(..) => Some(body.next(gil, invalid_item)?),
+        Source::Iterator(..) => Some(body.next(gil, policy)?),
         _ => None,
     };
-    let head = starter.head_text(gil)?;
+    let head = start_response.head_text(gil)?;
     out.buffer().extend_from_slice(&head);
     let mut rest = ResponseBody {
         body,
-        delimiter,
-        starter,
+        encoder,
+        start_response,
         exhausted: head_only,
         truncated: false,
     };
     match first {
         Some(Some(item)) => {
-            rest.delimiter.push(gil, item, out);
+            encode::push(gil, &mut rest.encoder, item, out);
         }
         Some(None) => rest.exhausted = true,
         None => {
@@ -146,7 +146,7 @@ fn standard(
     gil: Gil<'_>,
     ctx: &AppContext,
     exchange: &Exchange,
-    starter: Starter,
+    start_response: StartResponse,
     result: Owned,
     out: &mut WriteQueue,
 ) -> Result<Response> {
@@ -155,27 +155,28 @@ fn standard(
         head.push(out.buffer(), &framing, &ctx.lines.borrow());
         (framing, head.code())
     };
-    let mut first = starter.take_written();
+    let mut first = start_response.take_overflow();
     if first.is_empty()
         && let Some(length) = plain_length(&result)
     {
-        let (framing, code) = starter.send_head(gil, |head| push(head, Some(length), out))?;
-        let progress = push_plain(gil, Delimiter::of(&framing), &result, out);
+        let (framing, code) =
+            start_response.send_head(gil, |head| push(head, Some(length), out))?;
+        let progress = push_plain(gil, BodyEncoder::new(&framing), &result, out);
         let keep_alive = framing.keep_alive && progress == Progress::Complete;
         return Ok(Response::whole(code, keep_alive));
     }
-    let mut body = Body::new(gil, result, InvalidItem::Raise)?;
+    let mut body = Body::new(gil, Dialect::Standard, result, InvalidItem::Raise)?;
     let mut known = body.known_length();
     if known.is_none() {
         // PEP 3333: nothing is sent before the first item that is not empty.
         while first.is_empty() {
             let item = body.next(gil, InvalidItem::Raise)?;
-            let mut added = first.absorb(starter.take_written());
+            let mut added = first.append(start_response.take_overflow());
             match item {
-                Some(item) => added = added.and_then(|()| first.push(item)),
+                Some(item) => added = added.and_then(|()| first.push(item).map(drop)),
                 None => known = Some(0),
             }
-            added.map_err(|error| written::failed(gil, &error))?;
+            added.map_err(|error| overflow::failed(gil, &error))?;
             if known.is_some() {
                 break;
             }
@@ -183,17 +184,17 @@ fn standard(
     }
     let ended = known == Some(0);
     let known = known.map(|known| known + first.len());
-    let (framing, code) = starter.send_head(gil, |head| push(head, known, out))?;
-    let delimiter = Delimiter::of(&framing);
+    let (framing, code) = start_response.send_head(gil, |head| push(head, known, out))?;
+    let encoder = BodyEncoder::new(&framing);
     let mut rest = ResponseBody {
         body,
-        delimiter,
-        starter,
+        encoder,
+        start_response,
         exhausted: false,
         truncated: false,
     };
-    let sent = first.send(gil, &mut rest.delimiter, out);
-    let progress = if ended || sent == Progress::Complete || delimiter.drops_body() {
+    let sent = first.send(gil, &mut rest.encoder, out);
+    let progress = if ended || sent == Progress::Complete || encoder.drops_body() {
         rest.finish(gil, out)
     } else {
         rest.push_ready(gil, out)
@@ -207,12 +208,13 @@ fn standard(
 pub fn streamed(
     gil: Gil<'_>,
     ctx: &AppContext,
-    starter: Starter,
+    start_response: StartResponse,
     streamed: SentHead,
     result: Result<Owned>,
     out: &mut WriteQueue,
 ) -> Response {
-    let body = result.and_then(|result| Body::new(gil, result, InvalidItem::Raise));
+    let body =
+        result.and_then(|result| Body::new(gil, Dialect::Standard, result, InvalidItem::Raise));
     let (body, failed) = match body {
         Ok(body) => (body, false),
         Err(raised) => {
@@ -220,18 +222,18 @@ pub fn streamed(
             (Body::nothing(), true)
         }
     };
-    let written = starter.take_written();
+    let written = start_response.take_overflow();
     let mut rest = ResponseBody {
         body,
-        delimiter: streamed.delimiter,
-        starter,
+        encoder: streamed.encoder,
+        start_response,
         exhausted: failed,
         truncated: failed,
     };
-    let sent = written.send(gil, &mut rest.delimiter, out);
+    let sent = written.send(gil, &mut rest.encoder, out);
     let progress = if failed {
         Progress::Truncated
-    } else if sent == Progress::Complete || rest.delimiter.drops_body() {
+    } else if sent == Progress::Complete || rest.encoder.drops_body() {
         rest.finish(gil, out)
     } else {
         rest.push_ready(gil, out)
@@ -240,18 +242,33 @@ pub fn streamed(
     Response::begun(streamed.code, keep_alive, rest)
 }
 
+/// The end of a response whose queue another thread has, which is in the middle of `write()` although
+/// the application returned: what was queued is that thread's to send, and nothing can follow it.
+pub fn lost(gil: Gil<'_>, ctx: &AppContext, result: Result<Owned>) -> Response {
+    let body =
+        result.and_then(|result| Body::new(gil, Dialect::Standard, result, InvalidItem::Ignore));
+    // Its `close()` is called.
+    match body {
+        Ok(body) => drop(body),
+        Err(raised) => {
+            failure::report(gil, ctx, &Exception::take(gil, raised));
+        }
+    }
+    Response::last(0)
+}
+
 /// Queues the ordinary response: a list or tuple of bytes, all at once.
 fn push_plain(
     gil: Gil<'_>,
-    mut delimiter: Delimiter,
+    mut encoder: BodyEncoder,
     items: &Object,
     out: &mut WriteQueue,
 ) -> Progress {
     let mut index = 0;
     while let Some(item) = items.sequence_item(gil, index)
-        && delimiter.push(gil, item, out) == Progress::More
+        && encode::push(gil, &mut encoder, item, out) == Progress::More
     {
         index += 1;
     }
-    delimiter.finish(gil, out)
+    encode::finish(gil, encoder, out)
 }

@@ -3,11 +3,12 @@
 
 #![forbid(unsafe_code)]
 
-use crate::app::body::{Body, Source};
+use crate::app::body::{Body, QUEUED_AT_ONCE, Source};
 use crate::app::context::AppContext;
-use crate::app::delimiter::{Delimiter, Progress};
 use crate::app::failure;
-use crate::app::starter::Starter;
+use crate::app::start_response::StartResponse;
+use crate::app::{child, encode};
+use crate::http::body_encoder::{BodyEncoder, Progress};
 use crate::py::{Exception, Gil};
 use crate::queue::WriteQueue;
 
@@ -15,10 +16,10 @@ use crate::queue::WriteQueue;
 pub struct ResponseBody {
     /// Where the items come from.
     pub(super) body: Body,
-    /// How they are delimited.
-    pub(super) delimiter: Delimiter,
+    /// How their end is shown.
+    pub(super) encoder: BodyEncoder,
     /// What the application gives to `write()` meanwhile.
-    pub(super) starter: Starter,
+    pub(super) start_response: StartResponse,
     /// Nothing more is asked for: the body is only kept until everything is written.
     pub(super) exhausted: bool,
     /// The application failed in the middle.
@@ -31,14 +32,23 @@ impl ResponseBody {
         if self.exhausted {
             return Progress::Complete;
         }
+        let progress = self.pull_next(gil, ctx, out);
+        child::leave_if_forked(gil);
+        progress
+    }
+
+    fn pull_next(&mut self, gil: Gil<'_>, ctx: &AppContext, out: &mut WriteQueue) -> Progress {
+        if matches!(self.body.source(), Source::Items(_)) {
+            return self.push_ready(gil, out);
+        }
         let item = self.body.next(gil, ctx.dialect.invalid_item());
         // Taken before anything else runs, which must not see it.
         let item = item.map_err(|raised| Exception::take(gil, raised));
-        let written = self.starter.take_written();
-        let full = written.send(gil, &mut self.delimiter, out) == Progress::Complete;
+        let written = self.start_response.take_overflow();
+        let full = written.send(gil, &mut self.encoder, out) == Progress::Complete;
         match item {
             Ok(_) if full => self.finish(gil, out),
-            Ok(Some(item)) => match self.delimiter.push(gil, item, out) {
+            Ok(Some(item)) => match encode::push(gil, &mut self.encoder, item, out) {
                 Progress::More => Progress::More,
                 _ => self.finish(gil, out),
             },
@@ -54,7 +64,7 @@ impl ResponseBody {
 
     /// Whether the response was cut short and nothing in it shows that: its end is the connection's.
     pub fn is_truncated_unseen(&self) -> bool {
-        self.truncated && matches!(self.delimiter, Delimiter::Close)
+        self.truncated && matches!(self.encoder, BodyEncoder::Close)
     }
 
     /// Whether nothing more is asked for.
@@ -62,17 +72,24 @@ impl ResponseBody {
         self.exhausted
     }
 
-    /// Queues what is there at once: the items of a list, a file.
+    /// Queues what is there: the items of a list, as many as are queued at once, or a file.
     pub(super) fn push_ready(&mut self, gil: Gil<'_>, out: &mut WriteQueue) -> Progress {
         match std::mem::replace(self.body.source(), Source::Nothing) {
-            Source::Items(items) => {
-                for item in items {
-                    if self.delimiter.push(gil, item, out) != Progress::More {
-                        break;
+            Source::Items(mut items) => {
+                let mut queued = 0;
+                while queued < QUEUED_AT_ONCE {
+                    let Some(item) = items.next() else { break };
+                    queued += item.as_bytes().map_or(0, <[u8]>::len);
+                    if encode::push(gil, &mut self.encoder, item, out) != Progress::More {
+                        return self.finish(gil, out);
                     }
                 }
+                if items.len() > 0 {
+                    *self.body.source() = Source::Items(items);
+                    return Progress::More;
+                }
             }
-            Source::File(part) => self.delimiter.push_file(part, out),
+            Source::File(part) => encode::push_file(&mut self.encoder, part, out),
             Source::Nothing => {}
             source @ (Source::Reader(..) | Source::Iterator(..)) => {
                 *self.body.source() = source;
@@ -84,6 +101,6 @@ impl ResponseBody {
 
     pub(super) fn finish(&mut self, gil: Gil<'_>, out: &mut WriteQueue) -> Progress {
         self.exhausted = true;
-        self.delimiter.finish(gil, out)
+        encode::finish(gil, self.encoder, out)
     }
 }

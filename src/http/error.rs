@@ -79,10 +79,21 @@ impl HttpError {
     }
 }
 
-/// The registered reason phrase of a status code (IANA HTTP Status Code Registry), or that of
-/// its class where the code is not registered.
+/// The registered reason phrase of a status code, or that of its class where the code is not registered.
 pub fn phrase(status: u16) -> &'static str {
-    match status {
+    registered_phrase(status).unwrap_or(match status / 100 {
+        1 => "Informational",
+        2 => "Success",
+        3 => "Redirection",
+        4 => "Client Error",
+        5 => "Server Error",
+        _ => "Unknown",
+    })
+}
+
+/// The registered reason phrase of a status code (IANA HTTP Status Code Registry).
+pub fn registered_phrase(status: u16) -> Option<&'static str> {
+    Some(match status {
         100 => "Continue",
         101 => "Switching Protocols",
         102 => "Processing",
@@ -143,15 +154,8 @@ pub fn phrase(status: u16) -> &'static str {
         507 => "Insufficient Storage",
         508 => "Loop Detected",
         511 => "Network Authentication Required",
-        _ => match status / 100 {
-            1 => "Informational",
-            2 => "Success",
-            3 => "Redirection",
-            4 => "Client Error",
-            5 => "Server Error",
-            _ => "Unknown",
-        },
-    }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

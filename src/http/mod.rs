@@ -5,7 +5,7 @@
 //!
 //! - [`head`]: where the head ends, and its lines as offsets; one grammar a dialect;
 //! - [`framing`]: how long the body is, whether the connection stays; the same for responses;
-//! - [`chunked`]: the chunked coding, in and out;
+//! - [`chunked`]: the chunked coding, in and out; [`body_encoder`]: how a response shows its end;
 //! - [`target`]: path and query, percent decoding, pairs;
 //! - [`reply`]: error responses, and what an application's head may hold; [`response_head`]: that head;
 //! - [`date`]: the `Date` line's text;
@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod body_encoder;
 pub mod chunked;
 pub mod date;
 pub mod error;

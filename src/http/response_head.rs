@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 use super::date::imf_fixdate;
+use super::error::registered_phrase;
 use super::framing::{ReplyBody, ReplyFraming};
 use super::reply::{FieldRole, field_role, is_field_value, is_token, parse_length, parse_status};
 
@@ -25,6 +26,8 @@ pub enum HeadFault {
     HopByHop,
     /// A Content-Length that is no number, or two that differ.
     Length,
+    /// There is no memory for it.
+    TooLong,
 }
 
 impl HeadFault {
@@ -37,6 +40,7 @@ impl HeadFault {
             HeadFault::Value => "a header value must not hold CR, LF, NUL or control characters",
             HeadFault::HopByHop => "hop-by-hop headers are the server's (PEP 3333)",
             HeadFault::Length => "Content-Length must be one number",
+            HeadFault::TooLong => "no memory for a head of this length",
         }
     }
 
@@ -48,7 +52,7 @@ impl HeadFault {
 }
 
 /// A checked head.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ResponseHead {
     code: u16,
     status: Vec<u8>,
@@ -79,8 +83,14 @@ impl ResponseHead {
         self.has_server = false;
     }
 
-    /// Sets the status, `404 Not Found`.
+    /// Sets the status, `404 Not Found`. Of `404` alone the reason is the registered one, or empty for a
+    /// code that is not registered: the blank before it is not optional (RFC 9112 section 4).
     pub fn set_status(&mut self, status: &[u8]) -> Result<(), HeadFault> {
+        if let &[_, _, _] = status {
+            let (code, _) = parse_status(&[status, b" "].concat()).ok_or(HeadFault::Status)?;
+            let reason = registered_phrase(code).unwrap_or_default().as_bytes();
+            return self.set_status(&[status, b" ", reason].concat());
+        }
         let (code, _) = parse_status(status).ok_or(HeadFault::Status)?;
         if code < 200 {
             return Err(HeadFault::Interim);
@@ -113,12 +123,24 @@ impl ResponseHead {
                 return Ok(());
             }
         }
-        self.fields.reserve(name.len() + value.len() + 4);
+        self.fields
+            .try_reserve(name.len() + value.len() + 4)
+            .map_err(|_| HeadFault::TooLong)?;
         self.fields.extend_from_slice(name);
         self.fields.extend_from_slice(b": ");
         self.fields.extend_from_slice(value);
         self.fields.extend_from_slice(b"\r\n");
         Ok(())
+    }
+
+    /// Adds a rendered line, `Name: value`, with or without its CR; an empty one is nothing.
+    pub fn add_line(&mut self, line: &[u8]) -> Result<(), HeadFault> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            return Ok(());
+        }
+        let colon = memchr::memchr(b':', line).ok_or(HeadFault::Name)?;
+        self.add(&line[..colon], line[colon + 1..].trim_ascii())
     }
 
     /// Takes out every field of this name.

@@ -8,6 +8,8 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
+use super::container;
+#[cfg(not(feature = "abi3"))]
 use super::ffi;
 use super::gil::Gil;
 use super::kinds::Kind;
@@ -16,7 +18,7 @@ use super::object::{Object, Owned};
 use super::raised::{Raised, Result};
 use super::text;
 
-/// Some members of a class, as they were when it was read.
+/// The members of a class, as they were when it was read.
 pub struct Members {
     class: Owned,
     members: Vec<(Owned, Owned)>,
@@ -24,19 +26,14 @@ pub struct Members {
 }
 
 impl Members {
-    /// The members of `class` with these names; `None` where the class itself lacks one.
-    pub fn read(gil: Gil<'_>, class: &Object, wanted: &[&CStr]) -> Result<Option<Members>> {
-        let mut members = Vec::with_capacity(wanted.len());
-        for name in wanted {
-            let name = text::interned(gil, name)?;
-            match own_member(gil, class, &name)? {
-                Some(member) => members.push((name, member)),
-                None => return Ok(None),
-            }
-        }
+    /// Every member that `class` itself has; `None` where it has no `__dict__`.
+    pub fn read(gil: Gil<'_>, class: &Object) -> Result<Option<Members>> {
+        let Some(namespace) = namespace(gil, class)? else {
+            return Ok(None);
+        };
         Ok(Some(Members {
             class: class.own(gil),
-            members,
+            members: namespace.dict_items(gil),
             version: Cell::new(0),
         }))
     }
@@ -46,21 +43,37 @@ impl Members {
         &self.class
     }
 
-    /// The members, in the order in which they were asked for.
-    pub fn values(&self) -> impl Iterator<Item = &Object> {
-        self.members.iter().map(|(_, member)| &**member)
+    /// Names and members, in the order of the class's own dict.
+    pub fn items(&self) -> impl Iterator<Item = (&Object, &Object)> {
+        self.members
+            .iter()
+            .map(|(name, member)| (&**name, &**member))
     }
 
-    /// Whether every member is still what it was.
+    /// The member of this name.
+    pub fn get(&self, gil: Gil<'_>, name: &CStr) -> Option<&Object> {
+        let wanted = name.to_bytes();
+        let is_named = |name: &Object| text::latin1(gil, name).as_deref() == Some(wanted);
+        let found = self.items().find(|(name, _)| is_named(name));
+        found.map(|(_, member)| member)
+    }
+
+    /// Whether the class has the very members that it had, and no other.
     pub fn unchanged(&self, gil: Gil<'_>) -> Result<bool> {
         let now = version(&self.class);
         if now != 0 && now == self.version.get() {
             return Ok(true);
         }
-        for (name, member) in &self.members {
-            if !own_member(gil, &self.class, name)?.is_some_and(|found| found.is(member)) {
-                return Ok(false);
-            }
+        let Some(namespace) = namespace(gil, &self.class)? else {
+            return Ok(false);
+        };
+        let is_there = |(name, member): (&Object, &Object)| {
+            namespace
+                .dict_get(gil, name)
+                .is_some_and(|found| found.is(member))
+        };
+        if namespace.dict_len() != self.members.len() || !self.items().all(is_there) {
+            return Ok(false);
         }
         // Looking an attribute up is what makes the interpreter number the version.
         if let Some((name, _)) = self.members.first() {
@@ -71,47 +84,38 @@ impl Members {
     }
 }
 
-/// What the class itself has under `name`: not what it inherits, and a function, not a method.
-fn own_member(gil: Gil<'_>, class: &Object, name: &Object) -> Result<Option<Owned>> {
+/// The class's own dict, or a copy of it: functions, not methods, and nothing inherited.
+fn namespace(gil: Gil<'_>, class: &Object) -> Result<Option<Owned>> {
     let Some(namespace) = class.optional_attr(gil, &names(gil).dict)? else {
         return Ok(None);
     };
-    if !namespace.contains(gil, name)? {
-        return Ok(None);
+    if namespace.is_dict() {
+        return Ok(Some(namespace));
     }
-    // SAFETY: both are alive, the lock is held, the result is a new reference.
-    unsafe { Owned::new_reference(ffi::PyObject_GetItem(namespace.as_ptr(), name.as_ptr())) }
-        .map(Some)
-}
-
-/// The number of the class's version; 0 where it has none.
-#[cfg(all(feature = "python3", not(feature = "abi3")))]
-fn version(class: &Object) -> u32 {
-    // SAFETY: a type object has the layout of one; the field is only read.
-    unsafe {
-        if ffi::PyType_Check(class.as_ptr()) == 0 {
-            return 0;
-        }
-        (*class.as_ptr().cast::<ffi::PyTypeObject>()).tp_version_tag
-    }
+    let copy = container::dict(gil)?;
+    copy.dict_update(gil, &namespace)?;
+    Ok(Some(copy))
 }
 
 /// The number of the class's version; 0 where it has none, as an old-style class.
-#[cfg(feature = "python2")]
+///
+/// Until Python 3.10 a change left the number as it was, and took a flag away.
+#[cfg(not(feature = "abi3"))]
 fn version(class: &Object) -> u32 {
     /// `Py_TPFLAGS_VALID_VERSION_TAG` of Include/object.h.
-    const VALID: std::ffi::c_long = 1 << 19;
+    #[cfg(not(Py_3_10))]
+    const VALID: u64 = 1 << 19;
     // SAFETY: a type object has the layout of one; the fields are only read.
     unsafe {
         if ffi::PyType_Check(class.as_ptr()) == 0 {
             return 0;
         }
         let class = class.as_ptr().cast::<ffi::PyTypeObject>();
-        if (*class).tp_flags & VALID == 0 {
-            0
-        } else {
-            (*class).tp_version_tag
+        #[cfg(not(Py_3_10))]
+        if (*class).tp_flags as u64 & VALID == 0 {
+            return 0;
         }
+        (*class).tp_version_tag
     }
 }
 

@@ -127,7 +127,6 @@ unsafe extern "C" {
     pub static mut _Py_ZeroStruct: PyObject;
 
     pub fn PyObject_GetAttr(object: *mut PyObject, name: *mut PyObject) -> *mut PyObject;
-    pub fn PyObject_GetItem(object: *mut PyObject, key: *mut PyObject) -> *mut PyObject;
     pub fn PyInstance_NewRaw(class: *mut PyObject, dict: *mut PyObject) -> *mut PyObject;
     pub static mut PyClass_Type: PyTypeObject;
     pub fn PyObject_SetAttr(object: *mut PyObject, name: *mut PyObject, v: *mut PyObject) -> c_int;
@@ -223,6 +222,7 @@ unsafe extern "C" {
     pub static PyExc_BaseException: *mut PyObject;
     pub static PyExc_IndexError: *mut PyObject;
     pub static PyExc_OSError: *mut PyObject;
+    pub static PyExc_OverflowError: *mut PyObject;
     pub static PyExc_RuntimeError: *mut PyObject;
     pub static PyExc_SystemError: *mut PyObject;
     pub static PyExc_SystemExit: *mut PyObject;

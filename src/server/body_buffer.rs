@@ -66,7 +66,9 @@ impl BodyBuffer {
     ) -> io::Result<Appended> {
         match self {
             BodyBuffer::Spooled(spool) => spool.append(bytes)?,
-            BodyBuffer::Pooled(pooled) => pooled.append(bytes),
+            BodyBuffer::Pooled(pooled) => pooled
+                .append(bytes)
+                .map_err(|_| io::ErrorKind::OutOfMemory)?,
             BodyBuffer::Memory(memory) => {
                 memory
                     .try_reserve(bytes.len())

@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use crate::app::base::Base;
 use crate::app::console;
-use crate::app::dialect::Dialect;
+use crate::dialect::Dialect;
 use crate::py::{Gil, GilCell, Kind, Owned, Raised, Result};
 use crate::server::defer::Deferred;
 use crate::server::listener::Listeners;
@@ -104,7 +104,7 @@ impl Registry {
     /// The dialect in force now.
     pub fn dialect(&self, gil: Gil<'_>) -> Result<Dialect> {
         let base = self.base();
-        Dialect::choose(gil, base.as_ref().map(|base| &*base.config))
+        crate::config::dialect(gil, base.as_ref().map(|base| &*base.config))
     }
 
     /// Writes a line about a connection on stdout, where `set_debug` asked for it.

@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::app::dialect::Dialect;
 use crate::app::exchange::Route;
+use crate::dialect::Dialect;
 use crate::py::{Gil, Owned, Result, text};
 
 struct Registered {
@@ -42,10 +42,9 @@ impl Routes {
 
     /// Where `target` leads: the first prefix that matches it as plain bytes, query included.
     pub fn find(&self, gil: Gil<'_>, dialect: Dialect, target: &[u8]) -> Result<Option<Route>> {
-        let found = self
-            .registered
-            .iter()
-            .find(|route| target.starts_with(&route.prefix));
+        let found = self.registered.iter().find(|route| {
+            target.starts_with(&route.prefix) || dialect.is_for_all(&route.prefix, target)
+        });
         if let Some(Registered { prefix, callback }) = found {
             let script_name = dialect.script_name(prefix);
             return Ok(Some(Route {

@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::app::dialect::Dialect;
 use crate::app::exchange::CacheResult;
+use crate::dialect::Dialect;
 use crate::http::error::HttpError;
 use crate::http::framing::Framing;
 use crate::http::head::{Head, HeadLimits, HeadSearch, parse_strict_line};

@@ -5,11 +5,11 @@
 use std::rc::Rc;
 
 use crate::app::call;
-use crate::app::delimiter::Progress;
 use crate::app::exchange::Exchange;
 use crate::app::response::Response;
 use crate::app::response_body::ResponseBody;
 use crate::ev::Interest;
+use crate::http::body_encoder::Progress;
 use crate::http::target::TargetSpans;
 use crate::py::Gil;
 use crate::queue::WriteQueue;

@@ -13,9 +13,11 @@ ROOMS = {
     "py": set(),
     "ev": set(),
     "sys": set(),
-    "app": {"http", "py", "sys", "config", "queue", "outbox", "transmit"},
+    "app": {"http", "py", "sys", "config", "dialect", "queue", "outbox", "transmit"},
     "server": {
-        "http", "py", "ev", "sys", "app", "config", "queue", "outbox", "transmit", "scoreboard"},
+        "http", "py", "ev", "sys", "app", "config", "dialect", "queue", "outbox", "transmit",
+        "scoreboard",
+    },
     "scoreboard": {"sys"},
 }
 

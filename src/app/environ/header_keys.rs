@@ -1,7 +1,6 @@
 //! From a field name to its environ key: `User-Agent` to `HTTP_USER_AGENT`.
 //!
-//! Browsers and proxies send the same few dozen names at every request, so their keys are made once
-//! at import; other names go through a bounded table. Keys are interned, which spares the dict their
+//! Browsers and proxies send the same few dozen names at every request, so their keys are made once; other names go through a bounded table. Keys are interned, which spares the dict their
 //! hashing and most comparisons.
 
 #![forbid(unsafe_code)]
@@ -10,10 +9,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Deref;
 
+use crate::app::once::Once;
 use crate::py::{Gil, Object, Owned, Result, text};
 
 /// The names worth a place of their own, in lower case.
-const COMMON: [&str; 47] = [
+const COMMON: [&str; 49] = [
     "accept",
     "accept-charset",
     "accept-encoding",
@@ -42,6 +42,7 @@ const COMMON: [&str; 47] = [
     "origin",
     "pragma",
     "priority",
+    "proxy-connection",
     "range",
     "referer",
     "sec-ch-ua",
@@ -52,6 +53,7 @@ const COMMON: [&str; 47] = [
     "sec-fetch-ctx",
     "sec-fetch-user",
     "te",
+    "trailer",
     "transfer-encoding",
     "upgrade-insecure-requests",
     "user-agent",
@@ -63,22 +65,36 @@ const COMMON: [&str; 47] = [
     "x-requested-with",
 ];
 
+/// The fields of the connection, which is the server's: what they ask for is done, or not, when the
+/// application is called (RFC 9110 section 7.6.1; `Expect`: section 10.1.1; the body is decoded).
+const CONNECTION_FIELDS: [&str; 7] = [
+    "connection",
+    "expect",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+];
+
 /// More names than any program looks for; past it a key is made at each request.
-const OTHERS: usize = 256;
+const MAX_OTHERS: usize = 256;
 
 /// Longer names are not worth keeping: they only come from somebody who wants to fill the table.
-const LONGEST: usize = 64;
+const MAX_NAME: usize = 64;
 
 /// No common name is longer.
-const WIDTH: usize = 32;
+const FOLDED_LEN: usize = 32;
 
 /// A name in lower case, with zeros behind it: two are compared in two steps, not letter by letter.
-type Folded = [u8; WIDTH];
+type Folded = [u8; FOLDED_LEN];
 
 const BUCKETS: usize = 256;
 
 /// The table of keys.
 pub struct HeaderKeys {
+    /// A bit for each common name of a field of the connection.
+    pub of_connection: u64,
     keys: Vec<Owned>,
     folded: [Folded; COMMON.len()],
     /// For each hash, the place of the first common name that has it, or none.
@@ -89,6 +105,12 @@ pub struct HeaderKeys {
 }
 
 const NONE: u8 = u8::MAX;
+
+/// The table, made at the first call.
+pub fn header_keys(gil: Gil<'_>) -> Result<&HeaderKeys> {
+    static KEYS: Once<HeaderKeys> = Once::new();
+    KEYS.get(gil, HeaderKeys::new)
+}
 
 /// A key, and which of the common names it belongs to.
 pub struct Key<'a> {
@@ -115,8 +137,9 @@ impl Deref for Key<'_> {
 
 impl HeaderKeys {
     /// Makes the common keys.
-    pub fn new(gil: Gil<'_>) -> Result<HeaderKeys> {
+    fn new(gil: Gil<'_>) -> Result<HeaderKeys> {
         let mut table = HeaderKeys {
+            of_connection: 0,
             keys: Vec::with_capacity(COMMON.len()),
             folded: COMMON.map(|name| fold(name.as_bytes())),
             first: [NONE; BUCKETS],
@@ -125,6 +148,7 @@ impl HeaderKeys {
         };
         for (place, name) in COMMON.iter().enumerate() {
             table.keys.push(make(gil, name.as_bytes())?);
+            table.of_connection |= u64::from(CONNECTION_FIELDS.contains(name)) << place;
             let bucket = &mut table.first[hash(name.len(), &table.folded[place])];
             table.next[place] = std::mem::replace(bucket, place as u8);
         }
@@ -134,8 +158,8 @@ impl HeaderKeys {
     /// The key of a field name in any case.
     pub fn get(&self, gil: Gil<'_>, name: &[u8]) -> Result<Key<'_>> {
         let mut place = NONE;
-        let mut folded = [0; WIDTH];
-        if name.len() <= WIDTH {
+        let mut folded = [0; FOLDED_LEN];
+        if name.len() <= FOLDED_LEN {
             folded = fold(name);
             place = self.first[hash(name.len(), &folded)];
         }
@@ -162,7 +186,7 @@ impl HeaderKeys {
         }
         let key = make(gil, name)?;
         let mut others = self.others.borrow_mut();
-        if others.len() < OTHERS && name.len() <= LONGEST {
+        if others.len() < MAX_OTHERS && name.len() <= MAX_NAME {
             others.insert(name.into(), key.own(gil));
         }
         Ok(key)
@@ -180,9 +204,9 @@ fn make(gil: Gil<'_>, name: &[u8]) -> Result<Owned> {
     text::native(gil, &key)
 }
 
-/// `name`, of at most `WIDTH` bytes.
+/// `name`, of at most `FOLDED_LEN` bytes.
 fn fold(name: &[u8]) -> Folded {
-    let mut folded = [0; WIDTH];
+    let mut folded = [0; FOLDED_LEN];
     folded[..name.len()].copy_from_slice(name);
     folded.make_ascii_lowercase();
     folded
@@ -190,7 +214,7 @@ fn fold(name: &[u8]) -> Folded {
 
 /// Length, first, middle and last letter tell the common names apart well enough.
 fn hash(length: usize, folded: &Folded) -> usize {
-    let letter = |index: usize| usize::from(folded[index % WIDTH]);
+    let letter = |index: usize| usize::from(folded[index % FOLDED_LEN]);
     (length * 29 + letter(0) * 7 + letter(length / 2) * 3 + letter(length.wrapping_sub(1)))
         % BUCKETS
 }

@@ -1,20 +1,15 @@
 //! The two dialects: every difference between them is a row here.
 //!
-//! `Legacy` is what a Fapws3 deployment sees (`legacy.md`), `Standard` is HTTP/1.1 and PEP 3333
-//! (`standard.md`). The rest of the crate asks a question of this file; only where a
-//! whole flow is another one (`reply`, `failure`, the head's environ keys) does it choose, once.
+//! `Legacy` is what a Fapws3 deployment sees, `Standard` is HTTP/1.1 and PEP 3333 (`docs/differences.md`).
+//! The rest of the crate asks a question of this file; only where a whole flow is another one
+//! (`app::response`, `app::failure`, the environ's keys) does it choose, once.
 
 #![forbid(unsafe_code)]
 
-use crate::app::body::InvalidItem;
 use crate::http::error::HttpError;
 use crate::http::framing::{self, Framing};
 use crate::http::head::{self, Head, HeadLimits, HeadSearch};
 use crate::http::target::{self, Plus, Target};
-use crate::py::{Gil, Kind, Object, Raised, Result, names, text};
-
-/// The environment variable that wins over the base module's `config`.
-pub const VARIABLE: &str = "FAPWS_DIALECT";
 
 /// How the server speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,33 +22,24 @@ pub enum Dialect {
 
 use Dialect::{Legacy, Standard};
 
-impl Dialect {
-    /// The dialect in force: the environment's word, else `config.dialect`, else legacy.
-    /// `ValueError` for a word that is neither.
-    pub fn choose(gil: Gil<'_>, config: Option<&Object>) -> Result<Dialect> {
-        if let Some(word) = std::env::var_os(VARIABLE)
-            && !word.is_empty()
-        {
-            return Dialect::named(gil, word.as_encoded_bytes(), VARIABLE);
-        }
-        let Some(config) = config else {
-            return Ok(Legacy);
-        };
-        match config.optional_attr(gil, &names(gil).dialect)? {
-            Some(word) => Dialect::named(gil, &text::display(gil, &word)?, "config.dialect"),
-            None => Ok(Legacy),
-        }
-    }
+/// What becomes of an item or result of an application that cannot be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InvalidItem {
+    /// A line on stdout says so, and the rest is sent.
+    Warn,
+    /// Nothing is said of it, since only the head is sent (`HEAD` in the legacy dialect).
+    Ignore,
+    /// The application is at fault: a `TypeError`.
+    Raise,
+}
 
-    fn named(gil: Gil<'_>, word: &[u8], place: &str) -> Result<Dialect> {
-        match word {
-            b"legacy" => Ok(Legacy),
-            b"standard" => Ok(Standard),
-            other => {
-                let other = String::from_utf8_lossy(other);
-                let message = format!("{place} is {other:?}; it can be \"legacy\" or \"standard\"");
-                Err(Raised::new(gil, Kind::ValueError, &message))
-            }
+impl Dialect {
+    /// The dialect of this name.
+    pub fn named(name: &[u8]) -> Option<Dialect> {
+        match name {
+            b"legacy" => Some(Legacy),
+            b"standard" => Some(Standard),
+            _ => None,
         }
     }
 
@@ -63,7 +49,7 @@ impl Dialect {
         search: &mut HeadSearch,
         bytes: &[u8],
         limits: &HeadLimits,
-    ) -> std::result::Result<Option<usize>, HttpError> {
+    ) -> Result<Option<usize>, HttpError> {
         match self {
             Legacy => search.lenient(bytes, limits),
             Standard => search.strict(bytes, limits),
@@ -77,7 +63,7 @@ impl Dialect {
         length: usize,
         limits: &HeadLimits,
         head: &mut Head,
-    ) -> std::result::Result<(), HttpError> {
+    ) -> Result<(), HttpError> {
         match self {
             Legacy => head::parse_lenient(bytes, length, limits, head),
             Standard => head::parse_strict(bytes, length, limits, head),
@@ -85,12 +71,7 @@ impl Dialect {
     }
 
     /// How the message is delimited.
-    pub fn framing(
-        self,
-        head: &Head,
-        bytes: &[u8],
-        max_body: u64,
-    ) -> std::result::Result<Framing, HttpError> {
+    pub fn framing(self, head: &Head, bytes: &[u8], max_body: u64) -> Result<Framing, HttpError> {
         match self {
             Legacy => framing::lenient(head, bytes, max_body),
             Standard => framing::strict(head, bytes, max_body),
@@ -98,11 +79,7 @@ impl Dialect {
     }
 
     /// The parts of the target. In the legacy dialect every target is one, with nothing special.
-    pub fn target<'b>(
-        self,
-        method: &[u8],
-        target: &'b [u8],
-    ) -> std::result::Result<Target<'b>, HttpError> {
+    pub fn target<'b>(self, method: &[u8], target: &'b [u8]) -> Result<Target<'b>, HttpError> {
         match self {
             Legacy => {
                 let query = memchr::memchr(b'?', target);
@@ -122,12 +99,17 @@ impl Dialect {
         self == Standard && path == b"*"
     }
 
+    /// Whether an application registered under `prefix` serves everything, so `OPTIONS *` too.
+    pub fn is_for_all(self, prefix: &[u8], target: &[u8]) -> bool {
+        self == Standard && prefix == b"/" && target == b"*"
+    }
+
     /// Whether a stock `Environ` is replaced by a plain dict.
     pub fn has_plain_environ(self) -> bool {
         self == Standard
     }
 
-    /// Whether `supported_HTTP_command` says which methods there are, and `OPTIONS` is answered from it.
+    /// Whether `supported_HTTP_command` says which methods there are, and is the response to `OPTIONS`.
     pub fn checks_method(self) -> bool {
         self == Legacy
     }
@@ -142,7 +124,7 @@ impl Dialect {
         self == Standard || method == b"POST"
     }
 
-    /// Whether a body without a Content-Length is refused with 411.
+    /// Whether a body without a Content-Length is rejected with 411.
     pub fn needs_length(self) -> bool {
         self == Legacy
     }
@@ -160,8 +142,8 @@ impl Dialect {
         }
     }
 
-    /// Whether a request that no application is registered for, or that is refused for its
-    /// framing, is answered before its body is read.
+    /// Whether a request that no application is registered for, or that is rejected for its
+    /// framing, has its response before its body is read.
     pub fn rejects_early(self) -> bool {
         self == Standard
     }
@@ -193,6 +175,12 @@ impl Dialect {
         }
     }
 
+    /// Whether what can be iterated is iterated although it has `read`, and a list or tuple of a derived
+    /// class by its own `__iter__`.
+    pub fn iterates_live_results(self) -> bool {
+        self == Standard
+    }
+
     /// How many items of an iterator are sent before other connections have their turn.
     pub fn items_a_turn(self) -> usize {
         match self {
@@ -212,7 +200,7 @@ impl Dialect {
         self == Standard
     }
 
-    /// Whether an answer that ends with its connection, and was cut short, ends with a reset: a plain
+    /// Whether a response that ends with its connection, and was cut short, ends with a reset: a plain
     /// close would pass for its end.
     pub fn resets_what_was_cut(self) -> bool {
         self == Standard

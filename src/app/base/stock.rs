@@ -1,9 +1,8 @@
-//! The stock classes of a base module: recognised, and their effect produced natively.
+//! The effect of a base module's stock classes, produced natively.
 //!
-//! Two base modules are known: this package's own, whose classes say `__fapws_native__ = True` in their
-//! body, and the pristine one of Fapws3 0.11, whose classes are recognised by the code of their
-//! methods. A class that was derived, replaced or changed in any method is not stock, and its methods
-//! are called ([`super::protocol`]). Tests hold both ways against each other.
+//! Which classes are stock is [`super::recognition`]'s. One that was derived, replaced or changed in any
+//! method is not, and its methods are called ([`super::custom`], `environ::via_class`). Tests hold both
+//! ways against each other.
 //!
 //! What is produced here is what a program can see: the same keys and attributes, in the same order
 //! of insertion, since the order of a dict of Python 2 depends on it.
@@ -12,9 +11,10 @@
 
 use std::ffi::CStr;
 
-use crate::app::{context::AppContext, natives::natives};
+use crate::app::base::recognition::recognise;
+use crate::app::environ::constants::constants;
 use crate::http::reply::is_folded_value;
-use crate::py::class::{Members, bare_dict, bare_instance, code_text};
+use crate::py::class::{Members, bare_dict, bare_instance};
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, container, names, text};
 
 /// The methods of `Environ` that are not called.
@@ -28,7 +28,7 @@ const ENVIRON: [&CStr; 4] = [
 /// The methods of `Start_response` that are not called; `__call__` is, by the application.
 const START_RESPONSE: [&CStr; 2] = [c"__init__", c"__str__"];
 
-/// Digests of the pristine classes, compiled by Python 2.7: see `digest`.
+/// Digests of the pristine classes, compiled by Python 2.7.
 const PRISTINE_ENVIRON: u64 = 0xecac_f941_425d_35a4;
 const PRISTINE_START_RESPONSE: u64 = 0xd020_2d56_4456_a601;
 
@@ -92,45 +92,6 @@ pub fn start_response(gil: Gil<'_>, _: &Object, class: &Object) -> Result<Option
     }))
 }
 
-fn recognise(
-    gil: Gil<'_>,
-    class: &Object,
-    methods: &[&CStr],
-    pristine: u64,
-) -> Result<Option<Members>> {
-    if let Some(mark) = Members::read(gil, class, &[c"__fapws_native__"])?
-        && mark.values().all(Object::is_true)
-    {
-        return Members::read(gil, class, methods);
-    }
-    if !cfg!(feature = "python2") {
-        return Ok(None);
-    }
-    let Some(members) = Members::read(gil, class, methods)? else {
-        return Ok(None);
-    };
-    match digest(gil, &members) {
-        Ok(digest) if digest == pristine => Ok(Some(members)),
-        Ok(_) => Ok(None),
-        // A method that is no function.
-        Err(raised) => {
-            raised.clear(gil);
-            Ok(None)
-        }
-    }
-}
-
-/// A digest (FNV-1a) of what the methods are made of.
-fn digest(gil: Gil<'_>, members: &Members) -> Result<u64> {
-    let mut digest = 0xcbf2_9ce4_8422_2325u64;
-    for method in members.values() {
-        for byte in code_text(gil, method)? {
-            digest = (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    Ok(digest)
-}
-
 impl Stock {
     /// Whether the class is still what it was.
     pub fn unchanged(&self, gil: Gil<'_>) -> Result<bool> {
@@ -145,7 +106,7 @@ impl Stock {
         let names = names(gil);
         let environ = bare_dict(gil, self.members.class())?;
         let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
-        set(&names.wsgi_version, natives(gil).wsgi_version())?;
+        set(&names.wsgi_version, constants(gil)?.wsgi_version())?;
         set(&names.wsgi_errors, &*errors.call(gil, &[])?)?;
         set(&names.wsgi_input, &*input.call(gil, &[])?)?;
         set(&names.wsgi_multithread, &Owned::boolean(gil, false))?;
@@ -155,24 +116,28 @@ impl Stock {
         Ok(environ)
     }
 
-    /// What `Start_response()` gives, with `Date` and `Server` in its headers.
-    pub fn new_start_response(&self, gil: Gil<'_>, ctx: &AppContext) -> Result<Option<Owned>> {
+    /// What `Start_response()` gives, with the headers that `fill` puts into a dict.
+    pub fn new_start_response(
+        &self,
+        gil: Gil<'_>,
+        fill: impl FnOnce(&Object) -> Result<()>,
+    ) -> Result<Option<Owned>> {
         let Some(attributes) = &self.attributes else {
             return Ok(None);
         };
         let names = names(gil);
         let attributes = attributes.dict_copy(gil)?;
         let headers = container::dict(gil)?;
-        ctx.stamp_headers(gil, &headers)?;
+        fill(&headers)?;
         attributes.dict_set(gil, &names.response_headers, &headers)?;
         bare_instance(gil, self.members.class(), &attributes)
     }
 
-    /// What `str(start_response)` gives, checked as `protocol::head_text` does. `None` where an attribute
+    /// What `str(start_response)` gives, checked as `custom::head_text` does. `None` where an attribute
     /// is not what the class itself puts there, so that only Python knows how it is rendered.
-    pub fn head_text(&self, gil: Gil<'_>, starter: &Object) -> Result<Option<Vec<u8>>> {
+    pub fn head_text(&self, gil: Gil<'_>, object: &Object) -> Result<Option<Vec<u8>>> {
         let names = names(gil);
-        let attribute = |name: &Object| starter.attr(gil, name);
+        let attribute = |name: &Object| object.attr(gil, name);
         let code = attribute(&names.status_code)?;
         let reasons = attribute(&names.status_reasons)?;
         let headers = attribute(&names.response_headers)?;

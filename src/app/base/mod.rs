@@ -1,14 +1,18 @@
 //! The base module that the program registered, and its `config`.
 //!
 //! Everything in it but `SERVER_IDENT` and `date_format` is looked up by name at request time, so that
-//! a program that changes it after `set_base_module` is obeyed (`api.md`).
+//! a program that changes it after `set_base_module` is obeyed (`docs/module.md`).
 
 #![forbid(unsafe_code)]
 
-use std::cell::RefCell;
+pub mod custom;
+mod recognition;
+pub mod stock;
+
 use std::rc::Rc;
 
-use crate::app::stock::{self, Stock};
+use crate::app::base::stock::Stock;
+use crate::app::exclusive::Exclusive;
 use crate::http::reply::is_field_value;
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
 
@@ -22,14 +26,16 @@ pub struct Base {
     pub ident: Vec<u8>,
     /// The same as a native string.
     pub ident_text: Owned,
+    /// `SERVER_SOFTWARE`: the ident, or this package's name where there is none.
+    pub software: Owned,
     /// The module's own dict: where the names are looked up at each request.
     namespace: Option<Owned>,
-    environ: RefCell<Option<Verdict>>,
-    start_response: RefCell<Option<Verdict>>,
+    environ: Exclusive<Recognition>,
+    start_response: Exclusive<Recognition>,
 }
 
 /// What was found out about the class that stood under a name last.
-struct Verdict {
+struct Recognition {
     class: Owned,
     stock: Option<Rc<Stock>>,
 }
@@ -59,6 +65,10 @@ impl Base {
             return Err(Raised::new(gil, Kind::ValueError, message));
         }
         let ident_text = text::native(gil, &ident)?;
+        let software = match &*ident {
+            b"" => text::native(gil, b"fapws")?,
+            _ => ident_text.own(gil),
+        };
         let namespace = module
             .optional_attr(gil, &names.dict)?
             .filter(|dict| dict.is_dict());
@@ -67,22 +77,23 @@ impl Base {
             config,
             ident,
             ident_text,
+            software,
             namespace,
-            environ: RefCell::default(),
-            start_response: RefCell::default(),
+            environ: Exclusive::default(),
+            start_response: Exclusive::default(),
         })
     }
 
     /// The class `Environ`.
     pub fn environ(&self, gil: Gil<'_>) -> Result<BaseClass> {
         let class = self.name(gil, &names(gil).environ)?;
-        self.verdict(gil, class, &self.environ, stock::environ)
+        self.recognise(gil, class, &self.environ, stock::environ)
     }
 
     /// The class `Start_response`.
     pub fn start_response(&self, gil: Gil<'_>) -> Result<BaseClass> {
         let class = self.name(gil, &names(gil).start_response)?;
-        self.verdict(gil, class, &self.start_response, stock::start_response)
+        self.recognise(gil, class, &self.start_response, stock::start_response)
     }
 
     /// What the module has under `name` now.
@@ -98,31 +109,24 @@ impl Base {
         }
     }
 
-    fn verdict(
+    fn recognise(
         &self,
         gil: Gil<'_>,
         class: Owned,
-        slot: &RefCell<Option<Verdict>>,
+        known: &Exclusive<Recognition>,
         judge: fn(Gil<'_>, &Object, &Object) -> Result<Option<Stock>>,
     ) -> Result<BaseClass> {
-        let seen = match &*slot.borrow() {
-            Some(seen) if seen.class.is(&class) => Some(seen.stock.clone()),
-            _ => None,
-        };
-        let stock = match seen {
+        // Looking may run Python code that comes here, too: it looks for itself.
+        let before = known.take().filter(|before| before.class.is(&class));
+        let stock = match before.map(|before| before.stock) {
             Some(None) => None,
             Some(Some(stock)) if stock.unchanged(gil)? => Some(stock),
-            _ => {
-                let stock = judge(gil, &self.module, &class)?.map(Rc::new);
-                let verdict = Verdict {
-                    class: class.own(gil),
-                    stock: stock.clone(),
-                };
-                let replaced = slot.replace(Some(verdict));
-                drop(replaced);
-                stock
-            }
+            _ => judge(gil, &self.module, &class)?.map(Rc::new),
         };
+        known.put(Recognition {
+            class: class.own(gil),
+            stock: stock.clone(),
+        });
         Ok(BaseClass { class, stock })
     }
 }

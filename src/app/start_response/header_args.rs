@@ -1,7 +1,6 @@
-//! From what an application says of its answer's head to a checked one.
+//! The arguments of `start_response`, checked and rendered: exceptions for bad ones.
 //!
-//! Owns what is wrong with an argument of `start_response`, and how that is told; what the rules
-//! are is [`ResponseHead`]'s.
+//! Owns what is wrong with an argument, and its message; what the rules are is [`ResponseHead`]'s.
 
 #![forbid(unsafe_code)]
 
@@ -11,27 +10,27 @@ use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
 
 /// The strings of a head. Programs call `start_response` with literals, so that request after request
 /// brings the very same objects; strings never change, so neither does what was rendered from them.
-pub struct Rendered {
+pub struct RenderedCache {
     status: Owned,
     fields: Vec<(Owned, Owned)>,
 }
 
-impl Rendered {
-    /// `None` where the headers are no list of tuples.
-    pub fn new(gil: Gil<'_>, status: &Object, headers: &Object) -> Option<Rendered> {
+impl RenderedCache {
+    /// `None` where the headers are not a list of tuples of plain strings. A string of a derived class
+    /// may refer to anything, and would be kept past its request.
+    pub fn new(gil: Gil<'_>, status: &Object, headers: &Object) -> Option<RenderedCache> {
+        let plain = |object: &Object| object.is_plain_native().then(|| object.own(gil));
         let pair = |index| {
             let pair = headers.list_item(gil, index)?;
-            // A string of a derived class may refer to anything, and would be kept past its request.
-            let plain = |index| pair.tuple_item(index).filter(|item| item.is_plain_native());
-            Some((plain(0)?.own(gil), plain(1)?.own(gil)))
+            Some((plain(pair.tuple_item(0)?)?, plain(pair.tuple_item(1)?)?))
         };
         let fields = (0..headers.list_len())
             .map(pair)
             .collect::<Option<Vec<_>>>()?;
-        (headers.is_list() && status.is_plain_native()).then(|| Rendered {
-            status: status.own(gil),
-            fields,
-        })
+        let status = plain(status)?;
+        headers
+            .is_list()
+            .then_some(RenderedCache { status, fields })
     }
 
     /// Whether these are the very strings.
@@ -64,12 +63,12 @@ pub fn render(
     Ok(())
 }
 
-/// Merges what a `base.Start_response` says into `head`. Headers given to the call stay as they are,
-/// repeated ones too, unless the program changed them in the shadow's dict afterwards.
-pub fn merge(gil: Gil<'_>, head: &mut ResponseHead, shadow: &Object) -> Result<()> {
+/// Merges what a `base.Start_response` holds into `head`. Headers given to the call stay as they are,
+/// repeated ones too, unless the program changed them in the object's dict afterwards.
+pub fn merge(gil: Gil<'_>, head: &mut ResponseHead, compat: &Object) -> Result<()> {
     let names = names(gil);
     let part = |name: &Object| -> Result<Vec<u8>> {
-        let value = shadow.attr(gil, name)?.str(gil)?;
+        let value = compat.attr(gil, name)?.str(gil)?;
         text::expect_latin1(gil, &value, "the status").map(|part| part.to_vec())
     };
     let mut status = part(&names.status_code)?;
@@ -77,7 +76,7 @@ pub fn merge(gil: Gil<'_>, head: &mut ResponseHead, shadow: &Object) -> Result<(
     status.extend_from_slice(&part(&names.status_reasons)?);
     head.set_status(&status)
         .map_err(|found| fault(gil, found))?;
-    for (name, value) in shadow.attr(gil, &names.response_headers)?.dict_items(gil) {
+    for (name, value) in compat.attr(gil, &names.response_headers)?.dict_items(gil) {
         let (name, value) = (name.str(gil)?, value.str(gil)?);
         let name = text::expect_latin1(gil, &name, "a header name")?;
         let value = text::expect_latin1(gil, &value, "a header value")?;
@@ -90,25 +89,15 @@ pub fn merge(gil: Gil<'_>, head: &mut ResponseHead, shadow: &Object) -> Result<(
         head.add(&name, &value)
             .map_err(|found| header_fault(gil, found, &name))?;
     }
-    let cookies = shadow.attr(gil, &names.cookies)?;
+    let cookies = compat.attr(gil, &names.cookies)?;
     if !cookies.is_none() {
         let lines = cookies.str(gil)?;
         let lines = text::expect_latin1(gil, &lines, "a cookie")?;
         for line in lines.split(|&byte| byte == b'\n') {
-            add_line(head, line).map_err(|found| fault(gil, found))?;
+            head.add_line(line).map_err(|found| fault(gil, found))?;
         }
     }
     Ok(())
-}
-
-/// Adds a rendered line, `Name: value`, with or without its CR.
-pub fn add_line(head: &mut ResponseHead, line: &[u8]) -> std::result::Result<(), HeadFault> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.is_empty() {
-        return Ok(());
-    }
-    let colon = memchr::memchr(b':', line).ok_or(HeadFault::Name)?;
-    head.add(&line[..colon], line[colon + 1..].trim_ascii())
 }
 
 fn add_pair(gil: Gil<'_>, head: &mut ResponseHead, pair: &Object) -> Result<()> {
@@ -156,8 +145,8 @@ fn header_fault(gil: Gil<'_>, fault: HeadFault, name: &[u8]) -> Raised {
 
 /// A header's name in a message, however odd or long it is.
 fn shown(name: &[u8]) -> String {
-    const LONGEST: usize = 60;
+    const SHOWN: usize = 60;
     let text = name.iter().map(|&byte| char::from(byte));
-    let more = if name.len() > LONGEST { "..." } else { "" };
-    format!("header {:?}{more}", text.take(LONGEST).collect::<String>())
+    let more = if name.len() > SHOWN { "..." } else { "" };
+    format!("header {:?}{more}", text.take(SHOWN).collect::<String>())
 }

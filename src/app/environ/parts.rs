@@ -1,0 +1,70 @@
+//! The three dicts that the methods of a base module's `Environ` take.
+
+#![forbid(unsafe_code)]
+
+use crate::app::environ::constants::constants;
+use crate::app::environ::keys::{
+    fapws_client_keys, fapws_head_keys, legacy_head_keys, rest, standard_client_keys,
+    standard_head_keys, standard_uri_keys,
+};
+use crate::app::exchange::{Exchange, Route};
+use crate::app::{errors, file_wrapper, params};
+use crate::dialect::Dialect;
+use crate::py::{Gil, Object, Owned, Result, container, names, text};
+
+/// What `Environ.update_headers` gets.
+pub fn head_part(gil: Gil<'_>, dialect: Dialect, exchange: &Exchange) -> Result<Owned> {
+    let part = container::dict(gil)?;
+    match dialect {
+        Dialect::Legacy => legacy_head_keys(gil, exchange, &part)?,
+        Dialect::Standard => {
+            standard_head_keys(gil, exchange, &part, false)?;
+            fapws_head_keys(gil, exchange, &part)?;
+        }
+    }
+    Ok(part)
+}
+
+/// What `Environ.update_uri` gets.
+pub fn uri_part(
+    gil: Gil<'_>,
+    dialect: Dialect,
+    exchange: &Exchange,
+    route: &Route,
+) -> Result<Owned> {
+    let names = names(gil);
+    let part = container::dict(gil)?;
+    let address = match dialect {
+        Dialect::Legacy => &exchange.endpoint.given,
+        Dialect::Standard => &exchange.endpoint.standard,
+    };
+    part.dict_set(gil, &names.server_name, &address.name)?;
+    part.dict_set(gil, &names.server_port, &address.port)?;
+    part.dict_set(gil, &names.script_name, &constants(gil)?.empty)?;
+    standard_uri_keys(gil, dialect, exchange, route, &part, false)?;
+    if let Some(query) = rest(exchange, route).1 {
+        part.dict_set(gil, &names.fapws_params, &*params::parse_query(gil, query)?)?;
+    }
+    Ok(part)
+}
+
+/// What `Environ.update_from_request` gets.
+pub fn client_part(gil: Gil<'_>, dialect: Dialect, exchange: &Exchange) -> Result<Owned> {
+    let part = container::dict(gil)?;
+    fapws_client_keys(gil, exchange, &part)?;
+    if dialect.promises_pep_3333() {
+        standard_client_keys(gil, exchange, &part)?;
+    }
+    Ok(part)
+}
+
+/// The keys that an `Environ` of the program's own lacks for PEP 3333.
+pub fn complete(gil: Gil<'_>, software: &Object, environ: &Object) -> Result<()> {
+    let names = names(gil);
+    let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
+    set(&names.wsgi_url_scheme, &*text::native(gil, b"http")?)?;
+    set(&names.server_software, software)?;
+    set(&names.wsgi_errors, errors::stream(gil)?)?;
+    set(&names.wsgi_file_wrapper, file_wrapper::class(gil)?.object())?;
+    set(&names.wsgi_input_terminated, &Owned::boolean(gil, true))
+}
