@@ -39,3 +39,14 @@ def probe(shared_probe):
 def serve_probe(interpreter, start_process):
     """A probe with settings of its own: `serve_probe("probe.py", config={...})`."""
     return functools.partial(start_process, Probe, interpreter)
+
+
+@pytest.fixture(scope="session")
+def reentrant(interpreter, tmp_path_factory):
+    """A server of tests/apps/standard/reentrant.py, for tests of what must not break it."""
+    server = Probe(
+        interpreter, "reentrant.py", tmp_path_factory.mktemp(f"reentrant-{interpreter.name}")
+    )
+    server.start()
+    yield server
+    server.stop().check()
