@@ -33,6 +33,7 @@ class WorkerSpec(object):
         self.log = log
         self.folder = folder
         self.watched = watched
+        self._more = ()
 
     def serve(self, link):
         """Load the application and serve it until a signal ends it; the exit code. `link` is a
@@ -55,7 +56,7 @@ class WorkerSpec(object):
             while True:
                 signal.pause()
         if self.settings.reload:
-            self._watch(link, began)
+            self._watch(link, began, self._more)
         return self._run(link, application)
 
     def preload(self, link):
@@ -131,9 +132,9 @@ class WorkerSpec(object):
         loading.add_to_path(self.settings.pythonpath)
         application = loading.load(self.spec)
         if self.settings.reload:
-            from fapws.contrib.django_handler import with_static_files
+            from fapws.contrib.django_handler import for_development
 
-            application = with_static_files(application)
+            application, self._more = for_development(application, self.log)
         return application
 
     def _call_hook(self, name, call, *arguments):

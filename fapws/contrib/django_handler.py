@@ -11,6 +11,9 @@ after this module was imported. The body is in memory as a whole; in the standar
 own `get_wsgi_application()` can be registered as it is, and streams.
 """
 
+import os
+import sys
+
 from fapws.contrib.dialect import is_standard
 
 _application = []
@@ -35,20 +38,67 @@ def handler(environ, start_response):
         response.close()
 
 
-def with_static_files(application):
-    """What Django's `runserver` serves: with DEBUG, the static files of the project's apps, too.
+def for_development(application, log):
+    """(application, files): what Django's `runserver` serves, and more sources to watch.
 
-    Anything but Django's own application is returned as it is.
+    With DEBUG the static files of the project's apps are served, too. Where the project's URLs
+    cannot be imported, that is logged once, and each request gets Django's page for it; Django
+    itself would fail again while it makes that page, once for each middleware.
+    Anything but Django's own application, in DEBUG, is returned as it is.
     """
     if type(application).__module__ != "django.core.handlers.wsgi":
-        return application
+        return application, ()
     from django.conf import settings
 
-    if not settings.DEBUG or "django.contrib.staticfiles" not in settings.INSTALLED_APPS:
-        return application
-    from django.contrib.staticfiles.handlers import StaticFilesHandler
+    if not settings.DEBUG:
+        return application, ()
+    try:
+        from django.urls import get_resolver
+    except ImportError:  # Django before 1.10
+        from django.core.urlresolvers import get_resolver
+    try:
+        get_resolver(None).url_patterns  # noqa: B018 (imports them)
+    except Exception:
+        return _failed(log)
+    if "django.contrib.staticfiles" in settings.INSTALLED_APPS:
+        from django.contrib.staticfiles.handlers import StaticFilesHandler
 
-    return StaticFilesHandler(application)
+        return StaticFilesHandler(application), ()
+    return application, ()
+
+
+def _failed(log):
+    """What `for_development` returns while the exception is handled."""
+    import traceback
+
+    from django.views.debug import ExceptionReporter
+
+    kind, error, trace = sys.exc_info()
+    page = ExceptionReporter(None, kind, error, trace).get_traceback_html().encode("utf-8")
+    files = [frame[0] for frame in traceback.extract_tb(trace)]
+    if isinstance(error, SyntaxError) and error.filename:
+        files.append(error.filename)
+    while trace.tb_next is not None and _is_library(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    text = "".join(traceback.format_exception(kind, error, trace)).rstrip()
+    log.error("importing the project's URLs failed:\n%s", text)
+
+    def show(environ, start_response):
+        headers = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(page)))]
+        start_response("500 Internal Server Error", headers)
+        return [page]
+
+    return show, [name for name in files if os.path.isfile(name)]
+
+
+def _is_library(name):
+    """Whether a file is Django's, or of the import system."""
+    import importlib
+
+    import django
+
+    folders = os.path.dirname(django.__file__), os.path.dirname(importlib.__file__)
+    return name.startswith("<frozen") or name.startswith(folders)
 
 
 def _make_application():
