@@ -92,13 +92,13 @@ def _failed(log):
 
 
 def _is_library(name):
-    """Whether a file is Django's, or of the import system."""
+    """Whether a file is this one, Django's, or of the import system."""
     import importlib
 
     import django
 
-    folders = os.path.dirname(django.__file__), os.path.dirname(importlib.__file__)
-    return name.startswith("<frozen") or name.startswith(folders)
+    libraries = [os.path.dirname(module.__file__) for module in (django, importlib)]
+    return name.startswith(("<frozen", os.path.splitext(__file__)[0]) + tuple(libraries))
 
 
 def _make_application():
