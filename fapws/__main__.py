@@ -18,7 +18,8 @@ try:
     from fapws.master import Master
     from fapws.server_log import ServerLog
     from fapws.settings import (
-        DEFAULT_ADDRESS, Settings, SettingsError, defaults_from_environ, from_environ)
+        DEFAULT_ADDRESS, Settings, SettingsError, defaults_from_environ, from_environ,
+        misspelt_variables)
     from fapws.worker import WorkerSpec
 except ImportError:
     import pkgutil
@@ -73,6 +74,8 @@ class _Command(object):
         _leave_start_folder_to_loading()
         # What the environment says once, it says at each reload.
         self._environ = from_environ(os.environ)
+        for name, meant in misspelt_variables(os.environ):
+            self.log.warning("there is no variable %s; did you mean %s?", name, meant)
         self._platform = defaults_from_environ(os.environ)
         self._config = call.config or os.environ.get("FAPWS_CONFIG")
         self._read()

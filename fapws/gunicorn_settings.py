@@ -117,6 +117,7 @@ FOREIGN = {
     "pre_request": ("", True, IGNORED, _PER_REQUEST),
     "post_request": ("", True, IGNORED, _PER_REQUEST),
     "pre_exec": ("", True, IGNORED, "there is no hook before a new master's program starts"),
+    "worker_int": ("", True, IGNORED, "worker_exit is called, whatever ends a worker in order"),
     "worker_abort": ("", True, IGNORED, "the stacks of a worker that is late are logged instead"),
 }
 

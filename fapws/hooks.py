@@ -12,7 +12,6 @@ A hook that raises before anything serves ends what it was called for; elsewhere
     on_exit(server)                 the master ends
     post_fork(server, worker)       in the worker, which has its user and group already
     post_worker_init(worker)        the application is loaded: worker.wsgi
-    worker_int(worker)              SIGINT or SIGQUIT
     worker_exit(server, worker)     the worker ends
 """
 
@@ -52,13 +51,13 @@ class ServerArgument(object):
 
 
 class WorkerArgument(object):
-    """A hook's `worker`. pid: None before the fork. age: its number in the order of forks. ppid:
-    the master's. wsgi: the application, once it is loaded. log, cfg: as a server's.
+    """A hook's `worker`. pid: "[booting]" before the fork. age: its number in the order of forks.
+    ppid: the master's. wsgi: the application, once it is loaded. log, cfg: as a server's.
     """
 
     def __init__(self, age, server):
         self.age = age
-        self.pid = None
+        self.pid = "[booting]"
         self.ppid = server.pid
         self.log = server.log
         self.cfg = server.cfg
@@ -155,9 +154,6 @@ class Hooks(object):
     def loaded(self, application):
         self._own.wsgi = application
         self.call("post_worker_init", self._own)
-
-    def interrupted(self):
-        self._call_logged("worker_int", self._own)
 
     def leaving(self):
         self._own.alive = False

@@ -511,7 +511,7 @@ GROUPS = (
 #: The functions of a file that are called, by gunicorn's names; fapws/hooks.py has their arguments.
 HOOKS = (
     "on_starting", "when_ready", "on_reload", "on_exit", "nworkers_changed",
-    "pre_fork", "post_fork", "post_worker_init", "worker_int", "worker_exit", "child_exit",
+    "pre_fork", "post_fork", "post_worker_init", "worker_exit", "child_exit",
 )
 
 TABLE = {}
@@ -565,6 +565,18 @@ def from_environ(environ):
         elif text:
             found[setting.name] = setting.parse(text, setting.variable)
     return found
+
+
+def misspelt_variables(environ):
+    """(variable, the one that was probably meant) for each that no setting has."""
+    known = [setting.variable for setting in TABLE.values() if setting.variable]
+    found = [name for name in environ if name.startswith("FAPWS_") and name not in known]
+    if not found:
+        return []
+    import difflib
+
+    pairs = [(name, difflib.get_close_matches(name, known, 1, 0.9)) for name in sorted(found)]
+    return [(name, close[0]) for name, close in pairs if close]
 
 
 def defaults_from_environ(environ):

@@ -108,6 +108,13 @@ def test_a_variable_that_is_not_valid(call, variable, value, said):
     assert said in outcome.stderr
 
 
+def test_a_variable_that_is_misspelt(call):
+    outcome = call("--check", "hello:app", env={"FAPWS_WOKERS": "2", "FAPWS_OF_OURS": "1"}).check()
+    (line,) = log_lines(outcome.stderr)
+    assert line[1:] == (
+        "WARNING", "there is no variable FAPWS_WOKERS; did you mean FAPWS_WORKERS?")
+
+
 @pytest.mark.parametrize(
     "words, said",
     [
@@ -228,7 +235,7 @@ def test_a_configuration_of_gunicorn_works_as_it_is(start_process, interpreter, 
     ignored = {found[1] for found in named if found and found[2] == "is ignored"}
     assert ignored == {
         "capture_output", "limit_request_field_size", "secure_scheme_headers", "pre_exec",
-        "worker_abort",
+        "worker_abort", "worker_int",
     }
     assert "gunicorn.conf.py: not settings, ignored: WORKERS, cpu_count, port (names of " in (
         "\n".join(warned))
@@ -301,7 +308,8 @@ def when_ready(server):
     _say("when_ready", server)
 
 def pre_fork(server, worker):
-    assert worker.pid is None
+    assert worker.pid == "[booting]"
+    worker.pid = None
     _say("pre_fork", server, worker)
 
 def post_fork(server, worker):
