@@ -69,6 +69,8 @@ def unsupported(cfg):
     for name, ours in sorted(_SAME.items()):
         if ours in PENDING and _is_set(cfg, name):
             found.append("%s: this version's worker cannot do that" % name)
+    if _is_set(cfg, "threads") and sys.version_info[0] == 2:
+        found.append("threads: more than one needs Python 3")
     if _is_set(cfg, "logger_class") and cfg.accesslog:
         found.append("logger_class: this worker writes the access log itself, without it")
     return found

@@ -93,6 +93,32 @@ def test_a_worker_is_replaced_after_its_requests(interpreter, start_process, hom
     gunicorn.wait_for_output("Autorestarting worker", "stderr")
 
 
+MEETING = """
+    import threading
+
+    ENTERED = [threading.Event(), threading.Event()]
+
+    def app(environ, start_response):
+        path = environ["PATH_INFO"]
+        if path != "/":
+            ENTERED[int(path[1:])].set()
+            assert ENTERED[1 - int(path[1:])].wait(50)
+        start_response("200 OK", [])
+        return [b"met"]
+"""
+
+
+def test_threads(interpreter, start_process, home, version):
+    if interpreter.major == 2:
+        pytest.skip("Python 2 has one thread")
+    write(home, hello=MEETING)
+    gunicorn = start_process(Gunicorn, interpreter, version, "--threads", "2", home=home)
+    with gunicorn.connect() as first, gunicorn.connect() as second:
+        first.send(b"GET /0 HTTP/1.1\r\nHost: test\r\n\r\n")
+        second.send(b"GET /1 HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert (first.response().body, second.response().body) == (b"met", b"met")
+
+
 def test_limits_and_timeouts(interpreter, start_process, home, version):
     words = ["--limit-request-line", "200", "--limit-request-fields", "5", "--keep-alive", "1"]
     gunicorn = start_process(Gunicorn, interpreter, version, *words, home=home)

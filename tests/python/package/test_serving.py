@@ -136,6 +136,32 @@ def test_what_is_wrong_is_raised_where_it_was_said(run):
     """)
 
 
+def test_threads(run, interpreter):
+    if interpreter.major == 2:
+        pytest.skip("Python 2 has one thread")
+    run("""
+        met = [threading.Event(), threading.Event()]
+
+        def meeting(environ, start_response):
+            number = int(environ["PATH_INFO"][1:])
+            met[number].set()
+            assert met[1 - number].wait(50)
+            return app(environ, start_response)
+
+        with fapws.Server(meeting, bind="127.0.0.1:0", threads=2) as server:
+            seen = []
+            clients = [
+                threading.Thread(target=lambda path=path: seen.append(get(server.address, path)))
+                for path in ("/0", "/1")
+            ]
+            for client in clients:
+                client.start()
+            for client in clients:
+                client.join()
+        assert all(b" 200 " in response for response in seen) and len(seen) == 2, seen
+    """)
+
+
 class Serving(Listening):
     """A program that serves, and says on stdout where."""
 
