@@ -9,7 +9,6 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 use super::container;
-#[cfg(not(feature = "abi3"))]
 use super::ffi;
 use super::gil::Gil;
 use super::kinds::Kind;
@@ -75,8 +74,13 @@ impl Members {
         if namespace.dict_len() != self.members.len() || !self.items().all(is_there) {
             return Ok(false);
         }
-        // Looking an attribute up is what makes the interpreter number the version.
-        if let Some((name, _)) = self.members.first() {
+        // Looking an attribute up is what makes the interpreter number the version, unless it is one that
+        // every class has of its own class (`__module__`).
+        let mut names = self.items().map(|(name, _)| name);
+        while is_numbered(&self.class)
+            && version(&self.class) == 0
+            && let Some(name) = names.next()
+        {
             self.class.attr(gil, name)?;
         }
         self.version.set(version(&self.class));
@@ -117,6 +121,12 @@ fn version(class: &Object) -> u32 {
         }
         (*class).tp_version_tag
     }
+}
+
+/// Whether the interpreter numbers the class's versions.
+fn is_numbered(class: &Object) -> bool {
+    // SAFETY: `class` is alive; the check only looks at its type.
+    cfg!(not(feature = "abi3")) && unsafe { ffi::PyType_Check(class.as_ptr()) != 0 }
 }
 
 /// The limited API has no versions.
