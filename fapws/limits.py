@@ -16,7 +16,7 @@ PERIOD = 1.0
 #: The same where requests are counted.
 REQUESTS_PERIOD = 0.1
 
-#: More than this between two looks is a pause of the master: seconds above what was intended.
+#: A master that looks later than it meant to by more than this, in seconds, did not run meanwhile.
 PAUSE = 2.0
 
 
@@ -41,6 +41,8 @@ class Limits(object):
         self._board = board
         self._settings = None
         self._last = None
+        #: How long the master meant to wait at most, from the last look to the next.
+        self._expected = 0.0
         #: Seconds that the master has run since the first look.
         self._ran = 0.0
         self._large_reported = False
@@ -61,8 +63,12 @@ class Limits(object):
         """The master looks at its workers, at a time of its clock."""
         self._settings = settings
         if self._last is not None:
-            self._ran += min(now - self._last, PAUSE)
+            self._ran += min(now - self._last, self._expected + PAUSE)
         self._last = now
+
+    def expect(self, seconds):
+        """The master is about to wait, for so long at most."""
+        self._expected = seconds
 
     def set_stopped(self, worker, is_stopped):
         """A worker was stopped by a signal, or goes on."""

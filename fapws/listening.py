@@ -189,7 +189,7 @@ def adopt(number):
 def _host_and_port(address):
     matched = re.match(r"(?:\[([^\]]*)\]|([^:\[\]/]*)):([^:]+)$", address)
     if not matched:
-        raise AddressError("%r is no address: write one of %s%s" % (
+        raise AddressError("invalid address %r: write one of %s%s" % (
             address, _NOTATIONS, _correction(address)))
     host = matched.group(2) if matched.group(1) is None else matched.group(1)
     port = _number(matched.group(3), 65535)
@@ -311,13 +311,14 @@ def _listen_unix(text, backlog):
     abstract = path.startswith("@")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        if not abstract:
-            _remove_stale(path)
         if abstract:
             listener.bind("\0" + path[1:])
+            listener.listen(backlog)
+        elif _is_stale(path):
+            _replace_stale(listener, path, mode, owner, backlog)
         else:
             _bind_unix(listener, path, mode, owner)
-        listener.listen(backlog)
+            listener.listen(backlog)
         descriptor = os.dup(listener.fileno())
     except (OSError, socket.error) as error:
         # A path that is too long has no error number.
@@ -381,10 +382,37 @@ def _bind_unix(listener, path, mode, owner):
         raise
 
 
-def _remove_stale(path):
-    """Remove a socket file that no server answers on; AddressError for anything else there."""
-    if not os.path.lexists(path):
+def _replace_stale(listener, path, mode, owner, backlog):
+    """Listen in the place of a stale file, as the core does (src/sys/listener.rs): beside it first,
+    so that a client finds the old file or the new server, never nothing.
+    """
+    beside = os.path.join(os.path.dirname(path), ".fapws-%d" % os.getpid())
+    try:
+        os.unlink(beside)  # left by a process of the same number that was killed here
+    except OSError:
+        pass
+    try:
+        _bind_unix(listener, beside, mode, owner)
+    except (OSError, socket.error) as error:
+        if error.errno is not None:
+            raise
+        # Only the longest paths have no room for the other name.
+        os.unlink(path)
+        _bind_unix(listener, path, mode, owner)
+        listener.listen(backlog)
         return
+    listener.listen(backlog)
+    try:
+        os.rename(beside, path)
+    except OSError:
+        os.unlink(beside)
+        raise
+
+
+def _is_stale(path):
+    """Whether a socket file is there that no server answers on; AddressError for anything else."""
+    if not os.path.lexists(path):
+        return False
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
         raise AddressError("cannot listen on unix:%s: there is something, and no socket" % path)
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -394,8 +422,7 @@ def _remove_stale(path):
     except (OSError, socket.error) as error:
         # Nobody has it open. A server too busy to answer is another error, and left alone.
         if error.errno == errno.ECONNREFUSED:
-            os.unlink(path)
-            return
+            return True
         raise
     finally:
         probe.close()

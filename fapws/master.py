@@ -492,9 +492,7 @@ class Master(object):
         settings = self._server.settings
         self._limits.begin_look(settings, _clock())
         for worker in list(self._workers.values()):
-            if worker.leaving or not worker.serving:
-                continue
-            late = self._limits.late(worker)
+            late = None if worker.leaving else self._limits.late(worker)
             if late:
                 self._replace_hung(worker, late)
         retiring = [w for w in self._workers.values() if w.retiring]
@@ -729,6 +727,7 @@ class Master(object):
             if self._ending or self._ready and self._is_well():
                 self._notify.alive()
             timeout = min(timeout, self._notify.watchdog)
+        self._limits.expect(timeout)
         sources = [self._alarm[0], self._reports[0]]
         if self._successor and not self._successor.ready:
             sources.append(self._successor.descriptor)

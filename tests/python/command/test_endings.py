@@ -14,6 +14,12 @@ SLOW = b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\n"
 HANG = b"GET /hang HTTP/1.1\r\nHost: test\r\n\r\n"
 
 
+#: Hangs for good; on Python 2 a signal would end a sleep.
+HANGING = HELLO.replace("time.sleep({", """while environ["PATH_INFO"] == "/hang":
+            pass
+        time.sleep({""")
+
+
 def refuses(address):
     """Whether nobody listens there."""
     with socket.socket() as probe:
@@ -35,6 +41,7 @@ def test_who_connects_while_it_drains_is_not_kept_waiting(run_command, home):
 
 
 def test_quit_ends_at_once_and_leaves_nothing_behind(run_command, home):
+    write(home, hello=HANGING)
     command = run_command(
         "hello:app", "--workers", 2, "--bind", "unix:a.sock", "--pid", "a.pid")
     command.wait_for_workers(2)
@@ -72,6 +79,7 @@ def test_a_second_signal_ends_the_delay(run_command, number):
 
 
 def test_sigint_shortens_what_a_reload_has_begun(run_command, home):
+    write(home, hello=HANGING)
     command = run_command("hello:app")
     before = command.wait_for_workers(1)
     with command.connect() as client:
@@ -86,7 +94,8 @@ def test_sigint_shortens_what_a_reload_has_begun(run_command, home):
         assert client.at_end()
 
 
-def test_a_worker_that_does_not_end_in_time_leaves_a_line(run_command):
+def test_a_worker_that_does_not_end_in_time_leaves_a_line(run_command, home):
+    write(home, hello=HANGING)
     command = run_command("hello:app", "--graceful-timeout", 1)
     (worker,) = command.wait_for_workers(1)
     with Client(command.address) as client:

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import textwrap
 import time
 
 import pytest
@@ -83,6 +84,25 @@ def test_a_stopped_worker_is_replaced(hanging):
     wait_until(lambda: victim not in command.workers, "its end")
     command.wait_for_output(f"worker {victim} has been stopped for 1 s", "stderr")
     assert len(command.wait_for_workers(2) & before) == 1
+
+
+def test_a_worker_that_is_stopped_while_it_starts_is_replaced(run_command, home):
+    write(home, late="import os, time\nopen('loads-%d' % os.getpid(), 'w').close()\n"
+        "while not os.path.exists('go'):\n    time.sleep(0.01)\n" + textwrap.dedent(HANGS))
+    (home / "go").touch()
+    command = run_command("late:app", "--timeout", 1)
+    (home / "go").unlink()
+    command.send_signal(signal.SIGHUP)
+    old = {int(path.name.partition("-")[2]) for path in home.glob("loads-*")}
+
+    def loads():
+        return {int(path.name.partition("-")[2]) for path in home.glob("loads-*")} - old
+
+    (victim,) = wait_until(loads, "the new worker to load")
+    os.kill(victim, signal.SIGSTOP)
+    command.wait_for_output(f"worker {victim} has been stopped for 1 s", "stderr")
+    (home / "go").touch()
+    command.wait_for_output("reloaded: 1 new worker serves", "stderr")
 
 
 def test_a_worker_that_goes_on_in_time_stays(hanging):

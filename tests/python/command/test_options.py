@@ -175,6 +175,22 @@ def test_several_addresses_of_every_kind(run_command, home):
     assert tcp
 
 
+def test_a_stale_unix_socket_is_replaced_without_a_gap(run_command, home):
+    stale = socket.socket(socket.AF_UNIX)
+    stale.bind(str(home / "a.sock"))
+    stale.close()
+    (home / "settings.py").write_text(
+        "import os as _os\n_rename = _os.rename\n"
+        "def _notes(before, after):\n"
+        "    with open('notes', 'a') as notes:\n"
+        "        notes.write('%s %s\\n' % (after, _os.path.lexists(after)))\n"
+        "    return _rename(before, after)\n"
+        "_os.rename = _notes\n")
+    run_command("hello:app", "--bind", "unix:a.sock", "--config", "settings.py")
+    assert (home / "notes").read_text() == "a.sock True\n"
+    assert sorted(path.name for path in home.iterdir() if ".fapws" in path.name) == []
+
+
 def test_a_stale_unix_socket_is_replaced_and_a_live_one_is_not(run_command, call, home):
     stale = socket.socket(socket.AF_UNIX)
     stale.bind(str(home / "a.sock"))

@@ -16,7 +16,7 @@ PARSE = """
 import sys
 from prometheus_client.parser import text_string_to_metric_families
 for family in text_string_to_metric_families(sys.stdin.read()):
-    print(family.type, family.name, len(family.samples))
+    print('%s %s %d' % (family.type, family.name, len(family.samples)))
 """
 
 
