@@ -1,0 +1,97 @@
+"""Applications that wait, and say in which thread they ran.
+
+`flag` in a query is the path of a file that the client makes when they may go on; none waits longer
+than ten seconds.
+"""
+import os
+import sqlite3
+import threading
+import time
+
+from journal import record
+
+PLAIN = [("Content-Type", "text/plain")]
+PATIENCE = 10
+
+
+def seen(flag):
+    deadline = time.time() + PATIENCE
+    while time.time() < deadline:
+        if os.path.exists(flag):
+            return True
+        time.sleep(0.001)
+    return False
+
+
+def hello(environ, start_response):
+    start_response("200 OK", PLAIN)
+    return [b"hello"]
+
+
+def wait(environ, start_response):
+    """`/wait?flag`"""
+    record("wait", environ["QUERY_STRING"])
+    found = seen(environ["QUERY_STRING"])
+    start_response("200 OK", PLAIN)
+    return [b"seen" if found else b"unseen"]
+
+
+def multithread(environ, start_response):
+    start_response("200 OK", PLAIN)
+    return [str(environ["wsgi.multithread"]).encode()]
+
+
+class Rows(object):
+    """Rows of a database whose connection belongs to the thread that made it."""
+
+    def __init__(self, flag):
+        self.flag = flag
+        self.database = sqlite3.connect(":memory:")
+        self.database.execute("create table rows (number)")
+        self.count = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.count += 1
+        if self.count > 5:
+            raise StopIteration
+        self.database.execute("insert into rows values (?)", (self.count,))
+        if self.count == 2 and not seen(self.flag):
+            return b"unseen"
+        return b"%d" % self.count + b"x" * 70000
+
+    def close(self):
+        (count,) = self.database.execute("select count(*) from rows").fetchone()
+        self.database.close()
+        record("rows", count)
+
+
+def rows(environ, start_response):
+    """`/rows?flag`: five large items from a database, a wait before the second."""
+    start_response("200 OK", PLAIN)
+    return Rows(environ["QUERY_STRING"])
+
+
+def names(environ, start_response):
+    start_response("200 OK", PLAIN)
+    return [",".join(sorted(each.name for each in threading.enumerate())).encode()]
+
+
+def journal(environ, start_response):
+    import journal as pages
+
+    return pages.ROUTES["/journal"](environ, start_response)
+
+
+ROUTES = {"/": hello, "/wait": wait, "/multithread": multithread, "/rows": rows, "/names": names,
+          "/journal": journal}
+
+
+def application(environ, start_response):
+    return ROUTES[environ["PATH_INFO"]](environ, start_response)
+
+
+def register(evwsgi, base):
+    evwsgi.wsgi_cb(("/", application))

@@ -1,0 +1,177 @@
+"""Threads: applications wait beside one another, and what is quick waits for none of them.
+
+Every test is causal: the slow calls wait until the client says that it has what it should have.
+"""
+
+import contextlib
+import functools
+
+import pytest
+from standard.message import request
+from standard.probe import Probe
+from support.process import wait_until
+
+THREADS = 2
+
+
+@pytest.fixture
+def threaded(interpreter, serve_probe):
+    if interpreter.version[0] < 3:
+        pytest.skip("threads need Python 3")
+    return serve_probe("threads.py", config={"threads": THREADS})
+
+
+def connect(stack, server, count):
+    return [stack.enter_context(server.connect()) for _ in range(count)]
+
+
+def called(server, flag):
+    """Whether the application was called with this flag."""
+    return str(flag) in server.journal("wait")
+
+
+def test_a_quick_request_does_not_wait_for_slow_ones(threaded, tmp_path):
+    """The first time, and when it is known that they are slow."""
+    for attempt in range(4):
+        flag = tmp_path / f"flag{attempt}"
+        with contextlib.ExitStack() as stack:
+            *slow, quick = connect(stack, threaded, THREADS + 1)
+            for each in slow:
+                each.send(request(f"/wait?{flag}"))
+            quick.send(request("/"))
+            assert quick.response().body == b"hello"
+            flag.touch()
+            for each in slow:
+                assert each.response().body == b"seen"
+
+
+def test_a_request_that_is_expected_to_wait_waits_for_a_thread_in_order(threaded, tmp_path):
+    flags = [tmp_path / f"flag{number}" for number in range(THREADS + 2)]
+    learnt = tmp_path / "learnt"
+    with contextlib.ExitStack() as stack:
+        *slow, quick = connect(stack, threaded, THREADS + 3)
+        for _ in range(3):  # it takes two slow calls to be expected
+            slow[0].send(request(f"/wait?{learnt}"))
+            quick.send(request("/"))
+            assert quick.response().body == b"hello"
+            learnt.touch()
+            assert slow[0].response().body == b"seen"
+            learnt.unlink()
+        for each, flag in zip(slow, flags):
+            each.send(request(f"/wait?{flag}"))
+            # In the order of arrival: the next one comes when this one was read.
+            quick.send(request("/"))
+            assert quick.response().body == b"hello"
+        for each, flag in zip(slow, flags):
+            wait_until(functools.partial(called, threaded, flag), f"the call with {flag}")
+            flag.touch()
+            assert each.response().body == b"seen"
+        order = [entry for entry in threaded.journal("wait") if entry != str(learnt)]
+        assert order == [str(flag) for flag in flags]
+
+
+def test_a_response_stays_in_the_thread_that_began_it(threaded, tmp_path):
+    """A database's connection belongs to its thread: in each item, and in close()."""
+    flag = tmp_path / "flag"
+    with threaded.connect() as client, threaded.connect() as quick:
+        client.send(request(f"/rows?{flag}"))
+        client.read_until(b"1xxx")
+        quick.send(request("/"))
+        assert quick.response().body == b"hello"
+        flag.touch()
+        client.read_until(b"5xxx")
+        client.read_until(b"\r\n0\r\n\r\n")
+    assert threaded.eventually("rows", bool) == [5]
+
+
+def test_pipelined_requests_have_their_responses_in_order(threaded, tmp_path):
+    flag = tmp_path / "flag"
+    with threaded.connect() as client, threaded.connect() as quick:
+        client.send(request(f"/wait?{flag}") + request("/") + request(f"/wait?{flag}"))
+        quick.send(request("/"))
+        assert quick.response().body == b"hello"
+        flag.touch()
+        assert [client.response().body for _ in range(3)] == [b"seen", b"hello", b"seen"]
+
+
+def test_a_connection_is_kept_after_a_slow_call(threaded, tmp_path):
+    flag = tmp_path / "flag"
+    with threaded.connect() as client, threaded.connect() as quick:
+        for _ in range(3):
+            client.send(request(f"/wait?{flag}"))
+            quick.send(request("/"))
+            assert quick.response().body == b"hello"
+            flag.touch()
+            assert client.response().body == b"seen"
+            flag.unlink()
+        client.send(request("/"))
+        assert client.response().body == b"hello"
+
+
+def test_the_environ_says_so(threaded):
+    assert threaded.request(request("/multithread")).body == b"True"
+
+
+def test_threads_have_names(threaded, tmp_path):
+    flag = tmp_path / "flag"
+    with threaded.connect() as slow:
+        slow.send(request(f"/wait?{flag}"))
+        wait_until(lambda: called(threaded, flag), "the call")
+        names = threaded.request(request("/names")).body.decode().split(",")
+        flag.touch()
+        assert slow.response().body == b"seen"
+    assert "MainThread" in names and any(name.startswith("fapws-") for name in names), names
+
+
+def test_the_graceful_end_waits_for_calls(threaded, tmp_path):
+    flag = tmp_path / "flag"
+    with contextlib.ExitStack() as stack:
+        slow = connect(stack, threaded, THREADS)
+        for each in slow:
+            each.send(request(f"/wait?{flag}"))
+        quick = threaded.connect()
+        quick.send(request("/"))
+        assert quick.response().body == b"hello"
+        quick.close()
+        threaded.send_signal(15)
+        wait_until(lambda: not accepts(threaded), "the listener to close")
+        flag.touch()
+        for each in slow:
+            assert each.response().body == b"seen"
+        threaded.wait().check()
+
+
+def accepts(server):
+    try:
+        server.connect().close()
+    except ConnectionError:
+        return False
+    return True
+
+
+def test_clients_that_left_cost_only_their_call(threaded, tmp_path):
+    flag = tmp_path / "flag"
+    for _ in range(3):
+        with threaded.connect() as client:
+            client.send(request(f"/wait?{flag}"))
+            wait_until(lambda: called(threaded, flag), "the call")
+        assert threaded.request(request("/")).body == b"hello"
+    flag.touch()
+    assert threaded.request(request(f"/wait?{flag}")).body == b"seen"
+
+
+@pytest.mark.parametrize("backend", ["1", "2"])
+def test_with_select_and_poll(interpreter, serve_probe, tmp_path, backend):
+    if interpreter.version[0] < 3:
+        pytest.skip("threads need Python 3")
+    server = serve_probe("threads.py", config={"threads": 2}, env={"LIBEV_FLAGS": backend})
+    test_a_quick_request_does_not_wait_for_slow_ones(server, tmp_path)
+
+
+def test_the_legacy_dialect_has_none(interpreter, start_process):
+    server = start_process(
+        Probe, interpreter, "threads.py", dialect="legacy", config={"threads": 2}
+    )
+    outcome = server.wait()
+    assert outcome.returncode == 1
+    assert "ValueError: config.threads above 1" in outcome.stderr
