@@ -10,9 +10,12 @@ use crate::app::console;
 use crate::app::params;
 use crate::ev;
 use crate::http::date::imf_fixdate;
-use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, number, text};
+use crate::py::{
+    Arguments, Gil, Kind, Object, Owned, Raised, Result, container, number, text, threads,
+};
 use crate::scoreboard;
 use crate::server::listener::Origin;
+use crate::server::ready::Ready;
 use crate::server::registry::registry;
 use crate::server::run;
 use crate::sys::listener::{ListenError, Listener};
@@ -233,10 +236,21 @@ pub fn add_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
         );
         return number::int(gil, most as i64);
     }
-    let count = registry
-        .timers
-        .add(delay, callback, dialect.timers_start_at_once());
+    let count = registry.timers.add(delay, callback);
+    if dialect.timers_start_at_once() {
+        start_timer(gil, count - 1);
+    }
     number::int(gil, count as i64)
+}
+
+/// Starts a timer while the loop runs: in its own thread at once, from another by way of it.
+fn start_timer(gil: Gil<'_>, index: usize) {
+    let registry = registry(gil);
+    if threads::is_serving() {
+        registry.timers.start(index);
+    } else if let Some(reactor) = registry.reactor() {
+        reactor.submit(Ready::StartTimer(index));
+    }
 }
 
 fn index(gil: Gil<'_>, arguments: &Arguments<'_>, function: &str) -> Result<usize> {
@@ -257,7 +271,9 @@ pub fn stop_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 /// `restart_timer(index)`.
 pub fn restart_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     let index = index(gil, arguments, "restart_timer")?;
-    if !registry(gil).timers.restart(index) {
+    if registry(gil).timers.stop(index) {
+        start_timer(gil, index);
+    } else {
         console::print_line(gil, "index out of range");
     }
     Ok(Owned::none(gil))
@@ -270,6 +286,19 @@ pub fn defer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     registry(gil)
         .deferred
         .push(gil, callable, argument.own(gil), combine.is_true())?;
+    if !threads::is_serving()
+        && let Some(reactor) = registry(gil).reactor()
+    {
+        reactor.submit(Ready::Deferred);
+    }
+    Ok(Owned::none(gil))
+}
+
+/// `stop()`.
+pub fn stop(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+    if let Some(reactor) = registry(gil).reactor() {
+        reactor.submit(Ready::Stop);
+    }
     Ok(Owned::none(gil))
 }
 

@@ -59,6 +59,12 @@ impl Module for Evwsgi {
             call: api::run,
         },
         Function {
+            name: c"stop",
+            doc: c"stop()\n\nEnds run() gracefully, as SIGTERM does; any thread may call it. Nothing \
+                where nothing serves.",
+            call: api::stop,
+        },
+        Function {
             name: c"parse_query",
             doc: c"parse_query(query) -> dict of lists\n\nA query or an urlencoded form, decoded.",
             call: api::parse_query,

@@ -2,13 +2,17 @@
 
 #![forbid(unsafe_code)]
 
+use std::os::fd::RawFd;
 use std::rc::Rc;
 
 use crate::app::client::Client;
 use crate::py::Gil;
+use crate::server::connection::close::{close, is_idle};
+use crate::server::connection::state::Event;
 use crate::server::connection::work::Connection;
 use crate::server::listener::Acceptor;
 use crate::server::reactor::Reactor;
+use crate::server::ready::Ready;
 use crate::server::registry::registry;
 use crate::server::stats::count;
 use crate::server::table::Table;
@@ -25,7 +29,7 @@ pub fn accept_next(
 ) -> Option<Rc<Connection>> {
     let descriptor = acceptor.descriptor()?;
     loop {
-        if !reactor.has_room() {
+        if !reactor.has_room() && !make_room(gil, table) {
             acceptor.pause();
             return None;
         }
@@ -33,6 +37,8 @@ pub fn accept_next(
             Ok(Accepted::Client(socket, peer)) => {
                 let registry = registry(gil);
                 let socket = Socket::new(socket);
+                let number = socket.number();
+                disown(reactor, table, number);
                 count(&registry.stats.accepted, 1);
                 registry.trace(gil, || format!("fd={} accepted", socket.number()));
                 let connection = Connection::new(
@@ -41,7 +47,7 @@ pub fn accept_next(
                     acceptor.endpoint.clone(),
                     Rc::new(Client::new(peer)),
                 );
-                table.add(&connection);
+                table.add(&connection, number);
                 connection
                     .deadline
                     .set(&reactor.clock, reactor.ctx.config.header_timeout);
@@ -56,5 +62,45 @@ pub fn accept_next(
                 return None;
             }
         }
+    }
+}
+
+/// The kept connection that has been idle longest gives way to a new one. Whether there was one.
+fn make_room(gil: Gil<'_>, table: &Table) -> bool {
+    let is_idle = |connection: &Rc<Connection>| {
+        connection.peek(|work| work.served_any && is_idle(work)) == Some(true)
+    };
+    // The deadlines of idle connections were set when they became so, all as far ahead.
+    let idle = table.select(is_idle);
+    let Some(oldest) = idle
+        .iter()
+        .min_by_key(|connection| connection.deadline.ticks())
+    else {
+        return false;
+    };
+    if let Some(work) = oldest.take() {
+        close(gil, oldest, work);
+    }
+    table.remove(oldest);
+    true
+}
+
+/// The kernel gave a number that a connection of ours has: a program closed that one's by mistake. It is
+/// over, and must not close the number again.
+fn disown(reactor: &Reactor, table: &Table, number: RawFd) {
+    let Some(robbed) = table.owner(number) else {
+        return;
+    };
+    robbed.unwatch();
+    let is_over = robbed.peek(|work| {
+        let is_robbed = work.socket.number() == number;
+        if is_robbed {
+            work.socket.disown();
+            work.on(Event::Gone);
+        }
+        is_robbed
+    });
+    if is_over == Some(true) {
+        reactor.ready.push(Ready::Connection(robbed.id()));
     }
 }

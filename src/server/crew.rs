@@ -15,7 +15,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::ev::Waker;
 use crate::scoreboard::{self, Word};
 use crate::server::expectation::Expectation;
 use crate::server::monitor::{Seat, Watch};
@@ -29,8 +28,6 @@ pub struct Crew {
     pub ready: Rc<ReadyList>,
     /// What the monitor sees.
     pub watch: Arc<Watch>,
-    /// Wakes the holder out of its wait.
-    pub waker: Waker,
     /// The connections of which responses stand in the loop's outbox, in its order.
     pub batch: RefCell<Vec<Id>>,
     /// Which requests are expected to wait.
@@ -55,12 +52,11 @@ pub struct Crew {
 
 impl Crew {
     /// The threads of a run in which up to `limit` applications wait.
-    pub fn new(limit: usize, ready: Rc<ReadyList>, watch: Arc<Watch>, waker: Waker) -> Rc<Crew> {
+    pub fn new(limit: usize, ready: Rc<ReadyList>, watch: Arc<Watch>) -> Rc<Crew> {
         Rc::new(Crew {
             limit,
             ready,
             watch,
-            waker,
             batch: RefCell::default(),
             expectation: Expectation::default(),
             calling: Cell::new(0),

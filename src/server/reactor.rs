@@ -9,12 +9,12 @@ use std::rc::Rc;
 
 use crate::app::buffer_pool::BufferPool;
 use crate::app::context::AppContext;
-use crate::ev::Loop;
+use crate::ev::{Loop, Waker};
 use crate::http::head::Head;
 use crate::py::{Exception, Gil};
 use crate::queue::WriteQueue;
 use crate::server::body_buffer::Places;
-use crate::server::ready::{Id, ReadyList};
+use crate::server::ready::{Id, Ready, ReadyList};
 use crate::server::timeouts::{Clock, Deadline};
 use crate::sys::limits::descriptor_limit;
 use crate::sys::spool;
@@ -46,6 +46,8 @@ pub struct Reactor {
     pub ctx: AppContext,
     /// The coarse clock.
     pub clock: Clock,
+    /// Wakes the holder of the loop out of its wait.
+    pub waker: Waker,
     /// What is ready.
     pub ready: Rc<ReadyList>,
     /// The memory for long bodies.
@@ -105,7 +107,7 @@ impl Queues {
 
 impl Reactor {
     /// A reactor on `lp`.
-    pub fn new(lp: Loop, ctx: AppContext, ready: Rc<ReadyList>) -> Rc<Reactor> {
+    pub fn new(lp: Loop, ctx: AppContext, ready: Rc<ReadyList>, waker: Waker) -> Rc<Reactor> {
         let left = descriptor_limit().saturating_sub(RESERVE).max(1);
         let max_connections = match ctx.config.max_connections {
             0 => left as usize,
@@ -116,6 +118,7 @@ impl Reactor {
             pool: BufferPool::new(ctx.config.body_memory),
             ctx,
             clock: Clock::default(),
+            waker,
             ready,
             pooled_bodies: RefCell::default(),
             awaiting_descriptor: RefCell::default(),
@@ -158,6 +161,12 @@ impl Reactor {
         if input.capacity() <= SCRATCH {
             self.input.set(input);
         }
+    }
+
+    /// Has the holder of the loop work something off: any thread with the interpreter's lock may say so.
+    pub fn submit(&self, ready: Ready) {
+        self.ready.push(ready);
+        self.waker.wake();
     }
 
     /// Ends the run as soon as its holder looks.

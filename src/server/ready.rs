@@ -29,6 +29,12 @@ pub enum Ready {
     Timer(usize),
     /// A signal came.
     Signal(i32),
+    /// The timer of this index is to be started.
+    StartTimer(usize),
+    /// `stop()` was called.
+    Stop,
+    /// A deferred call was queued.
+    Deferred,
     /// The coarse clock moves on.
     Tick,
 }

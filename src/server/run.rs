@@ -101,20 +101,16 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
         Ok(acceptors) => acceptors,
         Err(error) => return Err(registry.error(gil, &error.to_string())),
     };
+    let wake = Wake::new(|| ());
     let reactor = Reactor::new(
         lp,
         AppContext::new(dialect, config, base, flush_now),
         ready.clone(),
+        wake.waker(),
     );
     reactor.ctx.update_clock(lp.now() as i64);
     let watch = Arc::<Watch>::default();
-    let wake = Wake::new(|| ());
-    let crew = Crew::new(
-        reactor.ctx.config.threads,
-        ready,
-        watch.clone(),
-        wake.waker(),
-    );
+    let crew = Crew::new(reactor.ctx.config.threads, ready, watch.clone());
     let run = Rc::new(Run {
         reactor: reactor.clone(),
         table: Table::default(),
@@ -175,9 +171,9 @@ impl Run {
         registry.timers.start_all(lp, ready);
         self.accept_again();
         lp.on_wait(before_wait, after_wait);
+        wake.start(lp);
         if self.crew.is_threaded() {
             lp.take_turns(true);
-            wake.start(lp);
             self.watch.hand_over_slow_calls();
         }
         let monitor = Monitor::start(&self.watch);
@@ -243,7 +239,7 @@ impl Run {
         self.watch.stop_being_spare(&turn.seat);
         if is_main && let Err(raised) = child::exit_if_forked(gil, Raised::check_signals(gil)) {
             self.reactor.fail(Exception::take(gil, raised));
-            self.crew.waker.wake();
+            self.reactor.waker.wake();
         }
         woken.0
     }
@@ -353,6 +349,11 @@ impl Run {
                 let fired = turn.enter(|| registry(gil).timers.fire(gil, index));
                 self.called_back(gil, turn, fired);
             }
+            Ready::StartTimer(index) => registry(gil).timers.start(index),
+            Ready::Stop if self.reactor.is_draining() => {}
+            Ready::Stop => self.drain(gil, turn),
+            // It is looked for when nothing else is ready.
+            Ready::Deferred => {}
             Ready::Signal(number) => self.signalled(gil, turn, number),
             Ready::Tick => self.tick(gil, turn),
         });
@@ -586,7 +587,7 @@ impl Run {
         };
         if self.table.all(lingers) {
             self.reactor.stop();
-            self.crew.waker.wake();
+            self.reactor.waker.wake();
         }
     }
 

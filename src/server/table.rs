@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
+use std::os::fd::RawFd;
 use std::rc::Rc;
 
 use crate::scoreboard::{self, Word};
@@ -17,11 +18,21 @@ pub struct Table {
     free: RefCell<Vec<u32>>,
     /// The number of the connection that was added last.
     numbered: Cell<u32>,
+    /// Which connection has a descriptor, by the descriptor's number.
+    descriptors: RefCell<Vec<Id>>,
 }
 
 impl Table {
+    /// The connection that is in the table with this descriptor, when `accept` gives it to another: a
+    /// program closed a number that was not its own.
+    pub fn owner(&self, descriptor: RawFd) -> Option<Rc<Connection>> {
+        let index = usize::try_from(descriptor).ok()?;
+        let id = self.descriptors.borrow().get(index).copied()?;
+        self.get(id)
+    }
+
     /// Gives a connection its place and its number.
-    pub fn add(&self, connection: &Rc<Connection>) {
+    pub fn add(&self, connection: &Rc<Connection>, descriptor: RawFd) {
         // 0 is nobody's.
         self.numbered
             .set(self.numbered.get().checked_add(1).unwrap_or(1));
@@ -38,6 +49,12 @@ impl Table {
             number: self.numbered.get(),
         });
         places[slot as usize] = Some(connection.clone());
+        let index = usize::try_from(descriptor).unwrap_or(0);
+        let mut descriptors = self.descriptors.borrow_mut();
+        if descriptors.len() <= index {
+            descriptors.resize(index + 1, Id::default());
+        }
+        descriptors[index] = connection.id();
         count_open(&connection.reactor, 1);
     }
 

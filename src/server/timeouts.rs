@@ -62,6 +62,11 @@ impl Deadline {
             || now_set.0.get() == u32::MAX
     }
 
+    /// When it is due, in ticks.
+    pub fn ticks(&self) -> u32 {
+        self.0.get()
+    }
+
     /// Whether it has come.
     pub fn is_past(&self, clock: &Clock) -> bool {
         let due = self.0.get();

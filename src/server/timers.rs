@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::ev::{Loop, Timer};
-use crate::py::{Gil, Owned, Result, threads};
+use crate::py::{Gil, Owned, Result};
 use crate::server::ready::{Ready, ReadyList};
 
 /// One timer.
@@ -32,34 +32,21 @@ impl Timers {
         self.entries.borrow().len()
     }
 
-    /// Adds a timer; `start` says whether one that is added while the loop runs starts at once.
-    pub fn add(&self, delay: f64, callback: Owned, start: bool) -> usize {
+    /// Adds a timer; how many there are.
+    pub fn add(&self, delay: f64, callback: Owned) -> usize {
         let entry = Rc::new(Entry {
             delay,
             callback,
             watcher: RefCell::default(),
         });
         self.entries.borrow_mut().push(entry);
-        let count = self.count();
-        if start {
-            self.start(count - 1);
-        }
-        count
+        self.count()
     }
 
     /// Stops the timer at `index`; false where there is none.
     pub fn stop(&self, index: usize) -> bool {
         let entry = self.entries.borrow().get(index).cloned();
         entry.map(|entry| entry.stop()).is_some()
-    }
-
-    /// Makes the timer at `index` fire `delay` seconds from now; false where there is none.
-    pub fn restart(&self, index: usize) -> bool {
-        if !self.stop(index) {
-            return false;
-        }
-        self.start(index);
-        true
     }
 
     /// The loop begins to run.
@@ -78,10 +65,8 @@ impl Timers {
         }
     }
 
-    fn start(&self, index: usize) {
-        if !threads::is_serving() {
-            return;
-        }
+    /// Starts the timer at `index`, where the loop runs in this thread.
+    pub fn start(&self, index: usize) {
         let running = self.running.borrow();
         let (Some((lp, ready)), Some(entry)) =
             (&*running, self.entries.borrow().get(index).cloned())
@@ -91,7 +76,8 @@ impl Timers {
         let ready = ready.clone();
         let watcher = Timer::new(move || ready.push(Ready::Timer(index)));
         watcher.start(*lp, entry.delay, entry.delay);
-        entry.watcher.replace(Some(watcher));
+        let replaced = entry.watcher.replace(Some(watcher));
+        drop(replaced);
     }
 
     /// Calls the timer at `index`, if it was not stopped since it became ready. Only the object `False`

@@ -27,27 +27,25 @@ const FINAL_REQUEST_WAIT: f64 = 1.0;
 /// served.
 const RECENTLY_ACTIVE: f64 = 2.0;
 
-/// A rejected client is listened to for this long without a byte of it, in seconds.
+/// A client that has its last response is listened to for this long without a byte of it, in seconds.
 const LINGER_SILENCE: f64 = 2.0;
 
-/// And for this long in all, in seconds: a client that sends a long body without looking at the
-/// response reads it when it is done.
-const LINGER_TICKS: usize = 120;
+/// And for this long in all, in seconds: many a client reads the response to a long upload only when it
+/// has sent all of it.
+const LINGER: f64 = 60.0;
 
 /// The last response is written, and the stream's end behind it, and the client may still be sending.
 /// Closing now, with input unread, would make the kernel reset the connection, and the client might
 /// never see the response (RFC 9112 section 9.6).
 pub fn begin_lingering(connection: &Connection, work: &mut Work) {
-    work.discarded = 0;
-    connection
-        .deadline
-        .set(&connection.reactor.clock, LINGER_SILENCE);
+    let clock = &connection.reactor.clock;
+    work.lingers_until = clock.seconds() + LINGER;
+    connection.deadline.set(clock, LINGER_SILENCE);
     work.readable = false;
 }
 
 /// Reads and drops what a rejected client still sends.
 pub fn discard(connection: &Rc<Connection>, work: &mut Work) -> Step {
-    let _ = LINGER_TICKS;
     if !work.readable {
         return Step::Wait(Interest::READ);
     }
@@ -59,7 +57,9 @@ pub fn discard(connection: &Rc<Connection>, work: &mut Work) -> Step {
     let flow = work.socket.read(&mut dropped, READ);
     reactor.put_input(dropped);
     match flow {
-        Ok(Flow::Done(count)) if work.discarded + count < LINGER_MOST => work.discarded += count,
+        Ok(Flow::Done(_)) if reactor.clock.seconds() < work.lingers_until => {
+            connection.deadline.set(&reactor.clock, LINGER_SILENCE);
+        }
         Ok(Flow::Blocked) => {}
         _ => {
             work.on(Event::PeerDone);
@@ -68,9 +68,6 @@ pub fn discard(connection: &Rc<Connection>, work: &mut Work) -> Step {
     }
     Step::Wait(Interest::READ)
 }
-
-/// Bytes that a rejected client may still send.
-const LINGER_MOST: usize = 1 << 20;
 
 /// What a deadline that has come means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -59,7 +59,7 @@ pub fn drive(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) -> Driven {
             Some(Advanced::Waits(interest)) => {
                 let changes = connection.wait(work, interest);
                 if changes && !turn.holds_loop() {
-                    turn.crew.waker.wake();
+                    connection.reactor.waker.wake();
                 }
                 return Driven::Waits;
             }

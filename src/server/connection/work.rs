@@ -73,8 +73,8 @@ pub struct Work {
     pub quantum: Quantum,
     /// What the kernel held for the client when the wait for it began, in bytes.
     pub held: usize,
-    /// Bytes that are still read and dropped.
-    pub discarded: usize,
+    /// Until when what the client sends is read and dropped, in seconds of the run's clock.
+    pub lingers_until: f64,
     /// A stage panicked.
     pub has_panicked: bool,
 }
@@ -168,7 +168,7 @@ impl Connection {
             served_any: false,
             quantum: Quantum::default(),
             held: 0,
-            discarded: 0,
+            lingers_until: 0.0,
             has_panicked: false,
         };
         Rc::new(Connection {

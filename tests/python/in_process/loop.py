@@ -297,6 +297,24 @@ class Processes(Case):
         thread.join()
         self.assertEqual(20, len(counted))
 
+    def test_stop_ends_it_from_a_callback_and_from_another_thread(self):
+        self.serve()
+        evwsgi.defer(lambda _: evwsgi.stop(), None, False)
+        self.printed_by(evwsgi.run)
+        thread = threading.Timer(0.1, evwsgi.stop)
+        thread.start()
+        self.printed_by(evwsgi.run)
+        thread.join()
+        self.assertIs(None, evwsgi.stop())
+
+    def test_a_timer_of_another_thread_fires(self):
+        """In the standard dialect, where a timer starts at once."""
+        self.serve(dialect="standard")
+        thread = threading.Timer(0.1, evwsgi.add_timer, [0.01, evwsgi.stop])
+        thread.start()
+        self.printed_by(evwsgi.run)
+        thread.join()
+
     def test_children_of_a_fork_share_the_socket(self):
         address = self.serve()
         evwsgi.wsgi_gen_cb(application)
