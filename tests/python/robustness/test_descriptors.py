@@ -90,14 +90,16 @@ def test_a_chunked_body_waits_for_a_descriptor(serve_bounded):
     with Peer(probe.address) as late:
         late.send(request("/"))
         assert late.response().body == b"hello"
+        body = post_chunked("/digest", chunks(b"x" * length, 1 << 20))
+        # An idle connection would give way to the others.
+        late.send(body[:1000])
         held = [Peer(probe.address) for _ in range(DESCRIPTORS)]
         for client in held:
             client.send(request("/digest", "POST", [("Content-Length", "300000")], b"x" * 100_000))
         # Files of bodies and sockets have all there are.
         time.sleep(3)
         before = probe.resident_kib
-        body = post_chunked("/digest", chunks(b"x" * length, 1 << 20))
-        sender = threading.Thread(target=late.send, args=(body,), daemon=True)
+        sender = threading.Thread(target=late.send, args=(body[1000:],), daemon=True)
         sender.start()
         for _ in range(30):
             time.sleep(0.1)
