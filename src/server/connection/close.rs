@@ -80,6 +80,10 @@ pub enum TimedOut {
 
 /// The deadline of a connection that waits has come.
 pub fn timed_out(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> TimedOut {
+    if work.is_queued || work.is_batched {
+        // It waits for us, not for its client.
+        return TimedOut::Waits;
+    }
     let timeouts = &registry(gil).stats.timeouts;
     match work.state.stage() {
         // What is queued could not be written.

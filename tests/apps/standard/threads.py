@@ -1,7 +1,7 @@
 """Applications that wait, and say in which thread they ran.
 
 `flag` in a query is the path of a file that the client makes when they may go on; none waits longer
-than ten seconds.
+than fifty seconds.
 """
 import os
 import sqlite3
@@ -11,7 +11,7 @@ import time
 from journal import record
 
 PLAIN = [("Content-Type", "text/plain")]
-PATIENCE = 10
+PATIENCE = 50
 
 
 def seen(flag):

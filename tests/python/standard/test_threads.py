@@ -59,7 +59,7 @@ def test_a_request_that_is_expected_to_wait_waits_for_a_thread_in_order(threaded
             learnt.unlink()
         for each, flag in zip(slow, flags):
             each.send(request(f"/wait?{flag}"))
-            # In the order of arrival: the next one comes when this one was read.
+            # In the order of arrival: the next one is sent when this one was read.
             quick.send(request("/"))
             assert quick.response().body == b"hello"
         for each, flag in zip(slow, flags):
@@ -151,7 +151,7 @@ def accepts(server):
 
 def test_clients_that_left_cost_only_their_call(threaded, tmp_path):
     flag = tmp_path / "flag"
-    for _ in range(3):
+    for _ in range(THREADS):
         with threaded.connect() as client:
             client.send(request(f"/wait?{flag}"))
             wait_until(lambda: called(threaded, flag), "the call")
