@@ -130,7 +130,10 @@ impl ResponseState {
         sink.close(out);
         let pinned = sink.take_pinned();
         self.sink.put(sink);
-        drop(pinned);
+        if !pinned.is_empty() {
+            // Destructors may come back here, and find everything in its place.
+            drop(pinned);
+        }
         match self.sent_head.take() {
             Some(sent) => Closed::Streamed(sent),
             None => Closed::Unused,
