@@ -48,6 +48,14 @@ else:
         raise AttributeError("module %r has no attribute %r" % (__name__, name))
 
 
+_core = sys.modules.get("fapws._evwsgi")
+if _core is not None and not hasattr(_core, "stats"):
+    # A `_evwsgi.so.original` that was renamed over our core: every request would be a 500.
+    raise ImportError(
+        "%s is the core of Fapws3 0.11, which does not work with these files; "
+        "`python2.7 -m fapws.replace` in a clone of fapws puts the right one there" % _core.__file__
+    )
+
 # The modules among them are those that programs of the original got from here by `import *`.
 __all__ = [
     "CookieError",

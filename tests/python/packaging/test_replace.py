@@ -217,9 +217,18 @@ def test_the_way_back_under_our_package_is_pips(ours_with_a_left_over, rejected)
     assert "can be deleted" in rejected(ours_with_a_left_over)
 
 
-def test_an_original_core_under_our_package_is_put_right(ours_with_a_left_over, replace):
+def test_an_original_core_under_our_package_is_put_right(
+    ours_with_a_left_over, replace, pristine_built
+):
     package = ours_with_a_left_over
     (package / ORIGINAL).rename(package / CORE)
+    program = "import fapws._evwsgi; from fapws import base"
+    python = pristine_built.interpreter.executable
+    outcome = subprocess.run(
+        [python, "-c", program], env=clean_environment({"PYTHONPATH": str(package.parent)}),
+        cwd=package.parent, capture_output=True, text=True, check=False,
+    )
+    assert "is the core of Fapws3 0.11, which does not work" in outcome.stderr
     code, said, _ = replace(path=package.parent)
     assert code == 0 and "put this core at" in said
     assert whose(package / CORE) == "ours" and not (package / ORIGINAL).exists()
