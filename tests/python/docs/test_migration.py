@@ -115,6 +115,7 @@ def test_bytes_in_a_head(ask, interpreter):
 def test_what_stays(ask, dialect):
     server = ask(dialect)
     assert server.get("/twicetwo").status == 200
+    assert send(server, "POST", "/getvalue", b"whole", "Content-Length: 5").body == b"whole"
     attributes = server.get("/attributes")
     assert (attributes.status, attributes.reason, attributes.body) == (201, "Made", b"201 Made")
     assert attributes.header("X-Before") == "1" and attributes.header("X-After") == "2"

@@ -43,6 +43,10 @@ def register(evwsgi, base):
         shown["input"] = environ["wsgi.input"].read().decode("latin-1")
         return [json.dumps(shown).encode("ascii")]
 
+    def getvalue(environ, start_response):
+        head(start_response)
+        return [environ["wsgi.input"].getvalue()]
+
     def silent(environ, start_response):
         return [b"no start_response"]
 
@@ -120,6 +124,7 @@ def register(evwsgi, base):
         return [str(os.getpid()).encode("ascii")]
 
     for application in (
+        getvalue,
         silent,
         number_in_head,
         bytes_in_head,
