@@ -30,6 +30,7 @@ pub fn form<'a>(exchange: &'a Exchange, media: Option<&[u8]>) -> Option<Cow<'a, 
         RequestBody::Spooled(spool) if spool.len() > LONGEST_FORM => None,
         RequestBody::Pooled(body) if body.bytes.len() as u64 > LONGEST_FORM => None,
         RequestBody::Spooled(spool) => {
+            // At most `LONGEST_FORM`: the cast loses nothing.
             let mut whole = vec![0; spool.len() as usize];
             let mut filled = 0;
             while filled < whole.len() {

@@ -72,7 +72,7 @@ impl BodyEncoder {
             BodyEncoder::NoBody => (0, false),
             BodyEncoder::Close => (length, false),
             BodyEncoder::Chunked => {
-                push_chunk_size(out, length as usize);
+                push_chunk_size(out, length);
                 (length, true)
             }
             BodyEncoder::Length(due) => {

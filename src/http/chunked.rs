@@ -29,11 +29,11 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// Appends the line that begins a chunk of `len` bytes, which is not 0: a chunk of that size is
 /// [`LAST_CHUNK`]. The data follows, then CR LF.
-pub fn push_chunk_size(out: &mut Vec<u8>, len: usize) {
+pub fn push_chunk_size(out: &mut Vec<u8>, len: u64) {
     debug_assert!(len > 0, "a chunk of no bytes ends the body");
-    let digits = (usize::BITS - len.leading_zeros()).div_ceil(4).max(1);
+    let digits = (u64::BITS - len.leading_zeros()).div_ceil(4).max(1);
     for digit in (0..digits).rev() {
-        out.push(b"0123456789abcdef"[(len >> (digit * 4)) & 0xf]);
+        out.push(b"0123456789abcdef"[(len >> (digit * 4) & 0xf) as usize]);
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -563,7 +563,7 @@ mod tests {
         ) {
             let mut bytes = Vec::new();
             for chunk in &chunks {
-                push_chunk_size(&mut bytes, chunk.len());
+                push_chunk_size(&mut bytes, chunk.len() as u64);
                 bytes.extend_from_slice(chunk);
                 bytes.extend_from_slice(b"\r\n");
             }
@@ -580,7 +580,7 @@ mod tests {
             (15, "f\r\n"),
             (16, "10\r\n"),
             (0x1a2b, "1a2b\r\n"),
-            (usize::MAX, "ffffffffffffffff\r\n"),
+            (u64::MAX, "ffffffffffffffff\r\n"),
         ] {
             let mut out = Vec::new();
             push_chunk_size(&mut out, len);

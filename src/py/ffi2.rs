@@ -192,10 +192,10 @@ unsafe extern "C" {
     pub fn PyString_InternFromString(text: *const c_char) -> *mut PyObject;
 
     pub fn PyInt_FromLong(value: c_long) -> *mut PyObject;
-    pub fn PyInt_AsLong(object: *mut PyObject) -> c_long;
     pub fn PyBuffer_FromObject(o: *mut PyObject, start: Py_ssize_t, n: Py_ssize_t)
     -> *mut PyObject;
     pub fn PyLong_FromLongLong(value: c_longlong) -> *mut PyObject;
+    pub fn PyLong_AsLongLong(object: *mut PyObject) -> c_longlong;
     pub fn PyFloat_AsDouble(object: *mut PyObject) -> c_double;
     pub fn PyNumber_Check(object: *mut PyObject) -> c_int;
 

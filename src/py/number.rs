@@ -1,5 +1,6 @@
 //! Numbers in and out.
 
+#[cfg(feature = "python2")]
 use std::ffi::c_long;
 
 use super::ffi;
@@ -12,9 +13,11 @@ use super::raised::{Raised, Result};
 pub fn int(_: Gil<'_>, value: i64) -> Result<Owned> {
     // SAFETY: the lock is held, the result is a new reference.
     unsafe {
+        // What a `long` of C cannot hold, of 32 bits on some systems, is a `long` on Python 2 too.
         #[cfg(feature = "python2")]
-        return Owned::new_reference(ffi::PyInt_FromLong(value as c_long));
-        #[cfg(feature = "python3")]
+        if size_of::<c_long>() == size_of::<i64>() || i32::try_from(value).is_ok() {
+            return Owned::new_reference(ffi::PyInt_FromLong(value as c_long));
+        }
         Owned::new_reference(ffi::PyLong_FromLongLong(value))
     }
 }
@@ -35,13 +38,8 @@ impl Object {
     /// `int(self)` for an integer; a `TypeError` for what is none, an `OverflowError` for what
     /// does not fit.
     pub fn to_int(&self, gil: Gil<'_>) -> Result<i64> {
-        // SAFETY: `self` is alive and the lock is held.
-        #[cfg(feature = "python2")]
-        let value: c_long = unsafe { ffi::PyInt_AsLong(self.as_ptr()) };
-        // SAFETY: as above.
-        #[cfg(feature = "python3")]
-        let value: c_long = unsafe { ffi::PyLong_AsLong(self.as_ptr()) };
-        match value {
+        // SAFETY: `self` is alive and the lock is held. On Python 2 the call takes an `int` too.
+        match unsafe { ffi::PyLong_AsLongLong(self.as_ptr()) } {
             -1 => Raised::occurred(gil).map_or(Ok(-1), Err),
             value => Ok(value),
         }

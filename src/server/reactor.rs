@@ -20,11 +20,11 @@ use crate::sys::limits::descriptor_limit;
 use crate::sys::spool;
 
 /// Descriptors that are left to the program: its files, its database connections.
-const RESERVE: u64 = 24;
+const RESERVE: usize = 24;
 
 /// How many of those the files of long bodies may take, so that however many connections there are,
 /// some bodies arrive.
-const FOR_FILES: u64 = RESERVE / 2;
+const FOR_FILES: usize = RESERVE / 2;
 
 /// Bytes read at a time.
 pub const READ: usize = 64 << 10;
@@ -108,9 +108,11 @@ impl Queues {
 impl Reactor {
     /// A reactor on `lp`.
     pub fn new(lp: Loop, ctx: AppContext, ready: Rc<ReadyList>, waker: Waker) -> Rc<Reactor> {
-        let left = descriptor_limit().saturating_sub(RESERVE).max(1);
+        // On a 32-bit system the limit may be a number that memory has no places for.
+        let limit = usize::try_from(descriptor_limit()).unwrap_or(usize::MAX);
+        let left = limit.saturating_sub(RESERVE).max(1);
         let max_connections = match ctx.config.max_connections {
-            0 => left as usize,
+            0 => left,
             most => most,
         };
         Rc::new(Reactor {
@@ -127,7 +129,7 @@ impl Reactor {
             queues: Queues::default(),
             open: Cell::new(0),
             max_connections,
-            max_descriptors: left.saturating_add(FOR_FILES) as usize,
+            max_descriptors: left.saturating_add(FOR_FILES),
             draining: Cell::new(false),
             patience: Deadline::default(),
             end_requested: Cell::new(false),

@@ -36,7 +36,8 @@ pub fn set_timer_slack(nanoseconds: u64) {
     #[cfg(target_os = "linux")]
     // SAFETY: numbers only; the call does not fail for any of them.
     unsafe {
-        libc::prctl(libc::PR_SET_TIMERSLACK, nanoseconds as libc::c_ulong);
+        let nanoseconds = libc::c_ulong::try_from(nanoseconds).unwrap_or(libc::c_ulong::MAX);
+        libc::prctl(libc::PR_SET_TIMERSLACK, nanoseconds);
     }
     #[cfg(not(target_os = "linux"))]
     let _ = nanoseconds;

@@ -131,7 +131,7 @@ fn chunked_decode(bencher: Bencher, chunk: usize) {
     let data = vec![b'x'; chunk];
     let mut body = Vec::new();
     while body.len() < 65_536 {
-        _evwsgi::http::chunked::push_chunk_size(&mut body, chunk);
+        _evwsgi::http::chunked::push_chunk_size(&mut body, chunk as u64);
         body.extend_from_slice(&data);
         body.extend_from_slice(b"\r\n");
     }

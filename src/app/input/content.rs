@@ -108,6 +108,7 @@ impl Reader {
     }
 
     /// Bytes from `at` on, which is before the end: one at least.
+    // Casts to `usize` are of places in what is in memory, or of at most `READ_AHEAD`.
     fn peek(&mut self, at: u64) -> Result<&[u8]> {
         let left = self.len() - at;
         let spool = match &self.content {
@@ -131,6 +132,7 @@ impl Reader {
     }
 
     /// Up to `count` bytes from the position on, which moves behind them.
+    // Casts to `usize` are of a piece of what is in memory, or of at most `READ_AHEAD`.
     pub fn take(&mut self, gil: Gil<'_>, count: u64) -> Result<Owned> {
         let count = count.min(self.left());
         let start = self.position;
@@ -166,7 +168,8 @@ impl Reader {
         let mut looked = 0;
         while looked < most {
             let piece = self.peek(self.position + looked)?;
-            let piece = &piece[..piece.len().min((most - looked) as usize)];
+            let left = usize::try_from(most - looked).unwrap_or(usize::MAX);
+            let piece = &piece[..piece.len().min(left)];
             if let Some(at) = memchr::memchr(b'\n', piece) {
                 return Ok(looked + at as u64 + 1);
             }
@@ -179,9 +182,11 @@ impl Reader {
 /// A piece of the file that is longer than what is read ahead.
 fn long_piece(spool: &Spool, start: u64, count: u64) -> Result<Vec<u8>> {
     let mut copy = Vec::new();
-    copy.try_reserve_exact(count as usize)
+    // A file may have more than a 32-bit process can address.
+    let count = usize::try_from(count).map_err(|_| ReadFault::Memory)?;
+    copy.try_reserve_exact(count)
         .map_err(|_| ReadFault::Memory)?;
-    copy.resize(count as usize, 0);
+    copy.resize(count, 0);
     read_spool(spool, start, &mut copy).map_err(ReadFault::File)?;
     Ok(copy)
 }

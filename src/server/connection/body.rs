@@ -148,6 +148,7 @@ fn read_some(work: &Work, incoming: &mut Incoming) -> std::io::Result<Flow> {
     };
     // What comes behind the body is read as well: the kernel would reset the connection for it, if
     // this were the last response.
+    // The body has its memory already: no cast of what is due loses anything.
     let most = READ_QUANTUM.min(*due as usize + READ);
     body.bytes
         .try_reserve(most)

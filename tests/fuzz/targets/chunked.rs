@@ -29,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(body.len() as u64 <= LIMITS.body);
         let mut encoded = Vec::new();
         if !body.is_empty() {
-            push_chunk_size(&mut encoded, body.len());
+            push_chunk_size(&mut encoded, body.len() as u64);
             encoded.extend_from_slice(&body);
             encoded.extend_from_slice(b"\r\n");
         }

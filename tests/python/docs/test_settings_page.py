@@ -77,7 +77,7 @@ def test_a_value_that_is_none_is_refused(serve, value, error):
 
 def test_the_reserve_of_descriptors_is_the_one_of_the_core():
     core = "".join(path.read_text() for path in (ROOT / "src" / "server").rglob("*.rs"))
-    (reserve,) = re.findall(r"const RESERVE: u64 = (\d+);", core)
+    (reserve,) = re.findall(r"const RESERVE: usize = (\d+);", core)
     assert f"less {reserve}" in settings_table.table().TABLE["max_connections"].shown
 
 
