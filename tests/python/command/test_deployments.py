@@ -358,3 +358,27 @@ def test_a_factory_that_exits(call, home):
         source.write("\ndef make():\n    import sys\n    sys.exit(5)\n")
     said = call("--check", "hello:make()").check(REFUSED).stderr
     assert "calling hello:make() ended in sys.exit(5)" in said and "hello.py" in said
+
+
+# --- titles -----------------------------------------------------------------------------------
+
+
+def title(pid):
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read().rstrip(b"\0").decode()
+
+
+@pytest.mark.parametrize("words, name", [([], "hello:app"), (["--name", "site"], "site")])
+def test_the_titles_of_processes(interpreter, run_command, words, name):
+    if interpreter.major == 2:
+        pytest.skip("setproctitle has no wheel for Python 2")
+    env = {"PYTHONPATH": str(interpreter.library("setproctitle"))}
+    command = run_command("hello:app", *words, env=env)
+    (worker,) = command.wait_for_workers(1)
+    assert title(command.pid) == f"fapws: master [{name}]"
+    assert title(worker) == f"fapws: worker [{name}]"
+
+
+def test_a_title_needs_its_package(run_command):
+    command = run_command("hello:app", "--name", "site")
+    command.wait_for_output("[WARNING] name has no effect: the setproctitle package is", "stderr")

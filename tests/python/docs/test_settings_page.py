@@ -6,10 +6,11 @@ import re
 
 import pytest
 from docs import settings_table
-from docs.pages import blocks, commands, text
+from docs.pages import blocks, commands, files, text
 from docs.test_readme import Typed
 from support import ROOT
 from support.ports import free_port
+from support.process import Process
 
 PAGE = "docs/settings.md"
 
@@ -61,6 +62,34 @@ def test_the_defaults_are_those_of_the_package(interpreter):
             value = ast.literal_eval(interpreter.evaluate(value))
             # None and nothing leave it to the core, whose defaults are compared above.
             assert value in (None, (), row.default), name
+
+
+@pytest.fixture
+def written(tmp_path):
+    """The folder with the page's files."""
+    for name, source in files(PAGE).items():
+        (tmp_path / name).write_text(source)
+    return tmp_path
+
+
+def test_the_file_of_settings(python3, written):
+    words = ["-m", "fapws", "--check", "--config", "settings.py", "program:app"]
+    outcome = Process([python3.python, *words], written / "run", cwd=written).start().wait().check()
+    assert (outcome.stdout, outcome.stderr) == ("program:app is an application (app)\n", "")
+
+
+def test_the_program(python3, written, start_process):
+    port = free_port()
+    source = (written / "program.py").read_text()
+    assert "127.0.0.1:8000" in source
+    (written / "program.py").write_text(source.replace(":8000", f":{port}"))
+    server = start_process(Typed, [python3.python, "program.py"], port, cwd=written)
+    assert server.get("/").body == b"Hello\n"
+
+
+def test_the_test(python3, written):
+    words = ["-c", "import test_hello; test_hello.test_hello()"]
+    Process([python3.python, *words], written / "run", cwd=written).start().wait().check()
 
 
 def test_a_setting_that_is_none_or_infinite_is_one(serve):
