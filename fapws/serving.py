@@ -4,7 +4,6 @@ Owns the order of set-up, and how it is undone: `fapws.config` is afterwards wha
 Invariant: whatever is wrong with the arguments is raised in the thread that gave them.
 """
 
-import os
 import signal
 import threading
 
@@ -83,6 +82,7 @@ class Server(object):
             error, self._error = self._error, None
             self.stop()
             raise error
+        _keep_signals()
         return self
 
     def run(self):
@@ -119,7 +119,7 @@ class Server(object):
         with self._state:
             self._stopping = True
             if self._serving and not self._ended:
-                _stop()
+                _evwsgi.stop()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
@@ -163,7 +163,7 @@ class Server(object):
             self._serving = True
             self._state.notify_all()
             if self._stopping:
-                _stop()
+                _evwsgi.stop()
 
 
 def _settings(arguments):
@@ -204,9 +204,15 @@ def _logged(app, chosen):
     return AccessLog(app, chosen.access_log, chosen.access_log_format)
 
 
-def _stop():
-    if hasattr(_evwsgi, "stop"):
-        _evwsgi.stop()
-    else:
-        # The core takes it for its own while it runs.
-        os.kill(os.getpid(), signal.SIGTERM)
+def _keep_signals():
+    """Have Ctrl-C and SIGTERM mean to the program what they meant before.
+
+    `run` takes both, in whatever thread; only the main one may take them back.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        handler = signal.getsignal(number)
+        try:
+            if handler is not None:
+                signal.signal(number, handler)
+        except ValueError:
+            return  # not the main thread

@@ -136,6 +136,25 @@ def test_what_is_wrong_is_raised_where_it_was_said(run):
     """)
 
 
+def test_signals_are_the_programs(run):
+    outcome = run("""
+        import signal
+        terminated = []
+        signal.signal(signal.SIGTERM, lambda number, frame: terminated.append(number))
+        for round in range(2):
+            with fapws.Server(app, bind="127.0.0.1:0") as server:
+                try:
+                    os.kill(os.getpid(), signal.SIGINT)
+                    time.sleep(60)
+                except KeyboardInterrupt:
+                    print("interrupted")
+                os.kill(os.getpid(), signal.SIGTERM)
+                assert b" 200 " in get(server.address)
+        assert len(terminated) == 2
+    """)
+    assert outcome.stdout == "interrupted\n" * 2
+
+
 def test_threads(run, interpreter):
     if interpreter.major == 2:
         pytest.skip("Python 2 has one thread")
