@@ -29,7 +29,6 @@ import os
 import select
 import signal
 import sys
-import traceback
 
 from fapws import console
 from fapws.limits import Limits
@@ -833,7 +832,8 @@ def _reason(error):
     """Why there is no reload, in words: an exception that is not meant for people is named."""
     if isinstance(error, ValueError):
         return str(error)
-    return traceback.format_exception_only(type(error), error)[-1].strip()
+    # Not by the module traceback, which there may be no descriptor left to import.
+    return ("%s: %s" % (type(error).__name__, error)).rstrip(": ")
 
 
 def _clock():

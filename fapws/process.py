@@ -57,7 +57,7 @@ def account(user, group):
 def drop_rights(user, group):
     """Be a user and a group, by number, with the user's supplementary groups; OSError."""
     user, group = account(user, group)
-    # Python 2 looks for a codec when it is first used, maybe in a folder that this user cannot read.
+    # Python 2 looks for a codec when it is first used, maybe where this user may not read.
     u"".encode("ascii")
     if os.geteuid() == 0 and (user is not None or group is not None):
         _set_groups(user, group)

@@ -72,10 +72,19 @@ class ServerLog(object):
             one = len(arguments) == 1 and isinstance(arguments[0], dict) and arguments[0]
             text = text % (arguments[0] if one else arguments)
         if options.get("exc_info") and sys.exc_info()[0]:
-            import traceback
-
-            text = "%s\n%s" % (text, traceback.format_exc().rstrip())
+            text = "%s\n%s" % (text, _traceback())
         self.write(level, str(text) if not isinstance(text, type(u"")) else text)
+
+
+def _traceback():
+    """The traceback of the exception being handled."""
+    try:
+        import traceback
+    except (ImportError, EnvironmentError):
+        # No descriptor is left to import it.
+        kind, error = sys.exc_info()[:2]
+        return "%s: %s" % (kind.__name__, error)
+    return traceback.format_exc().rstrip()
 
 
 def _is_journal(stream):
