@@ -29,10 +29,12 @@ fn main() {
     run_tests_one_at_a_time();
 }
 
-/// Has `cfg(Py_3_10)` and `cfg(Py_3_13)` say whether the interpreter that pyo3-ffi was configured for has
-/// what came with these.
+/// Has `cfg(Py_3_13)` and its like say whether the interpreter that pyo3-ffi was configured for has what
+/// came with that version.
 fn tell_python_version() {
-    println!("cargo::rustc-check-cfg=cfg(Py_3_10, Py_3_13)");
+    for version in ["Py_3_10", "Py_3_11", "Py_3_12", "Py_3_13", "Py_3_14"] {
+        println!("cargo::rustc-check-cfg=cfg({version})");
+    }
     #[cfg(feature = "python3")]
     pyo3_build_config::use_pyo3_cfgs();
 }

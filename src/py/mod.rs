@@ -29,6 +29,8 @@ mod ffi;
 mod ffi2;
 pub mod file;
 pub mod gil;
+#[cfg(all(feature = "python3", any(not(Py_3_14), feature = "abi3")))]
+mod hanging;
 mod instance;
 pub mod kept;
 pub mod kinds;

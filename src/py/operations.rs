@@ -47,7 +47,11 @@ impl Object {
             // SAFETY: both are alive and the lock is held; -1 means raised, else `value` is null or a
             // new reference.
             unsafe {
-                check_bool(get_optional_attr(self.as_ptr(), name.as_ptr(), &mut value))?;
+                check_bool(ffi::PyObject_GetOptionalAttr(
+                    self.as_ptr(),
+                    name.as_ptr(),
+                    &mut value,
+                ))?;
                 Ok(Owned::new_or_null(value))
             }
         }
@@ -97,18 +101,4 @@ impl Object {
             },
         }
     }
-}
-
-#[cfg(all(Py_3_13, not(feature = "abi3")))]
-use super::ffi::PyObject_GetOptionalAttr as get_optional_attr;
-
-#[cfg(not(any(Py_3_13, feature = "python2", feature = "abi3")))]
-unsafe extern "C" {
-    /// What `PyObject_GetOptionalAttr` was called before Python 3.13 made it public.
-    #[link_name = "_PyObject_LookupAttr"]
-    fn get_optional_attr(
-        object: *mut ffi::PyObject,
-        name: *mut ffi::PyObject,
-        value: *mut *mut ffi::PyObject,
-    ) -> std::ffi::c_int;
 }
