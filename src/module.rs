@@ -8,7 +8,7 @@ use crate::api;
 use crate::app::console;
 use crate::ev;
 use crate::py::module::{self, Function, Module};
-use crate::py::{Gil, Owned, Result, names};
+use crate::py::{Gil, Owned, Result, names, state};
 use crate::server::registry::registry;
 
 /// The module's description.
@@ -152,10 +152,14 @@ impl Module for Evwsgi {
 /// Makes the module; what its entry points call.
 pub fn initialise(gil: Gil<'_>) -> Result<Owned> {
     ev::report_panics_to(console::log_panic);
-    names::intern(gil)?;
+    if state::enter_interpreter(gil)? {
+        names::intern(gil)?;
+        let error = module::new_exception(gil, c"_evwsgi.error")?;
+        registry(gil).set_error_class(error);
+    }
     let module = module::create::<Evwsgi>(gil)?;
-    let error = module::new_exception(gil, c"_evwsgi.error")?;
-    module::add(gil, &module, c"error", &error)?;
-    registry(gil).set_error_class(error);
+    if let Some(error) = registry(gil).error_class() {
+        module::add(gil, &module, c"error", error)?;
+    }
     Ok(module)
 }

@@ -2,12 +2,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::OnceCell;
-
-use crate::py::{Gil, GilCell, Result};
+use crate::py::{Gil, Result, State};
 
 /// A value of the interpreter's; usable in a `static`.
-pub struct Once<T>(GilCell<OnceCell<T>>);
+pub struct Once<T: 'static>(State<T>);
 
 impl<T> Default for Once<T> {
     fn default() -> Self {
@@ -18,12 +16,12 @@ impl<T> Default for Once<T> {
 impl<T> Once<T> {
     /// Not made yet.
     pub const fn new() -> Self {
-        Once(GilCell::new(OnceCell::new()))
+        Once(State::new())
     }
 
     /// The value, if it was made.
     pub fn made<'g>(&'g self, gil: Gil<'g>) -> Option<&'g T> {
-        self.0.get(gil).get()
+        self.0.get(gil)
     }
 
     /// The value, made by `make` where there is none.
@@ -32,12 +30,14 @@ impl<T> Once<T> {
         gil: Gil<'g>,
         make: impl FnOnce(Gil<'g>) -> Result<T>,
     ) -> Result<&'g T> {
-        let cell = self.0.get(gil);
-        if let Some(made) = cell.get() {
+        if let Some(made) = self.0.get(gil) {
             return Ok(made);
         }
         // Making it may run Python code that comes here, too: the first one stays.
         let made = make(gil)?;
-        Ok(cell.get_or_init(|| made))
+        Ok(match self.0.get(gil) {
+            Some(first) => first,
+            None => self.0.set(gil, made),
+        })
     }
 }

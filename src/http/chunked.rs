@@ -693,6 +693,24 @@ mod tests {
     }
 
     #[test]
+    fn each_fault_has_its_explanation() {
+        for (text, expected) in [
+            ("x", SIZE),
+            ("10000000000000000", SIZE),
+            ("5 \r", LINE),
+            ("5\rx", LINE),
+            ("5\r\nhellox", DATA_END),
+            ("5\r\nhello\rx", DATA_END),
+            ("0\r\n:", TRAILER),
+            ("0\r\n\rx", TRAILER),
+            ("0\r\nHost:", TRAILER_NAME),
+        ] {
+            let error = decode(LIMITS, text.as_bytes(), &[]).unwrap_err();
+            assert_eq!(error, expected, "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_size_over_the_limit_is_rejected_with_the_line_that_says_it() {
         assert_eq!(status("3e8\r\n"), Ok(None));
         assert_eq!(status("3e9\r\n"), Err(413));

@@ -22,8 +22,15 @@ pub struct PyObject {
 }
 
 #[repr(C)]
-pub struct PyThreadState {
+pub struct PyInterpreterState {
     _opaque: [u8; 0],
+}
+
+/// The beginning of `struct _ts` of Include/pystate.h.
+#[repr(C)]
+pub struct PyThreadState {
+    pub next: *mut PyThreadState,
+    pub interp: *mut PyInterpreterState,
 }
 
 pub type PyCFunction = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
@@ -220,6 +227,7 @@ unsafe extern "C" {
     pub static PyExc_AssertionError: *mut PyObject;
     pub static PyExc_AttributeError: *mut PyObject;
     pub static PyExc_BaseException: *mut PyObject;
+    pub static PyExc_ImportError: *mut PyObject;
     pub static PyExc_IndexError: *mut PyObject;
     pub static PyExc_OSError: *mut PyObject;
     pub static PyExc_OverflowError: *mut PyObject;
@@ -229,6 +237,10 @@ unsafe extern "C" {
     pub static PyExc_TypeError: *mut PyObject;
     pub static PyExc_ValueError: *mut PyObject;
 
+    pub fn PyInterpreterState_Head() -> *mut PyInterpreterState;
+    pub fn PyInterpreterState_Next(interpreter: *mut PyInterpreterState)
+    -> *mut PyInterpreterState;
+    pub fn PyThreadState_Get() -> *mut PyThreadState;
     pub fn PyEval_SaveThread() -> *mut PyThreadState;
     pub fn PyEval_RestoreThread(state: *mut PyThreadState);
     pub fn PyEval_InitThreads();

@@ -3,16 +3,16 @@
 //! A `gzip.GzipFile` has a `fileno` too, of the compressed file; so the types that may go by
 //! `sendfile` are a closed list, and everything else is read.
 
-use std::cell::OnceCell;
 use std::os::fd::RawFd;
 
 use super::call::import;
 #[cfg(feature = "python2")]
 use super::ffi;
-use super::gil::{Gil, GilCell};
+use super::gil::Gil;
 use super::names::names;
 use super::object::{Object, Owned};
 use super::raised::Result;
+use super::state::State;
 use super::text::interned;
 
 /// A file object's descriptor and where its next `read` would start.
@@ -57,15 +57,10 @@ pub fn real_file(gil: Gil<'_>, object: &Object) -> Result<Option<RealFile>> {
 
 /// Whether it is a file in memory, of which any amount is there at once.
 pub fn is_in_memory(gil: Gil<'_>, object: &Object) -> Result<bool> {
-    static CLASS: GilCell<OnceCell<Owned>> = GilCell::new(OnceCell::new());
-    let class = match CLASS.get(gil).get() {
-        Some(class) => class,
-        None => {
-            let io = import(gil, c"io")?;
-            let found = io.attr(gil, &*interned(gil, c"BytesIO")?)?;
-            CLASS.get(gil).get_or_init(|| found)
-        }
-    };
+    static CLASS: State<Owned> = State::new();
+    let class = CLASS.get_or_try_make(gil, || {
+        import(gil, c"io")?.attr(gil, &*interned(gil, c"BytesIO")?)
+    })?;
     Ok(object.type_is(class))
 }
 
@@ -77,20 +72,16 @@ fn is_real(_: Gil<'_>, object: &Object) -> Result<bool> {
 
 #[cfg(feature = "python3")]
 fn is_real(gil: Gil<'_>, object: &Object) -> Result<bool> {
-    static TYPES: GilCell<OnceCell<[Owned; 4]>> = GilCell::new(OnceCell::new());
-    let types = match TYPES.get(gil).get() {
-        Some(types) => types,
-        None => {
-            let io = import(gil, c"io")?;
-            let class = |name| io.attr(gil, &*interned(gil, name)?);
-            let found = [
-                class(c"BufferedReader")?,
-                class(c"FileIO")?,
-                class(c"BufferedRandom")?,
-                class(c"TextIOWrapper")?,
-            ];
-            TYPES.get(gil).get_or_init(|| found)
-        }
-    };
+    static TYPES: State<[Owned; 4]> = State::new();
+    let types = TYPES.get_or_try_make(gil, || {
+        let io = import(gil, c"io")?;
+        let class = |name| io.attr(gil, &*interned(gil, name)?);
+        Ok([
+            class(c"BufferedReader")?,
+            class(c"FileIO")?,
+            class(c"BufferedRandom")?,
+            class(c"TextIOWrapper")?,
+        ])
+    })?;
     Ok(types.iter().any(|class| object.type_is(class)))
 }

@@ -1,6 +1,6 @@
-//! Attribute names and dict keys that are used at every request, interned once at import.
+//! Attribute names and dict keys that are used at every request, interned once an interpreter.
 
-use std::cell::OnceCell;
+use std::cell::Cell;
 use std::ffi::CStr;
 
 use super::ffi;
@@ -100,12 +100,13 @@ names! {
     wsgi_version = c"wsgi.version",
 }
 
-static NAMES: GilCell<OnceCell<Names>> = GilCell::new(OnceCell::new());
+/// The interpreter's; those of one before it are left where they are.
+static NAMES: GilCell<Cell<Option<&'static Names>>> = GilCell::new(Cell::new(None));
 
-/// Interns them; called once when the module is imported.
+/// Interns them; called when the module is imported into an interpreter.
 pub fn intern(gil: Gil<'_>) -> Result<()> {
     let made = Names::new(gil)?;
-    let _ = NAMES.get(gil).set(made);
+    NAMES.get(gil).set(Some(Box::leak(Box::new(made))));
     Ok(())
 }
 

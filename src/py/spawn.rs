@@ -4,13 +4,14 @@
 //! and `threading.enumerate` work as in any thread of the program. They are daemons: the interpreter
 //! does not wait for them when it ends.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::ffi::CStr;
 
 use super::call::{Arguments, import};
-use super::gil::{Gil, GilCell};
+use super::gil::Gil;
 use super::object::Owned;
 use super::raised::Result;
+use super::state::State;
 use super::text;
 use super::types::{Class, ClassObject, Instance, Method, Owns};
 
@@ -45,14 +46,8 @@ pub fn start_thread(
     name: &str,
     body: impl FnOnce(Gil<'_>) -> Result<()> + 'static,
 ) -> Result<Owned> {
-    static CLASS: GilCell<OnceCell<ClassObject<Target>>> = GilCell::new(OnceCell::new());
-    let class = match CLASS.get(gil).get() {
-        Some(class) => class,
-        None => {
-            let made = ClassObject::new(gil)?;
-            CLASS.get(gil).get_or_init(|| made)
-        }
-    };
+    static CLASS: State<ClassObject<Target>> = State::new();
+    let class = CLASS.get_or_try_make(gil, || ClassObject::new(gil))?;
     let target = class.instantiate(gil, Target(Cell::new(Some(Box::new(body)))))?;
     let string = |text| text::interned(gil, text);
     let threading = import(gil, c"threading")?.attr(gil, &*string(c"Thread")?)?;

@@ -108,6 +108,14 @@ impl Acceptor {
 pub struct Listeners(RefCell<Vec<Rc<Acceptor>>>);
 
 impl Listeners {
+    /// Closes every socket, and forgets where they listened. Releases no Python object.
+    pub fn close(&self) {
+        for acceptor in self.0.take() {
+            acceptor.close();
+            std::mem::forget(acceptor);
+        }
+    }
+
     /// Adds one.
     pub fn add(
         &self,

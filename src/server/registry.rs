@@ -12,7 +12,7 @@ use std::rc::Rc;
 use crate::app::base::Base;
 use crate::app::console;
 use crate::dialect::Dialect;
-use crate::py::{Gil, GilCell, Kind, Owned, Raised, Result};
+use crate::py::{Gil, Kind, Owned, Raised, Result, State};
 use crate::server::defer::Deferred;
 use crate::server::listener::Listeners;
 use crate::server::reactor::Reactor;
@@ -42,11 +42,20 @@ pub struct Registry {
     error: OnceCell<Owned>,
 }
 
-static REGISTRY: GilCell<OnceCell<Registry>> = GilCell::new(OnceCell::new());
+static REGISTRY: State<Registry> = State::new();
 
 /// The registry.
 pub fn registry(gil: Gil<'_>) -> &Registry {
-    REGISTRY.get(gil).get_or_init(Registry::new)
+    match REGISTRY.get(gil) {
+        Some(registry) => registry,
+        None => {
+            // Nobody can stop what an interpreter that has ended listens on.
+            if let Some(before) = REGISTRY.before(gil) {
+                before.listeners.close();
+            }
+            REGISTRY.set(gil, Registry::new())
+        }
+    }
 }
 
 impl Registry {
@@ -68,6 +77,11 @@ impl Registry {
     /// Makes `class` what [`Registry::error`] raises; once, at import.
     pub fn set_error_class(&self, class: Owned) {
         let _ = self.error.set(class);
+    }
+
+    /// What [`Registry::error`] raises.
+    pub fn error_class(&self) -> Option<&Owned> {
+        self.error.get()
     }
 
     /// Raises `_evwsgi.error`.

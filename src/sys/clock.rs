@@ -5,7 +5,12 @@ use std::mem::MaybeUninit;
 /// Microseconds since some moment before the process began (`CLOCK_MONOTONIC`, the same for all
 /// processes until the machine starts anew).
 pub fn monotonic_micros() -> u64 {
-    nanoseconds(libc::CLOCK_MONOTONIC) / 1_000
+    monotonic_nanos() / 1_000
+}
+
+/// The same in nanoseconds.
+pub fn monotonic_nanos() -> u64 {
+    nanoseconds(libc::CLOCK_MONOTONIC)
 }
 
 /// The processor time that the calling thread has used, in nanoseconds.

@@ -8,6 +8,8 @@
 //! Invariant: `state` is `AWAKE`, `PARKED` (one thread sleeps or is about to) or `NOTIFIED` (the next
 //! `park` returns at once). Only the parking thread sets `PARKED`.
 
+#[cfg(target_os = "linux")]
+use super::clock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -56,43 +58,48 @@ impl Parker {
     }
 
     fn park_until_notified(&self, time: Option<Duration>) -> bool {
-        use std::time::Instant;
-        let end = time.and_then(|time| Instant::now().checked_add(time));
         // Fails when it is `NOTIFIED` already.
         let vacant = self
             .state
             .compare_exchange(AWAKE, PARKED, Ordering::Acquire, Ordering::Acquire)
             .is_ok();
-        while vacant && self.state.load(Ordering::Acquire) == PARKED {
-            let left = match end {
-                None => None,
-                Some(end) => match end.checked_duration_since(Instant::now()) {
-                    None | Some(Duration::ZERO) => break,
-                    left => left,
-                },
-            };
-            self.sleep(left);
+        if vacant {
+            self.sleep_until_notified(time);
         }
         self.state.swap(AWAKE, Ordering::Acquire) == NOTIFIED
     }
 
+    /// The end of the wait is a moment and not a duration: the clock is read once.
     #[cfg(target_os = "linux")]
-    fn sleep(&self, time: Option<Duration>) {
-        let time = time.map(|time| libc::timespec {
-            tv_sec: time.as_secs().min(i32::MAX as u64) as libc::time_t,
-            tv_nsec: time.subsec_nanos() as libc::c_long,
+    fn sleep_until_notified(&self, time: Option<Duration>) {
+        let end = time.map(|time| {
+            let end = clock::monotonic_nanos()
+                .saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+                .min(i64::MAX as u64);
+            libc::timespec {
+                tv_sec: (end / 1_000_000_000) as libc::time_t,
+                tv_nsec: (end % 1_000_000_000) as libc::c_long,
+            }
         });
-        // SAFETY: the kernel compares the word with `PARKED`, sleeps until it is woken, interrupted or
-        // the time is over, and reads the time, which lives through the call. Why it returns does not
-        // matter: the caller looks at the word.
-        unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                self.state.as_ptr(),
-                libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
-                PARKED,
-                time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref),
-            );
+        while self.state.load(Ordering::Acquire) == PARKED {
+            // SAFETY: the kernel compares the word with `PARKED`, sleeps until it is woken, interrupted
+            // or the time has come, and reads the time, which lives through the call.
+            let slept = unsafe {
+                libc::syscall(
+                    libc::SYS_futex,
+                    self.state.as_ptr(),
+                    libc::FUTEX_WAIT_BITSET | libc::FUTEX_PRIVATE_FLAG,
+                    PARKED,
+                    end.as_ref().map_or(std::ptr::null(), std::ptr::from_ref),
+                    std::ptr::null::<u32>(),
+                    libc::FUTEX_BITSET_MATCH_ANY,
+                )
+            };
+            let is_over =
+                || std::io::Error::last_os_error().raw_os_error() == Some(libc::ETIMEDOUT);
+            if slept == -1 && is_over() {
+                break;
+            }
         }
     }
 
@@ -110,15 +117,27 @@ impl Parker {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn sleep(&self, time: Option<Duration>) {
+    fn sleep_until_notified(&self, time: Option<Duration>) {
         use std::sync::PoisonError;
-        let guard = self.sleep.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.state.load(Ordering::Acquire) != PARKED {
-            return; // `wake` takes the mutex after it changed the word: nothing is missed
-        }
-        match time {
-            Some(time) => drop(self.sleep.1.wait_timeout(guard, time)),
-            None => drop(self.sleep.1.wait(guard)),
+        use std::time::Instant;
+        let end = time.and_then(|time| Instant::now().checked_add(time));
+        // `wake` takes the mutex after it changed the word: nothing is missed.
+        let mut guard = self.sleep.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.state.load(Ordering::Acquire) == PARKED {
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            guard = match left {
+                Some(Duration::ZERO) => break,
+                Some(left) => self
+                    .sleep
+                    .1
+                    .wait_timeout(guard, left)
+                    .map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard),
+                None => self
+                    .sleep
+                    .1
+                    .wait(guard)
+                    .unwrap_or_else(PoisonError::into_inner),
+            };
         }
     }
 
@@ -183,6 +202,14 @@ mod tests {
             HERE.park();
         }
         other.join().unwrap();
+    }
+
+    #[test]
+    fn a_wait_lasts_its_time() {
+        let (parker, began) = (Parker::new(), std::time::Instant::now());
+        assert!(!parker.park_for(Duration::from_millis(20)));
+        assert!(began.elapsed() >= Duration::from_millis(20));
+        assert!(!parker.park_for(Duration::ZERO));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 /*
  * A program that embeds Python with Fapws' core as a built-in module: what include/evwsgi.h is for.
  *
- * It registers `_evwsgi`, runs the Python text given as its only argument and prints the version
- * that the core gives to C. tests/python/packaging/test_embed.py compiles it against each Python and the
+ * It registers `_evwsgi`, runs each Python text given as an argument in an interpreter of its own, one
+ * after the other, and prints the version that the core gives to C. tests/python/packaging/test_embed.py compiles it against each Python and the
  * extension module built for it, with no other flags than an embedder would use.
  */
 
@@ -18,17 +18,20 @@
 
 int main(int argc, char **argv)
 {
-    int failed;
+    int failed = 0;
+    int text;
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: %s PYTHON-TEXT\n", argv[0]);
+    if (argc < 2) {
+        fprintf(stderr, "usage: %s PYTHON-TEXT...\n", argv[0]);
         return 2;
     }
     if (PyImport_AppendInittab("_evwsgi", ENTRY) != 0)
         return 3;
-    Py_Initialize();
-    failed = PyRun_SimpleString(argv[1]) != 0;
-    Py_Finalize();
+    for (text = 1; text < argc; text++) {
+        Py_Initialize();
+        failed |= PyRun_SimpleString(argv[text]) != 0;
+        Py_Finalize();
+    }
     printf("evwsgi_version %s\n", evwsgi_version());
     return failed;
 }

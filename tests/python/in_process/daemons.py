@@ -1,7 +1,7 @@
 """The interpreter ends while `run` is in a daemon thread: the process ends in order all the same.
 
-Each test leaves the thread as it is; that the process then exits with 0 is what is tested. CPython before
-3.14 unwinds such a thread as soon as it asks for the interpreter's lock.
+Each test leaves the thread as it is; that the process then exits with 0 is what is tested. CPython
+before 3.14 unwinds such a thread as soon as it asks for the interpreter's lock.
 """
 
 import socket

@@ -22,6 +22,44 @@ sys.stdout.flush()
 """
 
 
+#: Leaves everything that the module can keep: an application, a timer, a deferred call, a socket.
+FIRST = """
+import _evwsgi
+class Base(object):
+    class config(object):
+        pass
+    class Environ(dict):
+        pass
+    class Start_response(object):
+        pass
+def application(environ, start_response):
+    raise SystemExit("an application of the interpreter before")
+_evwsgi.set_base_module(Base)
+_evwsgi.wsgi_gen_cb(application)
+_evwsgi.add_timer(0.001, application)
+_evwsgi.defer(application, None, False)
+_evwsgi.start("127.0.0.1", "0")
+with open("descriptor", "w") as file:
+    file.write(str(int(_evwsgi.socket_fd())))
+"""
+
+#: Finds nothing of it, and what it raises can be caught.
+SECOND = """
+import _evwsgi, os, sys
+try:
+    _evwsgi.run()
+except _evwsgi.error as error:
+    print(error)
+print("%d %s %d" % (_evwsgi.socket_fd(), _evwsgi.defer_queue_size(), _evwsgi.add_timer(1, len)))
+try:
+    os.fstat(int(open("descriptor").read()))
+except OSError:
+    print("closed")
+assert _evwsgi.parse_query("a=1") == {"a": ["1"]}
+sys.stdout.flush()
+"""
+
+
 @pytest.fixture
 def embedding_program(interpreter, tmp_path):
     """The compiled C program, for one interpreter."""
@@ -53,3 +91,16 @@ def test_the_core_is_a_built_in_module_of_an_embedding_program(
     assert query == {"a": ["1", "2"]}
     version = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M).group(1)
     assert lines[1] == f"evwsgi_version {version}"
+
+
+def test_an_interpreter_after_another_finds_nothing_of_it(
+    interpreter, embedding_program, start_process
+):
+    home = run(interpreter.interpreter.executable, "-c", "import sys; print(sys.prefix)").strip()
+    process = start_process(
+        Process,
+        [embedding_program, FIRST, SECOND],
+        env={"PYTHONHOME": home},
+    )
+    lines = process.wait().check().stdout.splitlines()
+    assert lines[:3] == ["start() must be called before run()", "-1 None 1", "closed"]
