@@ -27,7 +27,8 @@ FIRST = """
 import _evwsgi
 class Base(object):
     class config(object):
-        pass
+        SERVER_IDENT = "first"
+        date_format = "%a"
     class Environ(dict):
         pass
     class Start_response(object):
@@ -50,9 +51,10 @@ try:
     _evwsgi.run()
 except _evwsgi.error as error:
     print(error)
+number = int(open("descriptor").read())
 print("%d %s %d" % (_evwsgi.socket_fd(), _evwsgi.defer_queue_size(), _evwsgi.add_timer(1, len)))
 try:
-    os.fstat(int(open("descriptor").read()))
+    os.fstat(number)
 except OSError:
     print("closed")
 assert _evwsgi.parse_query("a=1") == {"a": ["1"]}
