@@ -15,7 +15,7 @@
     reason = "what each asks for is in CPython's reference"
 )]
 
-use std::ffi::{c_char, c_double, c_int, c_long};
+use std::ffi::{c_char, c_double, c_int, c_longlong};
 
 use pyo3_ffi::{Py_ssize_t, PyObject};
 
@@ -101,7 +101,7 @@ hanging! {
     fn PyDict_New() -> *mut PyObject;
     fn PyList_New(length: Py_ssize_t) -> *mut PyObject;
     fn PyTuple_New(length: Py_ssize_t) -> *mut PyObject;
-    fn PyLong_AsLong(object: *mut PyObject) -> c_long;
+    fn PyLong_AsLongLong(object: *mut PyObject) -> c_longlong;
     fn PyFloat_AsDouble(object: *mut PyObject) -> c_double;
     fn PyMemoryView_FromObject(object: *mut PyObject) -> *mut PyObject;
     fn PyBytes_FromObject(object: *mut PyObject) -> *mut PyObject;
@@ -158,7 +158,7 @@ pub unsafe fn Py_DECREF(object: *mut PyObject) {
         #[cfg(not(Py_3_12))]
         let count = &mut (*object).ob_refcnt;
         #[cfg(Py_3_12)]
-        if (*count as i32) < 0 {
+        if (*count as i32) < 0 || cfg!(target_pointer_width = "32") && *count >= isize::MAX >> 1 {
             return;
         }
         *count -= 1;
