@@ -97,7 +97,10 @@ class UnixListener(Listener):
 
     def remove(self):
         if self._identity and _identity(self._path) == self._identity:
-            os.unlink(self._path)
+            try:
+                os.unlink(self._path)
+            except OSError:
+                pass  # its folder is not ours to change: the next server replaces a stale file
 
     def disown(self):
         self._identity = None

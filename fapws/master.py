@@ -323,7 +323,7 @@ class Master(object):
         try:
             self._successor = self._server.upgrade()
         except (ValueError, EnvironmentError) as error:
-            self._log("no upgrade: %s" % _reason(error))
+            self._log.error("no upgrade: %s" % _reason(error))
             return
         self._log("upgrade: process %d is starting" % self._successor.pid)
 
@@ -342,7 +342,7 @@ class Master(object):
             self._server.taken_back()
             self._notify_state("MAINPID=%d" % os.getpid())
         if not self._ending:
-            self._log("upgrade: process %d ended (%s): this one goes on" % (
+            self._log.warning("upgrade: process %d ended (%s): this one goes on" % (
                 ended.pid, _how(status)))
 
     def _reload(self, reason):
@@ -352,7 +352,7 @@ class Master(object):
             self._server.reread()
         except BaseException as error:
             # It runs a file of the user's, which may end in anything, sys.exit() included.
-            self._log("no reload: %s" % _reason(error))
+            self._log.error("no reload: %s" % _reason(error))
             return
         self._log("reload (%s)" % reason)
         if self._board:
@@ -425,21 +425,21 @@ class Master(object):
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         if code == CANNOT_LOAD and not worked:
             if self._previous is not None and child.generation == self._generation:
-                self._log("the new workers do not start: the old ones go on")
+                self._log.error("the new workers do not start: the old ones go on")
                 self._roll_back()
                 return
             if not self._served:
                 self._give_up()
                 return
         if child.generation != self._generation:
-            self._log("%s %d ended before its time" % (kind, child.pid))
+            self._log.warning("%s %d ended before its time" % (kind, child.pid))
             return
         how = _how(status)
         if not (self._served or self._generation or self._workers):
             self._attempts += 1
             if self._attempts == ATTEMPTS:
-                self._log("%s %d ended (%s)" % (kind, child.pid, how))
-                self._log("given up: in %d attempts no worker came to serve" % ATTEMPTS)
+                self._log.warning("%s %d ended (%s)" % (kind, child.pid, how))
+                self._log.error("given up: in %d attempts no worker came to serve" % ATTEMPTS)
                 self._give_up()
                 return
         now = _clock()
@@ -453,7 +453,7 @@ class Master(object):
             self._not_before = min(self._not_before, now + BACKOFF_UNSERVED)
         pause = self._not_before - now
         later = ", in %.2g s" % pause if pause > 0 else ""
-        self._log("%s %d ended (%s) and is replaced%s" % (kind, child.pid, how, later))
+        self._log.warning("%s %d ended (%s) and is replaced%s" % (kind, child.pid, how, later))
 
     def _is_unserved(self):
         """Whether nobody serves, though the application has served."""
@@ -689,7 +689,7 @@ class Master(object):
     def _could_not_fork(self, error, now):
         pause = self._longer_pause()
         self._not_before = now + pause
-        self._log("no new worker: %s; tried again in %.2g s" % (error.strerror, pause))
+        self._log.error("no new worker: %s; tried again in %.2g s" % (error.strerror, pause))
 
     def _become_child(self, slot, age):
         self._restore()

@@ -92,6 +92,8 @@ class WorkerSpec(object):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         # The master's business. Not ignored, which programs that are run here would inherit.
         signal.signal(signal.SIGHUP, _pass)
+        # Where there is no log to be opened anew it means nothing.
+        signal.signal(signal.SIGUSR1, _pass)
         _write_stacks()
         _start_thread(_end_with, link.lifeline, self._grace, self.log)
         if link.board is not None and link.slot is not None:

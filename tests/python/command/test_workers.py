@@ -131,6 +131,20 @@ def test_workers_are_added_and_dropped(run_command):
     assert command.get("/").status == 200
 
 
+def test_usr1_means_nothing_without_an_access_log(run_command):
+    command = run_command("hello:app", "--workers", 2)
+    before = command.wait_for_workers(2)
+    with command.connect() as client:
+        client.send(b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\n")
+        time.sleep(0.3)  # for the request to be read; too short a time tests less, and passes
+        command.send_signal(signal.SIGUSR1)
+        # A reload is worked off after the signal before it.
+        command.send_signal(signal.SIGHUP)
+        command.wait_for_output("reloaded: 2 new workers serve", "stderr")
+        assert served_by(client.response())[0] in before
+    assert "is replaced" not in command.stderr
+
+
 def test_the_workers_end_with_their_master(run_command):
     command = run_command("hello:app", "--workers", 2)
     workers = command.wait_for_workers(2)
