@@ -11,7 +11,6 @@ So sums never fall.
 import mmap
 import os
 import struct
-import tempfile
 
 from fapws import _evwsgi
 
@@ -115,4 +114,6 @@ def _nameless_file():
             return os.fdopen(os.memfd_create("fapws-scoreboard"), "r+b", 0)
         except OSError:
             pass
+    import tempfile  # which costs as much time as the rest of the start
+
     return tempfile.TemporaryFile()

@@ -8,7 +8,6 @@ master's.
 
 import errno
 import fcntl
-import json
 import os
 import sys
 
@@ -44,6 +43,8 @@ class Inheritance(object):
     """
 
     def __init__(self, text):
+        import json
+
         handed = json.loads(text)
         self.listeners = [
             # Python 2 reads every string as unicode.
@@ -89,6 +90,11 @@ def start(words, folder, listeners, environ):
     """
     if os.getpid() == 1:
         raise ValueError("as the first process of a container it would end with it")
+    try:
+        import json
+    except ImportError as error:
+        # Of a file that cannot be opened, the import system says no more.
+        raise ValueError("no descriptor is left (%s)" % error)
     ready = os.pipe()
     for descriptor in ready:
         close_on_exec(descriptor)
