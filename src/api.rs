@@ -372,6 +372,16 @@ pub fn slot_fields(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
     container::tuple(gil, &names)
 }
 
+/// `reopen_access_log()`.
+pub fn reopen_access_log(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+    if let Some(reactor) = registry(gil).reactor()
+        && let Some(log) = &reactor.log
+    {
+        log.reopen(gil)?;
+    }
+    Ok(Owned::none(gil))
+}
+
 /// `stats()`.
 pub fn stats(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
     let registry = registry(gil);

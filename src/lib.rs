@@ -13,6 +13,7 @@
 #[cfg(all(feature = "python2", feature = "python3"))]
 compile_error!("one interpreter at a time: build with --no-default-features --features python2");
 
+pub mod access_log;
 pub mod dialect;
 pub mod ev;
 pub mod http;

@@ -142,6 +142,12 @@ impl Module for Evwsgi {
             call: api::slot_fields,
         },
         Function {
+            name: c"reopen_access_log",
+            doc: c"reopen_access_log()\n\nOpens the access log's file anew, after it was moved away; \
+                nothing without one.\n\nRaises OSError: the old file stays in use then.",
+            call: api::reopen_access_log,
+        },
+        Function {
             name: c"stats",
             doc: c"stats() -> dict of str to int\n\nWhat the server counted since it was imported.",
             call: api::stats,

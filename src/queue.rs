@@ -81,6 +81,7 @@ pub struct WriteQueue {
     end: End,
     /// The monitor has looked since the first of these bytes came.
     seen: bool,
+    response: QueuedResponse,
 }
 
 /// How far the end of the stream is.
@@ -96,24 +97,67 @@ enum End {
 }
 
 /// A place in the queue: which piece of the rest, if any, and where in it.
-pub struct Mark(Option<usize>, usize);
+#[derive(Clone, Copy)]
+struct Place(Option<usize>, usize);
+
+/// What the access log asks about the response that is being queued.
+#[derive(Default)]
+struct QueuedResponse {
+    /// Where it begins.
+    place: Option<Place>,
+    /// Its head, where that is not left to be found in the queue.
+    head: Vec<u8>,
+    /// Bytes of its body so far.
+    body: u64,
+}
 
 impl WriteQueue {
-    /// Where the next bytes for [`buffer`](Self::buffer) will stand.
-    pub fn place(&mut self) -> Mark {
+    /// A response begins: its head is the next that is added to [`buffer`](Self::buffer).
+    pub fn begin_response(&mut self) {
         let at = self.buffer().len();
-        Mark(self.rest.len().checked_sub(1), at)
+        self.response = QueuedResponse {
+            place: Some(Place(self.rest.len().checked_sub(1), at)),
+            ..QueuedResponse::default()
+        };
     }
 
-    /// The gathered bytes from a place on, to the end of its piece.
-    pub fn from(&self, place: &Mark) -> &[u8] {
-        let piece = match place.0 {
+    /// Keeps a copy of the head that was just added from `from` on, since it may be sent at any time.
+    pub fn keep_head(&mut self, from: usize) {
+        let head = self.buffer().get(from..).unwrap_or_default().to_vec();
+        self.response.head = head;
+    }
+
+    /// The head of the response that began last; what is known of it, where it is sent already.
+    pub fn response_head(&self) -> &[u8] {
+        if !self.response.head.is_empty() {
+            return &self.response.head;
+        }
+        let queued = self.queued_response();
+        let end = memchr::memmem::find(queued, b"\r\n\r\n");
+        &queued[..end.map_or(0, |end| end + 4)]
+    }
+
+    /// Bytes of its body that were queued so far.
+    pub fn body_bytes(&self) -> u64 {
+        self.response.body
+    }
+
+    /// The same for a whole response that was added to the buffer, head and body alike.
+    pub fn page_bytes(&self) -> u64 {
+        let queued = self.queued_response();
+        let end = memchr::memmem::find(queued, b"\r\n\r\n");
+        end.map_or(0, |end| queued.len() - end - 4) as u64
+    }
+
+    fn queued_response(&self) -> &[u8] {
+        let Some(Place(index, at)) = self.response.place else {
+            return b"";
+        };
+        let piece = match index {
             None => Some(&*self.first),
             Some(index) => self.rest.get(index).and_then(Segment::memory),
         };
-        piece
-            .and_then(|bytes| bytes.get(place.1..))
-            .unwrap_or_default()
+        piece.and_then(|bytes| bytes.get(at..)).unwrap_or_default()
     }
 
     /// The buffer to which the next bytes are added.
@@ -134,6 +178,7 @@ impl WriteQueue {
     pub fn push(&mut self, item: Owned, limit: usize) {
         let bytes = item.as_bytes().unwrap_or_default();
         let length = bytes.len().min(limit);
+        self.response.body += length as u64;
         if length <= COPIED {
             self.buffer().extend_from_slice(&bytes[..length]);
         } else {
@@ -149,11 +194,13 @@ impl WriteQueue {
             other.first.clear();
         }
         self.rest.append(&mut other.rest);
+        self.response.body += std::mem::take(&mut other.response.body);
     }
 
     /// Adds a part of a file.
     pub fn push_file(&mut self, part: FilePart) {
         if part.remaining > 0 {
+            self.response.body += part.remaining;
             self.rest.push_back(Segment::File(part));
         }
     }
@@ -264,6 +311,9 @@ impl WriteQueue {
             count -= left;
             self.first.clear();
             self.written = 0;
+            if let Some(Place(None, at)) = &mut self.response.place {
+                *at = 0;
+            }
         }
         // What comes from now on is new, or large enough to be sent by itself.
         self.seen = false;
@@ -277,6 +327,13 @@ impl WriteQueue {
             self.written = 0;
             if let Some(segment) = self.rest.pop_front() {
                 spent(segment);
+                if let Some(Place(index @ Some(_), at)) = &mut self.response.place {
+                    *index = index.and_then(|index| index.checked_sub(1));
+                    // It stood in the segment that is gone.
+                    if index.is_none() {
+                        *at = 0;
+                    }
+                }
             }
         }
     }
@@ -293,6 +350,7 @@ impl WriteQueue {
         self.rest.clear();
         self.end = End::Open;
         self.seen = false;
+        self.response = QueuedResponse::default();
     }
 
     /// The monitor looks: whether it did before since the first of these bytes came.

@@ -11,7 +11,7 @@ use crate::app::exchange::{CacheResult, Exchange};
 use crate::app::response::{self, Response};
 use crate::app::start_response::StartResponse;
 use crate::app::start_response::state::Closed;
-use crate::app::{child, environ, failure};
+use crate::app::{child, environ, failure, logged};
 use crate::http::error::HttpError;
 use crate::http::head::Head;
 use crate::http::reply::push_legacy_options;
@@ -53,6 +53,7 @@ fn try_respond(
     let result = callback.call(gil, &[&environ, start_response.object()]);
     let result = child::exit_if_forked(gil, result);
     let closed = start_response.close(out);
+    let result = logged::take_variables(gil, ctx, &environ, exchange, result);
     drop((environ, callback));
     match closed {
         Closed::Unused => response::begin(gil, ctx, exchange, start_response, result?, out),

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::app::base::Base;
 use crate::app::environ::cache::EnvironCache;
+use crate::app::logged::Logged;
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::http::error::HttpError;
@@ -38,6 +39,8 @@ pub struct AppContext {
     date_text: RefCell<Option<Owned>>,
     /// An exception that ends `run` once its client has its response.
     pub exit: RefCell<Option<Exception>>,
+    /// What the access log asks for.
+    pub logged: Logged,
     /// Counts every exception of an application, for `stats()`.
     pub failures: Cell<u64>,
 }
@@ -54,6 +57,7 @@ impl AppContext {
             lines: Rc::default(),
             date_text: RefCell::default(),
             exit: RefCell::default(),
+            logged: Logged::default(),
             failures: Cell::default(),
         }
     }

@@ -55,6 +55,8 @@ pub struct Exchange {
     pub connection: u32,
     /// Whether the connection may be kept; not when the server is about to end.
     pub may_keep_alive: bool,
+    /// What the access log asks of the environ, once the application was called.
+    pub logged: Vec<Option<Vec<u8>>>,
 }
 
 /// What the cache of environs says of a head.

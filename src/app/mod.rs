@@ -24,6 +24,7 @@ pub mod failure;
 pub mod file_wrapper;
 pub mod input;
 pub mod invalid_item;
+pub mod logged;
 pub mod once;
 pub mod params;
 pub mod response;

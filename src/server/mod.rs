@@ -21,6 +21,9 @@ pub mod expectation;
 #[cfg(interpreter)]
 pub mod listener;
 #[cfg(interpreter)]
+pub mod log;
+pub mod log_lines;
+#[cfg(interpreter)]
 pub mod monitor;
 #[cfg(interpreter)]
 pub mod reactor;

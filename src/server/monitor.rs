@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use crate::outbox::Outbox;
 use crate::scoreboard::{self, Word};
 use crate::server::baton::Baton;
+use crate::server::log_lines::LogLines;
 use crate::sys::park::Parker;
 use crate::sys::thread::{SMALL_STACK, set_timer_slack, spawn};
 use crate::sys::{fork, signal};
@@ -63,6 +64,8 @@ pub struct Watch {
     pub baton: Baton,
     /// What the holder has ready for the end of its turn.
     pub batch: Outbox,
+    /// Lines of the access log.
+    pub lines: LogLines,
     /// Goes up with each turn of the loop.
     turns: AtomicU64,
     /// The loop waits.
@@ -270,6 +273,7 @@ impl Watch {
             let is_slow = now.1.is_some() && now.1 == seen.1;
             let hurries = pause < CALM;
             let mut eventful = self.send();
+            self.lines.look();
             if is_slow
                 && self.hands_over.load(Ordering::Relaxed)
                 && let Some(call) = now.1
@@ -299,5 +303,6 @@ impl Watch {
         for seat in &*lock(&self.seats) {
             seat.outbox.send_all();
         }
+        self.lines.flush();
     }
 }

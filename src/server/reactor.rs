@@ -14,6 +14,7 @@ use crate::http::head::Head;
 use crate::py::{Exception, Gil};
 use crate::queue::WriteQueue;
 use crate::server::body_buffer::Places;
+use crate::server::log::AccessLog;
 use crate::server::ready::{Id, Ready, ReadyList};
 use crate::server::timeouts::{Clock, Deadline};
 use crate::sys::limits::descriptor_limit;
@@ -44,6 +45,8 @@ pub struct Reactor {
     pub lp: Loop,
     /// What its requests share.
     pub ctx: AppContext,
+    /// The access log.
+    pub log: Option<AccessLog>,
     /// The coarse clock.
     pub clock: Clock,
     /// Wakes the holder of the loop out of its wait.
@@ -107,7 +110,13 @@ impl Queues {
 
 impl Reactor {
     /// A reactor on `lp`.
-    pub fn new(lp: Loop, ctx: AppContext, ready: Rc<ReadyList>, waker: Waker) -> Rc<Reactor> {
+    pub fn new(
+        lp: Loop,
+        ctx: AppContext,
+        log: Option<AccessLog>,
+        ready: Rc<ReadyList>,
+        waker: Waker,
+    ) -> Rc<Reactor> {
         // On a 32-bit system the limit may be a number that memory has no places for.
         let limit = usize::try_from(descriptor_limit()).unwrap_or(usize::MAX);
         let left = limit.saturating_sub(RESERVE).max(1);
@@ -119,6 +128,7 @@ impl Reactor {
             lp,
             pool: BufferPool::new(ctx.config.body_memory),
             ctx,
+            log,
             clock: Clock::default(),
             waker,
             ready,

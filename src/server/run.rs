@@ -11,9 +11,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access_log::settings::AccessLogSettings;
 use crate::app::child;
 use crate::app::console;
 use crate::app::context::AppContext;
+use crate::app::logged::Logged;
 use crate::config::Config;
 use crate::ev::{Loop, Timer, Wake, guarded};
 use crate::http::error::HttpError;
@@ -31,6 +33,7 @@ use crate::server::connection::work::{Connection, Work};
 use crate::server::connection::write::{Flushed, flush, flush_now};
 use crate::server::crew::Crew;
 use crate::server::listener::Acceptor;
+use crate::server::log::AccessLog;
 use crate::server::monitor::{Monitor, Watch};
 use crate::server::reactor::Reactor;
 use crate::server::ready::{Id, Ready, ReadyList};
@@ -50,6 +53,9 @@ const LONGEST_BACKLOG: usize = 65536;
 /// Bytes of long bodies that go to files at one tick, behind which everybody waits.
 const SPILL_BUDGET: u64 = 8 << 20;
 
+/// Ticks between two reports of lines that were lost.
+const TICKS_BETWEEN_REPORTS: u32 = 40;
+
 /// How long the main thread is spare before it looks whether a signal came.
 const SIGNALS: Duration = Duration::from_millis(500);
 
@@ -68,6 +74,8 @@ pub struct Run {
     watch: Arc<Watch>,
     /// The monitor's look when the bytes that it sent were counted last.
     counted: Cell<Option<u64>>,
+    /// Lines of the access log that were lost and not reported yet, and ticks until they may be.
+    lost_lines: Cell<(u64, u32)>,
 }
 
 /// Serves until a signal ends it.
@@ -88,6 +96,7 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
         let message = "config.threads above 1 needs the standard dialect and Python 3";
         return Err(Raised::new(gil, Kind::ValueError, message));
     }
+    let log = AccessLogSettings::read(gil, &base.config)?;
     let lp = match Loop::default_loop() {
         Ok(lp) => lp,
         Err(error) => return Err(registry.error(gil, &error.to_string())),
@@ -102,14 +111,18 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
         Err(error) => return Err(registry.error(gil, &error.to_string())),
     };
     let wake = Wake::new(|| ());
-    let reactor = Reactor::new(
-        lp,
-        AppContext::new(dialect, config, base, flush_now),
-        ready.clone(),
-        wake.waker(),
-    );
-    reactor.ctx.update_clock(lp.now() as i64);
     let watch = Arc::<Watch>::default();
+    let longest_line = config.max_request_line;
+    let log = log
+        .map(|settings| AccessLog::open(gil, settings, longest_line, &watch))
+        .transpose()?;
+    let mut ctx = AppContext::new(dialect, config, base, flush_now);
+    if let Some(log) = &log {
+        ctx.logged = Logged::new(gil, log.variables(), log.wants_response_head())?;
+        log.begin_turn(lp.now() as i64);
+    }
+    let reactor = Reactor::new(lp, ctx, log, ready.clone(), wake.waker());
+    reactor.ctx.update_clock(lp.now() as i64);
     let crew = Crew::new(reactor.ctx.config.threads, ready, watch.clone());
     let run = Rc::new(Run {
         reactor: reactor.clone(),
@@ -118,6 +131,7 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
         crew: crew.clone(),
         watch,
         counted: Cell::new(None),
+        lost_lines: Cell::new((0, 0)),
     });
     registry.set_reactor(Some(reactor));
     scoreboard::begin_run(crew.limit as u64);
@@ -125,6 +139,7 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     threads::serving(gil, || run.turns(gil, &turn, wake));
     scoreboard::end_run();
     let ending = run.finish(gil, &turn);
+    run.finish_log(gil);
     registry.set_reactor(None);
     match ending {
         Some(exception) => Err(exception.restore(gil)),
@@ -309,6 +324,10 @@ impl Run {
             let look = self.watch.looks();
             if self.counted.replace(look) != look {
                 count(&registry.stats.bytes_out, self.watch.take_sent());
+                self.count_lost_lines(gil);
+            }
+            if reactor.log.is_some() {
+                self.watch.lines.end_turn(look.is_some());
             }
             if reactor.stopped.get() {
                 return;
@@ -332,6 +351,9 @@ impl Run {
             }
             reactor.ready.order();
             reactor.ctx.update_clock(reactor.lp.now() as i64);
+            if let Some(log) = &reactor.log {
+                log.begin_turn(reactor.lp.now() as i64);
+            }
             if let Err(raised) = child::exit_if_forked(gil, Raised::check_signals(gil)) {
                 reactor.fail(Exception::take(gil, raised));
             }
@@ -486,6 +508,7 @@ impl Run {
         let reactor = &self.reactor;
         self.write_batch(gil, turn);
         reactor.clock.tick();
+        self.report_lost_lines(gil);
         self.crew.expectation.tick();
         let due = self
             .table
@@ -588,6 +611,37 @@ impl Run {
         if self.table.all(lingers) {
             self.reactor.stop();
             self.reactor.waker.wake();
+        }
+    }
+
+    fn count_lost_lines(&self, gil: Gil<'_>) {
+        let lost = self.watch.lines.take_lost();
+        if lost > 0 {
+            count(&registry(gil).stats.lost_log_lines, lost);
+            let (others, ticks) = self.lost_lines.get();
+            self.lost_lines.set((others + lost, ticks));
+        }
+    }
+
+    /// Says how many lines of the access log were lost, now and then.
+    fn report_lost_lines(&self, gil: Gil<'_>) {
+        let (lost, ticks) = self.lost_lines.get();
+        if lost == 0 || ticks > 0 {
+            self.lost_lines.set((lost, ticks.saturating_sub(1)));
+            return;
+        }
+        self.lost_lines.set((0, TICKS_BETWEEN_REPORTS));
+        let line = format!("access log: {lost} lines are lost: it is full, or nobody reads it");
+        console::log_error(gil, &line);
+    }
+
+    /// Writes the lines that are left.
+    fn finish_log(&self, gil: Gil<'_>) {
+        if self.reactor.log.is_some() {
+            self.watch.lines.flush();
+            self.count_lost_lines(gil);
+            self.lost_lines.set((self.lost_lines.get().0, 0));
+            self.report_lost_lines(gil);
         }
     }
 

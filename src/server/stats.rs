@@ -33,6 +33,7 @@ counters! {
     timeouts Timeouts,
     bytes_in BytesIn,
     bytes_out BytesOut,
+    lost_log_lines LostLogLines,
 }
 
 /// Counts `more`.

@@ -18,6 +18,41 @@ pub fn thread_cpu_nanos() -> u64 {
     nanoseconds(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
+/// A moment as clocks on the wall show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct LocalTime {
+    pub year: i32,
+    /// From 0 on.
+    pub month: usize,
+    pub day: i32,
+    pub hour: i32,
+    pub minute: i32,
+    pub second: i32,
+    /// Minutes east of Greenwich.
+    pub offset: i32,
+}
+
+/// What the wall says at `second` (Unix time).
+pub fn local_time(second: i64) -> LocalTime {
+    let mut parts = MaybeUninit::<libc::tm>::zeroed();
+    let second = second as libc::time_t;
+    // SAFETY: both are live; where the call fails, zeros are valid parts of a time.
+    let parts = unsafe {
+        libc::localtime_r(&raw const second, parts.as_mut_ptr());
+        parts.assume_init()
+    };
+    LocalTime {
+        year: parts.tm_year + 1900,
+        month: parts.tm_mon as usize,
+        day: parts.tm_mday,
+        hour: parts.tm_hour,
+        minute: parts.tm_min,
+        second: parts.tm_sec,
+        offset: (parts.tm_gmtoff / 60) as i32,
+    }
+}
+
 fn nanoseconds(clock: libc::clockid_t) -> u64 {
     let mut now = MaybeUninit::<libc::timespec>::zeroed();
     // SAFETY: the kernel fills `now` in. Should it not know the clock, zeros are a valid time.
@@ -40,6 +75,15 @@ mod tests {
         let elapsed = monotonic_micros() - before;
         assert!(elapsed >= 3_000, "{elapsed}");
         assert!(u128::from(elapsed) <= began.elapsed().as_micros() + 1);
+    }
+
+    #[test]
+    fn the_wall_agrees_with_the_offset() {
+        let second = 784_111_777; // 1994-11-06 08:49:37 UTC
+        let local = local_time(second);
+        let minutes = local.hour * 60 + local.minute - local.offset;
+        assert_eq!((minutes.rem_euclid(1440), local.second), (8 * 60 + 49, 37));
+        assert_eq!((local.year, local.month), (1994, 10));
     }
 
     #[test]

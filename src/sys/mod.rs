@@ -30,6 +30,7 @@ pub mod file;
 pub mod fork;
 pub mod limits;
 pub mod listener;
+pub mod log_file;
 mod option;
 pub mod park;
 pub mod peer;

@@ -33,6 +33,8 @@ pub struct ResponseSink {
     is_parked: bool,
     /// Whether what is given may be gathered, since the monitor sends it.
     gathers: bool,
+    /// Whether the access log asks for the head, which may be sent before the application returns.
+    keeps_head: bool,
     framing_inputs: FramingInputs,
     lines: Rc<RefCell<DateServerLines>>,
     socket: Option<Socket>,
@@ -73,6 +75,7 @@ impl ResponseSink {
             outbox: Arc::default(),
             is_parked: false,
             gathers: false,
+            keeps_head: false,
             framing_inputs: FramingInputs::default(),
             lines: ctx.lines.clone(),
             socket: None,
@@ -94,6 +97,7 @@ impl ResponseSink {
             self.outbox = exchange.outbox.clone();
         }
         self.gathers = exchange.gathers;
+        self.keeps_head = ctx.logged.wants_head;
         self.socket = Some(exchange.socket.clone());
         self.flush = ctx.flush;
         self.gone = false;
@@ -133,7 +137,14 @@ impl ResponseSink {
     pub fn begin(&mut self, head: &ResponseHead) -> SentHead {
         let framing = self.framing_inputs.framing(head, None);
         let lines = self.lines.clone();
-        self.with(|queue| head.push(queue.buffer(), &framing, &lines.borrow()));
+        let keeps_head = self.keeps_head;
+        self.with(|queue| {
+            let start = queue.buffer().len();
+            head.push(queue.buffer(), &framing, &lines.borrow());
+            if keeps_head {
+                queue.keep_head(start);
+            }
+        });
         SentHead {
             encoder: BodyEncoder::new(&framing),
             keep_alive: framing.keep_alive,

@@ -137,7 +137,8 @@ pub fn shorten_idle(connection: &Connection, work: &Work) {
 }
 
 /// Ends a connection: what it held is dropped, and the result of its application closed.
-pub fn close(gil: Gil<'_>, connection: &Rc<Connection>, work: Box<Work>) {
+pub fn close(gil: Gil<'_>, connection: &Rc<Connection>, mut work: Box<Work>) {
+    work.finish_line(connection);
     connection.unwatch();
     let Work {
         socket,

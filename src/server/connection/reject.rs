@@ -6,8 +6,10 @@ use crate::http::error::HttpError;
 use crate::py::Gil;
 use crate::server::connection::state::{Event, START};
 use crate::server::connection::work::{Connection, Work};
+use crate::server::log::Answered;
 use crate::server::registry::registry;
 use crate::server::stats::count;
+use crate::sys::clock;
 
 /// Queues the response to a message that is rejected.
 pub fn reject(
@@ -18,11 +20,33 @@ pub fn reject(
     head_only: bool,
 ) {
     work.prepare_queue(connection);
-    let ctx = &connection.reactor.ctx;
+    let reactor = &connection.reactor;
+    let ctx = &reactor.ctx;
+    if reactor.log.is_some() {
+        work.out.begin_response();
+    }
     let code = ctx.push_rejection(work.out.buffer(), error, head_only);
     let stats = &registry(gil).stats;
     count(&stats.refused, 1);
     stats.count_code(code);
+    if let Some(log) = &reactor.log {
+        let now = clock::monotonic_micros();
+        let request = match &work.incoming {
+            Some(incoming) => &incoming.input,
+            None => work.received(),
+        };
+        let answered = Answered {
+            request,
+            client: &connection.client,
+            variables: &[],
+            status: code,
+            arrived: now,
+            called: now,
+        };
+        log.log(&answered, &work.out, work.out.page_bytes());
+        work.pending = None;
+        work.arrived = 0;
+    }
     work.incoming = None;
     work.request = None;
     work.on(Event::Rejected);

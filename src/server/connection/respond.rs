@@ -23,12 +23,18 @@ use crate::server::connection::step::Step;
 use crate::server::connection::work::{Connection, Work};
 use crate::server::connection::write::{Flushed, GATHERED, flush};
 use crate::server::expectation::Places;
+use crate::server::log::{AccessLog, Answered, Pending};
 use crate::server::registry::registry;
 use crate::server::stats::count;
 use crate::sys::clock;
 
 /// Calls the application for the request that is whole.
 pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Step {
+    if let Some(log) = &connection.reactor.log
+        && work.arrived == 0
+    {
+        work.arrived = log.turn_began();
+    }
     let foreseen = match foresee(turn, work) {
         Foreseen::Queue => return Step::Queue,
         Foreseen::Call(foreseen) => foreseen,
@@ -166,6 +172,7 @@ fn respond(
         head.len
     };
     let message = work.at..work.at + end;
+    let range = message.clone();
     let bytes = &work.input[message.clone()];
     let target = match ctx
         .dialect
@@ -204,14 +211,46 @@ fn respond(
         gathers: ctx.dialect.gathers_chunks() && turn.watch().looks().is_some(),
         connection: connection.id().number,
         may_keep_alive: !reactor.is_draining(),
+        logged: Vec::new(),
     };
+    if reactor.log.is_some() {
+        work.out.begin_response();
+    }
     let began = scoreboard::begin_call();
     let response = turn.enter(|| call::respond(gil, ctx, &mut exchange, &mut work.out));
     scoreboard::end_call(began);
     work.input = std::mem::take(&mut exchange.input);
     reactor.head.set(std::mem::take(&mut exchange.head));
     registry.stats.count_code(response.code);
+    if let Some(log) = &reactor.log {
+        let answered = Answered {
+            request: &work.input[range],
+            client: &connection.client,
+            variables: &exchange.logged,
+            status: response.code,
+            arrived: std::mem::take(&mut work.arrived),
+            called: began,
+        };
+        work.pending = begin_line(log, &answered, &response, &work.out);
+    }
     Some(response)
+}
+
+/// The access log's line of a response: now, where it is whole.
+fn begin_line(
+    log: &AccessLog,
+    answered: &Answered<'_>,
+    response: &Response,
+    out: &WriteQueue,
+) -> Option<Box<Pending>> {
+    let bytes = match &response.body {
+        Some(body) if !body.is_exhausted() => return log.begin(answered, out),
+        // A page of the server's own is not queued item by item.
+        None if out.body_bytes() == 0 => out.page_bytes(),
+        _ => out.body_bytes(),
+    };
+    log.log(answered, out, bytes);
+    None
 }
 
 /// Writes, and asks the application for more, as long as it is this connection's turn.
@@ -224,6 +263,9 @@ pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
             .response
             .as_deref()
             .is_none_or(|rest| rest.is_exhausted() && !is_cut(rest));
+        if exhausted && work.pending.is_some() {
+            work.finish_line(connection);
+        }
         let short = !work.out.file_follows() && work.out.waiting() < GATHERED;
         if exhausted && short {
             // Its `close()` is called.

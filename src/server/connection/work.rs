@@ -14,6 +14,7 @@ use crate::py::Gil;
 use crate::queue::WriteQueue;
 use crate::server::connection::request::{Incoming, ParsedRequest};
 use crate::server::connection::state::{Event, START, State};
+use crate::server::log::Pending;
 use crate::server::reactor::Reactor;
 use crate::server::ready::{Id, Ready};
 use crate::server::timeouts::Deadline;
@@ -67,6 +68,10 @@ pub struct Work {
     pub owner: Option<usize>,
     /// The part of a response that is not in the queue yet, or is kept until it is written.
     pub response: Option<Box<ResponseBody>>,
+    /// The access log's line of a response that is not whole yet.
+    pub pending: Option<Box<Pending>>,
+    /// When the request that is to be called for was there, for the access log; 0 before that.
+    pub arrived: u64,
     /// Whether a request of it had its response.
     pub served_any: bool,
     /// What the application had of its turn.
@@ -103,6 +108,13 @@ impl Quantum {
 }
 
 impl Work {
+    /// The access log's line of a response that is whole now, or will never be.
+    pub fn finish_line(&mut self, connection: &Connection) {
+        if let (Some(pending), Some(log)) = (self.pending.take(), &connection.reactor.log) {
+            log.finish(&pending, self.out.body_bytes());
+        }
+    }
+
     /// Something happened to the connection.
     ///
     /// # Panics
@@ -165,6 +177,8 @@ impl Connection {
             is_queued: false,
             owner: None,
             response: None,
+            pending: None,
+            arrived: 0,
             served_any: false,
             quantum: Quantum::default(),
             held: 0,
