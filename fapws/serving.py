@@ -95,7 +95,7 @@ class Server(object):
         try:
             before = _apply(self.settings.for_config())
             _evwsgi.set_base_module(base)
-            _evwsgi.wsgi_gen_cb(_logged(self._app, self.settings))
+            _evwsgi.wsgi_gen_cb(self._app)
             when_ready(self._is_ready)
             # From here on the sockets are the core's, which closes them.
             registered, self._listeners = self._listeners, []
@@ -193,15 +193,6 @@ def _restore(before):
             delattr(base.config, name)
         else:
             setattr(base.config, name, value)
-
-
-def _logged(app, chosen):
-    """The application with its access log before it."""
-    if not chosen.access_log or hasattr(_evwsgi, "reopen_access_log"):
-        return app
-    from fapws.contrib.accesslog import AccessLog
-
-    return AccessLog(app, chosen.access_log, chosen.access_log_format)
 
 
 def _keep_signals():

@@ -46,7 +46,7 @@ class WorkerSpec(object):
             self._call_hook("post_fork", self.hooks.in_worker, link.age)
             application = self._load()
             self._call_hook("post_worker_init", self.hooks.loaded, application)
-            application = self._logged(application)
+            self._follow_log()
         except (loading.LoadError, SettingsError) as error:
             self.log.error("%s", error)
             if not self.settings.reload:
@@ -64,6 +64,7 @@ class WorkerSpec(object):
         from fapws import template
 
         signal.signal(signal.SIGHUP, _pass)
+        signal.signal(signal.SIGUSR1, _pass)
         _write_stacks()
         try:
             forked = template.run(link, self.log, self._load_for_workers)
@@ -81,7 +82,7 @@ class WorkerSpec(object):
         try:
             self._call_hook("post_fork", self.hooks.in_worker, link.age)
             self._call_hook("post_worker_init", self.hooks.loaded, application)
-            application = self._logged(application)
+            self._follow_log()
         except (loading.LoadError, SettingsError) as error:
             self.log.error("%s", error)
             return CANNOT_LOAD
@@ -121,6 +122,9 @@ class WorkerSpec(object):
             process.enter(self.folder)
         for name, value in self.settings.for_config().items():
             setattr(base.config, name, value)
+        if self.settings.access_log not in (None, "", "-"):
+            # The application may change the folder.
+            base.config.access_log = os.path.abspath(self.settings.access_log)
         # The master waits before it sends SIGTERM, for all workers alike.
         base.config.shutdown_delay = 0
         _evwsgi.set_base_module(base)
@@ -147,26 +151,26 @@ class WorkerSpec(object):
 
             raise loading.LoadError("the hook %s failed:\n%s" % (name, traceback.format_exc()))
 
-    def _logged(self, application):
+    def _follow_log(self):
+        """Have SIGUSR1 open the access log anew; LoadError for one that cannot be written."""
         path = self.settings.access_log
         if not path:
-            return application
-        from fapws.contrib.accesslog import AccessLog
+            return
+        from fapws.contrib import accesslog
 
         try:
-            log = AccessLog(application, path, self.settings.access_log_format)
+            accesslog.check_file(base.config.access_log)
         except EnvironmentError as error:
             raise loading.LoadError("--access-log %s: %s" % (path, error.strerror))
 
         def reopen(number, frame):
             try:
-                log.reopen()
+                _evwsgi.reopen_access_log()
             except EnvironmentError as error:
                 # Raised in a handler it would end `run`. The file that is open stays in use.
-                self.log.error("--access-log %s: %s", path, error.strerror)
+                self.log.error("--access-log %s: %s", path, error)
 
         signal.signal(signal.SIGUSR1, reopen)
-        return log
 
     def _watch(self, link, began, more=()):
         from fapws.contrib.reload import Watcher

@@ -1,7 +1,10 @@
-"""A line for each request, in gunicorn's notation for formats.
+"""A line for each request of one application, in gunicorn's notation for formats.
 
-Owns the line and the file it goes to. Wraps the application, so it tells of requests that reached
-one: a message that the core refused is in `_evwsgi.stats()`, not here. Invariants: a request's
+For a program that wraps an application, and for what logs by a logger of its own (the worker class
+for gunicorn). A server's log is the core's: `config.access_log` has a line for each response, those
+included that reach no application, and changes nothing of any.
+
+Owns the line and the file it goes to. Invariants: a request's
 line is one line, written at once, so that several processes can share a file; and a log that cannot
 be written, or is read too slowly, costs lines, never an answer. A pipe, a terminal or a socket gets
 no line longer than a pipe takes at once (4096 bytes on Linux): what is beyond that is cut off.
@@ -14,6 +17,7 @@ Atoms, each written `%(atom)s`:
     t  time of the request         f  Referer                 L  seconds taken, with fraction
     r  request line                a  User-Agent              p  process id
     m U q H  method, path, query, protocol
+    st reason phrase               Q  microseconds waited before the call: - here, the core knows
     {name}i {name}o {name}e        a request header, a response header, an environ variable
 """
 
@@ -155,6 +159,7 @@ class _Entry(object):
         self._began = _now()
         self._took = None
         self._status = None
+        self._reason = None
         self._headers = None
         self.start_response = _Starter(self, start_response)
         self.size = 0
@@ -163,6 +168,7 @@ class _Entry(object):
     def said(self, status, headers):
         """The application has called start_response."""
         self._status, self._headers = str(status)[:3], headers
+        self._reason = str(status)
 
     def fail(self):
         """The application raised: the core answers for it."""
@@ -264,6 +270,8 @@ class _Entry(object):
         "D": lambda self: "%d" % (self._took * 1e6),
         "M": lambda self: "%d" % (self._took * 1e3),
         "L": lambda self: "%.6f" % self._took,
+        "st": lambda self: _field((self._reason or "")[4:]),
+        "Q": lambda self: "-",
         "p": lambda self: "<%d>" % os.getpid(),
     }
     KNOWN = frozenset(_ATOMS)

@@ -136,6 +136,8 @@ impl LogLines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsRawFd;
+
     use crate::sys::spool::Spool;
 
     fn content(spool: &Spool) -> Vec<u8> {
