@@ -134,7 +134,8 @@ def test_a_file_stays_where_it_was_when_the_application_changes_the_folder(run_c
 
 
 def test_what_no_application_sees_has_a_line(run_command, home):
-    command = run_command("hello:app", "--access-log", "a.log", "--access-log-format", "%(s)s %(r)s")
+    pattern = ["--access-log-format", "%(s)s %(r)s"]
+    command = run_command("hello:app", "--access-log", "a.log", *pattern)
     command.request(b"GET /\x01\r\n\r\n")
     wait_until(lambda: (home / "a.log").read_text() == "400 GET /\\x01\n", "the line")
 

@@ -157,7 +157,8 @@ def test_pipelined_requests_have_their_lines_in_order(logged):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/generator", "/writes", "/bytes", "/reader", "/file", "/long", "/empty", "/fails"]
+    "path",
+    ["/", "/generator", "/writes", "/bytes", "/reader", "/file", "/long", "/empty", "/fails"],
 )
 def test_it_changes_nothing_of_a_response(serve_probe, tmp_path, path):
     def answer(**config):
