@@ -136,13 +136,17 @@ impl LogLines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
     use std::os::fd::AsRawFd;
+    use std::os::unix::fs::FileExt;
 
+    use crate::sys::file::duplicate;
     use crate::sys::spool::Spool;
 
     fn content(spool: &Spool) -> Vec<u8> {
         let mut bytes = vec![0; 1 << 20];
-        let length = spool.read_at(0, &mut bytes).unwrap();
+        let file = File::from(duplicate(spool.as_raw_fd()).unwrap());
+        let length = file.read_at(&mut bytes, 0).unwrap();
         bytes.truncate(length);
         bytes
     }

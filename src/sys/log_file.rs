@@ -194,6 +194,7 @@ fn open_again(fd: RawFd) -> Option<OwnedFd> {
 mod tests {
     use super::*;
     use std::io::Read;
+    use std::os::unix::fs::FileExt;
     use std::os::unix::net::UnixStream;
 
     fn cut(line: &mut Vec<u8>, most: usize) {
@@ -219,7 +220,8 @@ mod tests {
         let lines = [&b"x".repeat(PIPE_BUF * 3)[..], b"\nshort\n"].concat();
         assert_eq!(log.write(&lines, cut), 0);
         let mut read = vec![0; lines.len()];
-        assert_eq!(spool.read_at(0, &mut read).unwrap(), lines.len());
+        let file = std::fs::File::from(duplicate(spool.as_raw_fd()).unwrap());
+        assert_eq!(file.read_at(&mut read, 0).unwrap(), lines.len());
         assert_eq!(read, lines);
     }
 

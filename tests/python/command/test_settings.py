@@ -224,7 +224,8 @@ def test_a_configuration_of_gunicorn_works_as_it_is(start_process, interpreter, 
     (home / "gunicorn.conf.py").write_text(GUNICORN.format(port=port))
     command = start_process(At, interpreter, "--config", "gunicorn.conf.py", port=port, home=home)
     workers = command.wait_for_workers(2)
-    assert (home / "access.log").read_text().startswith('127.0.0.1 "GET / HTTP/1.1" 200 ')
+    log = wait_until((home / "access.log").read_text, "the line")
+    assert log.startswith('127.0.0.1 "GET / HTTP/1.1" 200 ')
     lines = log_lines(command.stderr)
     spawned = {(pid, f"Worker spawned (pid: {pid})") for pid in workers}
     assert spawned <= {(pid, text) for pid, _, text in lines}
