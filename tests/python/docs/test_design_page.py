@@ -16,9 +16,10 @@ ROOMS = {
     "app": {"http", "py", "sys", "config", "dialect", "queue", "outbox", "transmit"},
     "server": {
         "http", "py", "ev", "sys", "app", "config", "dialect", "queue", "outbox", "transmit",
-        "scoreboard",
+        "scoreboard", "access_log",
     },
     "scoreboard": {"sys"},
+    "access_log": {"py"},
 }
 
 #: Where unsafe code may stand; lib.rs and app/mod.rs hold no code.
