@@ -41,12 +41,10 @@ pub fn enter_interpreter(gil: Gil<'_>) -> Result<bool> {
 
 #[cfg(feature = "python3")]
 fn is_main() -> bool {
-    unsafe extern "C" {
-        /// Exported by every Python 3, though the stable ABI does not name it.
-        fn PyInterpreterState_Main() -> *mut ffi::PyInterpreterState;
-    }
-    // SAFETY: the lock is held, as a module is imported; both only return an address.
-    unsafe { ffi::PyInterpreterState_Get() == PyInterpreterState_Main() }
+    // Identifiers are counted from the main one's, which is 0. (`PyInterpreterState_Main` is not in the
+    // stable ABI, which the wheel keeps to.)
+    // SAFETY: the lock is held, as a module is imported; both calls only read.
+    unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) == 0 }
 }
 
 /// The main interpreter is the one that was made first: the list's last.
