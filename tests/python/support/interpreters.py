@@ -1,8 +1,9 @@
 """Finds the CPythons of this machine and picks the ones to test with.
 
-Looked for in pyenv's versions folder, then under the usual names on PATH. An interpreter counts
-when it runs and answers `PROBE`; pyenv's shims for versions that are not active do not, and that
-is no error. Of several with the same major and minor version the first found is kept.
+Looked for in pyenv's versions folder, in build/pythons (which `make pythons` fills), then under the
+usual names on PATH. An interpreter counts when it runs and answers `PROBE`; pyenv's shims for
+versions that are not active do not, and that is no error. Of several with the same major and minor
+version the first found is kept.
 
 `FAPWS_TEST_PYTHONS` overrides the pick: `all`, `newest`, or a comma-separated list of versions
 (`2.7,3.13`) and paths of executables.
@@ -16,6 +17,8 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+
+from . import ROOT
 
 #: The lowest Python 3 that the crate's bindings know.
 OLDEST_PYTHON_3 = (3, 9)
@@ -112,6 +115,9 @@ def _wished(word):
 def _candidates():
     for folder in _pyenv_versions():
         yield str(folder / "bin" / "python")
+    # What `make pythons` brings.
+    for path in sorted((ROOT / "build" / "pythons" / "bin").glob("python3.*[0-9]")):
+        yield str(path)
     names = ["python2.7", "python2"]
     names += [f"python3.{minor}" for minor in range(OLDEST_PYTHON_3[1], 30)]
     names += ["python3", "python"]
