@@ -63,7 +63,7 @@ const SIGNALS: Duration = Duration::from_millis(500);
 const IDLE: Duration = Duration::from_secs(30);
 
 /// A thread that has the interpreter's lock as soon, in microseconds, took over from a call that waits.
-const LOCK_WAIT: u64 = 1_000;
+const LOCK_WAIT: u64 = 4_000;
 
 /// One run.
 pub struct Run {

@@ -50,7 +50,7 @@ def test_a_request_that_is_expected_to_wait_waits_for_a_thread_in_order(threaded
     learnt = tmp_path / "learnt"
     with contextlib.ExitStack() as stack:
         *slow, quick = connect(stack, threaded, THREADS + 3)
-        for _ in range(3):  # it takes two slow calls to be expected
+        for _ in range(8):  # it takes two slow calls to be expected, seen without a stall
             slow[0].send(request(f"/wait?{learnt}"))
             quick.send(request("/"))
             assert quick.response().body == b"hello"
