@@ -92,11 +92,13 @@ impl Turn {
         self.watch().batch.put(outbound);
     }
 
+    /// Whether a connection has something ready.
+    pub fn has_batch(&self) -> bool {
+        !self.crew.batch.borrow().is_empty()
+    }
+
     /// Takes the connections that have something ready, with it.
     pub fn take(&self) -> Vec<(Id, Outbound)> {
-        if self.crew.batch.borrow().is_empty() {
-            return Vec::new();
-        }
         let outbounds = self.watch().batch.take_all();
         self.crew.batch.take().into_iter().zip(outbounds).collect()
     }

@@ -62,7 +62,10 @@ impl ReadyList {
     /// Puts what one poll added into the order in which it became ready: libev calls back for the last
     /// first.
     pub fn order(&self) {
-        self.0.borrow_mut().make_contiguous().reverse();
+        let mut ready = self.0.borrow_mut();
+        if ready.len() > 1 {
+            ready.make_contiguous().reverse();
+        }
     }
 
     /// Forgets everything.

@@ -437,6 +437,9 @@ impl Run {
 
     /// Writes what the turn has made ready, and lets the connections go on.
     fn write_batch(&self, gil: Gil<'_>, turn: &Turn) {
+        if !turn.has_batch() {
+            return;
+        }
         let batch = turn.take();
         let mut left = batch.len();
         // Everything is written before any application is asked for more.
@@ -519,6 +522,7 @@ impl Run {
                 reactor.ready.push(Ready::Connection(connection.id()));
             }
         }
+        self.release_queues(gil);
         reactor.pool.trim();
         let mut budget = SPILL_BUDGET;
         self.retry(reactor.pooled_bodies.take(), |connection| {
@@ -547,6 +551,18 @@ impl Run {
             reactor.stop();
         }
         self.accept_again();
+    }
+
+    /// The memory of queues that were not used since the last tick serves others.
+    fn release_queues(&self, gil: Gil<'_>) {
+        let unused = |connection: &Rc<Connection>| {
+            let look =
+                |work: &mut Work| work.out.has_memory() && !std::mem::take(&mut work.was_active);
+            connection.peek(look) == Some(true)
+        };
+        for connection in self.table.select(unused) {
+            connection.peek(|work| work.give_queue_back(gil, &connection));
+        }
     }
 
     fn retry<'a>(&self, ids: Vec<Id>, mut look: impl FnMut(&Rc<Connection>) -> Retry<'a>) {

@@ -142,7 +142,6 @@ fn advance(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Wo
                 }
             }
         }
-        work.give_queue_back(gil, connection);
         match work.state.stage() {
             Stage::Head if !read::expect_head(connection, work) => {
                 work.on(Event::Gone);

@@ -66,6 +66,8 @@ pub struct Work {
     pub is_queued: bool,
     /// The seat of the thread that called the application, while its response goes on.
     pub owner: Option<usize>,
+    /// Its queue was used since the last tick.
+    pub was_active: bool,
     /// The part of a response that is not in the queue yet, or is kept until it is written.
     pub response: Option<Box<ResponseBody>>,
     /// The access log's line of a response that is not whole yet.
@@ -137,9 +139,9 @@ impl Work {
         !matches!(self.received(), b"" | b"\r" | b"\r\n")
     }
 
-    /// Keeps the memory of a queue with nothing in it for other responses.
+    /// Keeps the memory of a queue with nothing in it for other responses: the connection is idle.
     pub fn give_queue_back(&mut self, gil: Gil<'_>, connection: &Connection) {
-        if self.out.has_memory() {
+        if self.out.has_memory() && self.out.is_empty() && !self.is_batched {
             let out = std::mem::take(&mut self.out);
             connection.reactor.queues.put(gil, out);
         }
@@ -147,6 +149,7 @@ impl Work {
 
     /// Makes sure that what is pushed to the queue finds memory.
     pub fn prepare_queue(&mut self, connection: &Connection) {
+        self.was_active = true;
         if !self.out.has_memory() {
             self.out = connection.reactor.queues.take();
         }
@@ -176,6 +179,7 @@ impl Connection {
             is_batched: false,
             is_queued: false,
             owner: None,
+            was_active: false,
             response: None,
             pending: None,
             arrived: 0,
