@@ -50,8 +50,8 @@ class Staticfile(object):
     def _behind_root(self, environ):
         """What stands behind the root in a file's name."""
         path_info = environ["PATH_INFO"]
-        # In the standard dialect the URI "/" is the empty SCRIPT_NAME, and its slash begins PATH_INFO.
-        # A root that is a file, or the beginning of file names, has none behind it.
+        # In the standard dialect the URI "/" is the empty SCRIPT_NAME, and its slash begins
+        # PATH_INFO. A root that is a file, or the beginning of file names, has none behind it.
         if is_standard(environ) and not environ["SCRIPT_NAME"] and path_info[:1] == "/":
             if not os.path.isdir(self.rootpath or "."):
                 return path_info[1:]

@@ -27,17 +27,19 @@ def _valgrind():
 
 pytestmark = pytest.mark.quiet
 
-#: Scenario -> instructions in our shared object, and in all of user space.
+#: Scenario -> instructions in our shared object, and in all of user space. Under callgrind, where
+#: a request takes fifty times as long, the monitor's looks are some 250 of them; what is published
+#: for `stats()` and the master, the hand-over and the checks of descriptors take the rest of what
+#: these bounds were raised by when threads came.
 STANDARD = {
-    "hello": (5_300, 11_700),
-    "browser": (5_300, 12_400),
-    "cold": (18_900, 35_300),
-    "post": (6_000, 31_000),
-    # With a look at the clock an item, so that others have their turn after five milliseconds.
-    "generator": (17_300, 32_400),
-    "file": (7_600, 59_900),
+    "hello": (6_100, 12_700),
+    "browser": (6_200, 13_300),
+    "cold": (19_900, 37_300),
+    "post": (6_800, 31_000),
+    "generator": (20_500, 35_000),
+    "file": (10_100, 59_900),
 }
-LEGACY = {"legacy-hello": (10_300, 45_100), "legacy-post": (271_000, 907_000)}
+LEGACY = {"legacy-hello": (12_100, 48_000), "legacy-post": (271_000, 907_000)}
 
 
 def _hold(site, server, scenario, bounds):
