@@ -1,4 +1,4 @@
-//! The limits and timeouts: one table, and how it is read from the base module's `config`.
+//! The settings of the core: one table, and how it is read from the base module's `config`.
 //!
 //! A row is an attribute of `config` with its default in either dialect; an attribute that is
 //! missing (a legacy `config` has none of them) leaves the default in force. `docs/settings.md` says
@@ -9,29 +9,44 @@
 use crate::dialect::Dialect;
 use crate::http::chunked::ChunkLimits;
 use crate::http::head::HeadLimits;
-use crate::py::{Gil, Kind, Object, Raised, Result, names, text};
+use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
 
 macro_rules! table {
-    ($($(#[$doc:meta])* $name:ident: $kind:ident, standard $standard:expr, legacy $legacy:expr;)*) => {
-        /// The limits and timeouts in force, read when `run` begins.
+    (
+        $($(#[$doc:meta])* $name:ident: $kind:ident, standard $standard:expr, legacy $legacy:expr;)*
+        { $($(#[$other_doc:meta])* $other:ident: $other_kind:ty;)* }
+    ) => {
+        /// What is in force, read when `run` begins.
         #[derive(Clone, Debug)]
-        pub struct Config { $($(#[$doc])* pub $name: $kind,)* }
+        pub struct Config {
+            $($(#[$doc])* pub $name: $kind,)*
+            $($(#[$other_doc])* pub $other: $other_kind,)*
+        }
 
         impl Config {
             /// The defaults of a dialect.
             pub fn defaults(dialect: Dialect) -> Config {
                 match dialect {
-                    Dialect::Standard => Config { $($name: $standard,)* },
-                    Dialect::Legacy => Config { $($name: $legacy,)* },
+                    Dialect::Standard => Config {
+                        $($name: $standard,)*
+                        $($other: Default::default(),)*
+                    },
+                    Dialect::Legacy => Config {
+                        $($name: $legacy,)*
+                        $($other: Default::default(),)*
+                    },
                 }
             }
 
             /// What `config` (a module or any object) says, over the defaults of `dialect`.
-            /// `TypeError` or `ValueError` for an attribute that is no number, or negative.
+            /// `TypeError` or `ValueError` for an attribute that it cannot have.
             pub fn read(gil: Gil<'_>, config: &Object, dialect: Dialect) -> Result<Config> {
                 let mut read = Config::defaults(dialect);
                 $(if let Some(value) = number(gil, config, stringify!($name))? {
                     read.$name = $kind::from_number(value);
+                })*
+                $(if let Some(value) = attribute(gil, config, stringify!($other))? {
+                    read.$other = <$other_kind>::from_object(gil, &value, stringify!($other))?;
                 })*
                 Ok(read)
             }
@@ -71,6 +86,14 @@ table! {
     threads: usize, standard 1, legacy 1;
     /// Whether the kernel tells of a connection only when its first bytes are there (Linux).
     tcp_defer_accept: bool, standard true, legacy true;
+    /// Seconds for which SIGTERM lets the server go on, before it drains.
+    shutdown_delay: f64, standard 0.0, legacy 0.0;
+
+    // What is no number; each type has its default.
+    {
+        /// The path whose response is the server's own, in the standard dialect.
+        health: Option<HealthPath>;
+    }
 }
 
 /// The environment variable that wins over `config.dialect`.
@@ -99,6 +122,42 @@ fn named(gil: Gil<'_>, word: &[u8], place: &str) -> Result<Dialect> {
         let message = format!("{place} is {word:?}; it can be \"legacy\" or \"standard\"");
         Raised::new(gil, Kind::ValueError, &message)
     })
+}
+
+/// The path that asks for the server's health; it begins with `/`.
+#[derive(Clone, Debug)]
+pub struct HealthPath(pub Vec<u8>);
+
+trait FromObject: Sized {
+    /// What `config.name` says: `TypeError` or `ValueError` for what it cannot say.
+    fn from_object(gil: Gil<'_>, value: &Object, name: &str) -> Result<Self>;
+}
+
+impl FromObject for Option<HealthPath> {
+    fn from_object(gil: Gil<'_>, value: &Object, name: &str) -> Result<Self> {
+        let path = words(gil, value, name)?;
+        if !path.is_empty() && !path.starts_with(b"/") {
+            let message = format!("config.{name} must be a path that begins with \"/\"");
+            return Err(Raised::new(gil, Kind::ValueError, &message));
+        }
+        Ok((!path.is_empty()).then_some(HealthPath(path)))
+    }
+}
+
+/// The text of `config.name`.
+fn words(gil: Gil<'_>, value: &Object, name: &str) -> Result<Vec<u8>> {
+    if !value.is_text() && !value.is_native() {
+        let class = value.class_name(gil)?;
+        let message = format!("config.{name} must be a string, not {class}");
+        return Err(Raised::new(gil, Kind::TypeError, &message));
+    }
+    text::display(gil, value)
+}
+
+/// `config.name`, unless it is not there or None.
+fn attribute(gil: Gil<'_>, config: &Object, name: &str) -> Result<Option<Owned>> {
+    let value = config.optional_attr(gil, &*text::native(gil, name.as_bytes())?)?;
+    Ok(value.filter(|value| !value.is_none()))
 }
 
 trait FromNumber {
@@ -131,12 +190,9 @@ impl FromNumber for bool {
 }
 
 fn number(gil: Gil<'_>, config: &Object, name: &str) -> Result<Option<f64>> {
-    let Some(value) = config.optional_attr(gil, &*text::native(gil, name.as_bytes())?)? else {
+    let Some(value) = attribute(gil, config, name)? else {
         return Ok(None);
     };
-    if value.is_none() {
-        return Ok(None);
-    }
     let number = match value.to_float(gil) {
         Ok(number) => number,
         Err(raised) => {

@@ -9,7 +9,8 @@
 
 #![forbid(unsafe_code)]
 
-use super::error::HttpError;
+use super::error::{HttpError, phrase};
+use super::framing::ReplyFraming;
 use super::grammar;
 
 pub use super::grammar::{is_field_value, is_token};
@@ -46,6 +47,34 @@ pub fn push_error(
     }
     if !head_only {
         out.extend_from_slice(body);
+    }
+}
+
+/// Appends the response to a request for the server's health. `stamp` is the ready `Date` and `Server`
+/// lines.
+pub fn push_health(
+    out: &mut Vec<u8>,
+    status: u16,
+    stamp: &[u8],
+    framing: ReplyFraming,
+    body: &[u8],
+) {
+    let status_line = format!("HTTP/1.1 {status} {}\r\n", phrase(status));
+    let fields = format!(
+        "Content-Type: text/plain\r\nContent-Length: {}\r\nCache-Control: no-store\r\n",
+        body.len()
+    );
+    let connection = framing.connection.unwrap_or_default();
+    let body = if framing.head_only { b"" } else { body };
+    for part in [
+        status_line.as_bytes(),
+        stamp,
+        fields.as_bytes(),
+        connection,
+        b"\r\n",
+        body,
+    ] {
+        out.extend_from_slice(part);
     }
 }
 

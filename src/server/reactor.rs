@@ -72,6 +72,8 @@ pub struct Reactor {
     max_descriptors: usize,
     /// SIGTERM or SIGINT came: nothing new is accepted.
     pub draining: Cell<bool>,
+    /// When that begins, once SIGTERM has come: after `shutdown_delay`.
+    pub drains_at: Deadline,
     /// How long that may take.
     pub patience: Deadline,
     /// An application asked for the end of the run (`SystemExit` in the legacy dialect).
@@ -141,6 +143,7 @@ impl Reactor {
             max_connections,
             max_descriptors: left.saturating_add(FOR_FILES),
             draining: Cell::new(false),
+            drains_at: Deadline::default(),
             patience: Deadline::default(),
             end_requested: Cell::new(false),
             stopped: Cell::new(false),

@@ -42,7 +42,7 @@ use crate::server::signals::Signals;
 use crate::server::stats::count;
 use crate::server::table::Table;
 use crate::server::timeouts::PERIOD;
-use crate::sys::{clock, fork};
+use crate::sys::{clock, fork, signal};
 
 /// Connections accepted before others come.
 const ACCEPT_QUANTUM: usize = 64;
@@ -373,7 +373,7 @@ impl Run {
             }
             Ready::StartTimer(index) => registry(gil).timers.start(index),
             Ready::Stop if self.reactor.is_draining() => {}
-            Ready::Stop => self.drain(gil, turn),
+            Ready::Stop => self.end_later(gil, turn),
             // It is looked for when nothing else is ready.
             Ready::Deferred => {}
             Ready::Signal(number) => self.signalled(gil, turn, number),
@@ -503,7 +503,27 @@ impl Run {
         if number == libc::SIGINT && !self.reactor.is_draining() {
             console::print_line(gil, "Bye.");
         }
-        self.drain(gil, turn);
+        if number == libc::SIGINT || self.reactor.drains_at.is_set() {
+            self.drain(gil, turn);
+        } else {
+            // The second one hurries the delay, not the drain.
+            if self.reactor.ctx.config.shutdown_delay > 0.0 && !self.reactor.is_draining() {
+                signal::count_from_now();
+            }
+            self.end_later(gil, turn);
+        }
+    }
+
+    /// Drains, after `shutdown_delay` seconds in which balancers notice.
+    fn end_later(&self, gil: Gil<'_>, turn: &Turn) {
+        let reactor = &self.reactor;
+        let delay = reactor.ctx.config.shutdown_delay;
+        if delay <= 0.0 || reactor.is_draining() {
+            self.drain(gil, turn);
+        } else if !reactor.drains_at.is_set() {
+            reactor.drains_at.set(&reactor.clock, delay);
+            scoreboard::set(Word::Draining, 1);
+        }
     }
 
     /// A quarter of a second has passed.
@@ -547,6 +567,9 @@ impl Run {
                 None => Retry::Done,
             }
         });
+        if !reactor.is_draining() && reactor.drains_at.is_past(&reactor.clock) {
+            self.drain(gil, turn);
+        }
         if reactor.is_draining() && reactor.patience.is_past(&reactor.clock) {
             reactor.stop();
         }

@@ -62,6 +62,11 @@ impl Deadline {
             || now_set.0.get() == u32::MAX
     }
 
+    /// Whether it was set.
+    pub fn is_set(&self) -> bool {
+        self.0.get() != 0
+    }
+
     /// When it is due, in ticks.
     pub fn ticks(&self) -> u32 {
         self.0.get()

@@ -9,6 +9,7 @@
 //! | read and look for a head, parse it | [`read`] |
 //! | take in the body | [`body`] |
 //! | call the application, ask for more of its response | [`respond`] |
+//! | respond to `config.health` without the application | [`health`] |
 //! | write | [`write`] |
 //! | drop what a rejected client still sends, close | [`close`] |
 //!
@@ -23,6 +24,8 @@ pub mod body;
 pub mod close;
 #[cfg(interpreter)]
 pub mod drive;
+#[cfg(interpreter)]
+pub mod health;
 #[cfg(interpreter)]
 pub mod parse;
 #[cfg(interpreter)]

@@ -16,6 +16,7 @@ use crate::queue::WriteQueue;
 use crate::scoreboard;
 use crate::server::batch::Turn;
 use crate::server::connection::close::begin_lingering;
+use crate::server::connection::health;
 use crate::server::connection::reject::reject;
 use crate::server::connection::request::ParsedRequest;
 use crate::server::connection::state::{After, Event};
@@ -30,7 +31,13 @@ use crate::sys::clock;
 
 /// Calls the application for the request that is whole.
 pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Step {
-    if let Some(log) = &connection.reactor.log
+    let reactor = &connection.reactor;
+    if reactor.ctx.config.health.is_some()
+        && let Some(step) = health::respond(gil, connection, work)
+    {
+        return step;
+    }
+    if let Some(log) = &reactor.log
         && work.arrived == 0
     {
         work.arrived = log.turn_began();
@@ -43,7 +50,6 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
         work.on(Event::Gone);
         return Step::Again;
     };
-    let reactor = &connection.reactor;
     let registry = registry(gil);
     count(&registry.stats.requests, 1);
     registry.trace(gil, || {
