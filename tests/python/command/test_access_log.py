@@ -127,7 +127,7 @@ def test_a_log_that_is_not_wanted_is_not_opened_anew(run_command, home):
 
 def test_a_file_stays_where_it_was_when_the_application_changes_the_folder(run_command, home):
     (home / "elsewhere").mkdir()
-    write(home, moving="import os; os.chdir('elsewhere')\nfrom hello import app\n")
+    write(home, moving="import os\nfrom hello import app\nos.chdir('elsewhere')\n")
     command = run_command("moving:app", "--access-log", "a.log")
     command.get("/here")
     wait_until(lambda: "/here" in (home / "a.log").read_text(), "the line")
