@@ -123,8 +123,8 @@ health = None
 # The prefix of the application's URLs, SCRIPT_NAME, which the proxy has not taken off.
 root_path = ""
 
-# Peers whose X-Forwarded-Proto is believed: addresses and networks between commas, or "*". A unix
-# socket's peer always is.
+# Peers whose X-Forwarded-Proto is believed: addresses and networks between commas, or "*". The
+# peer of a unix socket is where both addresses of the default are.
 forwarded_allow_ips = "127.0.0.1,::1"
 
 # Whether their X-Forwarded-For, -Host, -Port, -Prefix and Forwarded are believed, too.

@@ -9,6 +9,7 @@
 use crate::dialect::Dialect;
 use crate::http::chunked::ChunkLimits;
 use crate::http::head::HeadLimits;
+use crate::networks::Networks;
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
 
 macro_rules! table {
@@ -93,6 +94,8 @@ table! {
     {
         /// The path whose response is the server's own, in the standard dialect.
         health: Option<HealthPath>;
+        /// Peers whose `X-Forwarded-Proto` decides `wsgi.url_scheme`, in the standard dialect.
+        forwarded_allow_ips: Networks;
     }
 }
 
@@ -141,6 +144,28 @@ impl FromObject for Option<HealthPath> {
             return Err(Raised::new(gil, Kind::ValueError, &message));
         }
         Ok((!path.is_empty()).then_some(HealthPath(path)))
+    }
+}
+
+impl FromObject for Networks {
+    /// A string with commas, or a list or tuple of strings.
+    fn from_object(gil: Gil<'_>, value: &Object, name: &str) -> Result<Self> {
+        let mut whole = Vec::new();
+        if value.is_plain_sequence() {
+            for index in 0..value.sequence_len() {
+                if let Some(item) = value.sequence_item(gil, index) {
+                    whole.extend(words(gil, &item, name)?);
+                    whole.push(b',');
+                }
+            }
+        } else {
+            whole = words(gil, value, name)?;
+        }
+        let whole = String::from_utf8_lossy(&whole);
+        Networks::parse(whole.split(',')).map_err(|word| {
+            let message = format!("config.{name}: {word:?} is no address, network or \"*\"");
+            Raised::new(gil, Kind::ValueError, &message)
+        })
     }
 }
 

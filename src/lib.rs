@@ -17,6 +17,7 @@ pub mod access_log;
 pub mod dialect;
 pub mod ev;
 pub mod http;
+pub mod networks;
 pub mod scoreboard;
 pub mod sys;
 

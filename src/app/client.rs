@@ -11,15 +11,18 @@ use crate::sys::peer::Peer;
 pub struct Client {
     /// Its address.
     pub peer: Peer,
+    /// Whether its `X-Forwarded-Proto` counts (`config.forwarded_allow_ips`).
+    pub is_trusted: bool,
     address: OnceCell<Owned>,
     port: OnceCell<Owned>,
 }
 
 impl Client {
     /// The client at `peer`.
-    pub fn new(peer: Peer) -> Client {
+    pub fn new(peer: Peer, is_trusted: bool) -> Client {
         Client {
             peer,
+            is_trusted,
             address: OnceCell::new(),
             port: OnceCell::new(),
         }

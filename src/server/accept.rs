@@ -41,11 +41,12 @@ pub fn accept_next(
                 disown(reactor, table, number);
                 count(&registry.stats.accepted, 1);
                 registry.trace(gil, || format!("fd={} accepted", socket.number()));
+                let trusted = &reactor.ctx.config.forwarded_allow_ips;
                 let connection = Connection::new(
                     socket,
                     reactor.clone(),
                     acceptor.endpoint.clone(),
-                    Rc::new(Client::new(peer)),
+                    Rc::new(Client::new(peer, trusted.contain(&peer))),
                 );
                 table.add(&connection, number);
                 connection

@@ -95,6 +95,8 @@ const BUCKETS: usize = 256;
 pub struct HeaderKeys {
     /// A bit for each common name of a field of the connection.
     pub of_connection: u64,
+    /// The bit of `X-Forwarded-Proto`.
+    pub forwarded_proto: u64,
     keys: Vec<Owned>,
     folded: [Folded; COMMON.len()],
     /// For each hash, the place of the first common name that has it, or none.
@@ -140,6 +142,7 @@ impl HeaderKeys {
     fn new(gil: Gil<'_>) -> Result<HeaderKeys> {
         let mut table = HeaderKeys {
             of_connection: 0,
+            forwarded_proto: 0,
             keys: Vec::with_capacity(COMMON.len()),
             folded: COMMON.map(|name| fold(name.as_bytes())),
             first: [NONE; BUCKETS],
@@ -149,6 +152,7 @@ impl HeaderKeys {
         for (place, name) in COMMON.iter().enumerate() {
             table.keys.push(make(gil, name.as_bytes())?);
             table.of_connection |= u64::from(CONNECTION_FIELDS.contains(name)) << place;
+            table.forwarded_proto |= u64::from(*name == "x-forwarded-proto") << place;
             let bucket = &mut table.first[hash(name.len(), &table.folded[place])];
             table.next[place] = std::mem::replace(bucket, place as u8);
         }

@@ -73,6 +73,9 @@ pub fn standard_head_keys(
             set(&key, &*text::native(gil, value)?)?;
         }
     }
+    if seen & header_keys.forwarded_proto != 0 && is_forwarded_https(exchange) {
+        set(&names.wsgi_url_scheme, &*text::native(gil, b"https")?)?;
+    }
     if names_others {
         remove_named(gil, exchange, environ)?;
     }
@@ -89,6 +92,16 @@ pub fn standard_head_keys(
         set(&names.http_host, &*text::native(gil, authority)?)?;
     }
     Ok(())
+}
+
+/// Whether a proxy that is trusted says that its client speaks https. The last element of a list is the
+/// one of the proxy at the other end of the connection.
+pub fn is_forwarded_https(exchange: &Exchange) -> bool {
+    let says_so = |value: &[u8]| {
+        let scheme = grammar::list_elements(value).last();
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"))
+    };
+    exchange.client.is_trusted && exchange.field(b"x-forwarded-proto").is_some_and(says_so)
 }
 
 /// Whether a field of the connection names no other field: any but `Connection`, and that with

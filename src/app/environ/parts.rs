@@ -4,8 +4,8 @@
 
 use crate::app::environ::constants::constants;
 use crate::app::environ::keys::{
-    fapws_client_keys, fapws_head_keys, legacy_head_keys, rest, standard_client_keys,
-    standard_head_keys, standard_uri_keys,
+    fapws_client_keys, fapws_head_keys, is_forwarded_https, legacy_head_keys, rest,
+    standard_client_keys, standard_head_keys, standard_uri_keys,
 };
 use crate::app::exchange::{Exchange, Route};
 use crate::app::{errors, file_wrapper, params};
@@ -59,10 +59,20 @@ pub fn client_part(gil: Gil<'_>, dialect: Dialect, exchange: &Exchange) -> Resul
 }
 
 /// The keys that an `Environ` of the program's own lacks for PEP 3333.
-pub fn complete(gil: Gil<'_>, software: &Object, environ: &Object) -> Result<()> {
+pub fn complete(
+    gil: Gil<'_>,
+    software: &Object,
+    exchange: &Exchange,
+    environ: &Object,
+) -> Result<()> {
     let names = names(gil);
     let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
-    set(&names.wsgi_url_scheme, &*text::native(gil, b"http")?)?;
+    let scheme: &[u8] = if is_forwarded_https(exchange) {
+        b"https"
+    } else {
+        b"http"
+    };
+    set(&names.wsgi_url_scheme, &*text::native(gil, scheme)?)?;
     set(&names.server_software, software)?;
     set(&names.wsgi_errors, errors::stream(gil)?)?;
     set(&names.wsgi_file_wrapper, file_wrapper::class(gil)?.object())?;

@@ -57,7 +57,7 @@ pub fn via_base_class(
     let part = parts::uri_part(gil, ctx.dialect, exchange, &route)?;
     update(&names.update_uri, &part)?;
     if ctx.dialect.promises_pep_3333() {
-        parts::complete(gil, &ctx.base.software, &environ)?;
+        parts::complete(gil, &ctx.base.software, exchange, &environ)?;
     }
     if ctx.dialect.gives_body(exchange.method()) {
         if ctx.dialect.needs_length() && exchange.field(b"content-length").is_none() {
