@@ -10,9 +10,9 @@ use crate::app::context::AppContext;
 use crate::app::encode;
 use crate::app::exchange::Exchange;
 use crate::app::failure;
-use crate::app::response_body::ResponseBody;
+use crate::app::response_body::{ResponseBody, Unbegun};
+use crate::app::start_response::StartResponse;
 use crate::app::start_response::sink::SentHead;
-use crate::app::start_response::{StartResponse, overflow};
 use crate::dialect::{Dialect, InvalidItem};
 use crate::http::body_encoder::{BodyEncoder, Progress};
 use crate::http::response_head::ResponseHead;
@@ -117,6 +117,7 @@ fn legacy(
         body,
         encoder,
         start_response,
+        unbegun: None,
         exhausted: head_only,
         truncated: false,
     };
@@ -140,6 +141,9 @@ fn code(head: &[u8]) -> u16 {
         .and_then(|digits| std::str::from_utf8(digits).ok());
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
+
+/// Empty items that are drawn at once before the first that is not.
+const MOST_LEADING_ITEMS: usize = 8;
 
 /// HTTP/1.1, framed by what is known of the body.
 fn standard(
@@ -165,41 +169,32 @@ fn standard(
         let keep_alive = framing.keep_alive && progress == Progress::Complete;
         return Ok(Response::whole(code, keep_alive));
     }
-    let mut body = Body::new(gil, Dialect::Standard, result, InvalidItem::Raise)?;
-    let mut known = body.known_length();
-    if known.is_none() {
-        // PEP 3333: nothing is sent before the first item that is not empty.
-        while first.is_empty() {
-            let item = body.next(gil, InvalidItem::Raise)?;
-            let mut added = first.append(start_response.take_overflow());
-            match item {
-                Some(item) => added = added.and_then(|()| first.push(item).map(drop)),
-                None => known = Some(0),
-            }
-            added.map_err(|error| overflow::failed(gil, &error))?;
-            if known.is_some() {
-                break;
-            }
-        }
-    }
-    let ended = known == Some(0);
-    let known = known.map(|known| known + first.len());
-    let (framing, code) = start_response.send_head(gil, |head| push(head, known, out))?;
-    let encoder = BodyEncoder::new(&framing);
+    let body = Body::new(gil, Dialect::Standard, result, InvalidItem::Raise)?;
     let mut rest = ResponseBody {
         body,
-        encoder,
+        encoder: BodyEncoder::NoBody,
         start_response,
+        unbegun: None,
         exhausted: false,
         truncated: false,
     };
-    let sent = first.send(gil, &mut rest.encoder, out);
-    let progress = if ended || sent == Progress::Complete || encoder.drops_body() {
-        rest.finish(gil, out)
-    } else {
-        rest.push_ready(gil, out)
-    };
-    let keep_alive = framing.keep_alive && progress != Progress::Truncated;
+    let mut known = rest.body.known_length();
+    if known.is_none() {
+        // PEP 3333: nothing is sent before the first item that is not empty.
+        for _ in 0..MOST_LEADING_ITEMS {
+            if !first.is_empty() || known.is_some() {
+                break;
+            }
+            known = rest.draw_leading(gil, &mut first)?;
+        }
+        if first.is_empty() && known.is_none() {
+            // Others come first; the head waits for the item that begins the body.
+            let inputs = exchange.framing_inputs();
+            rest.unbegun = Some(Box::new(Unbegun { first, inputs }));
+            return Ok(Response::begun(0, inputs.keep_alive, rest));
+        }
+    }
+    let (code, keep_alive) = rest.begin(gil, ctx, exchange.framing_inputs(), first, known, out)?;
     Ok(Response::begun(code, keep_alive, rest))
 }
 
@@ -227,6 +222,7 @@ pub fn streamed(
         body,
         encoder: streamed.encoder,
         start_response,
+        unbegun: None,
         exhausted: failed,
         truncated: failed,
     };

@@ -5,11 +5,14 @@
 
 use crate::app::body::{Body, QUEUED_AT_ONCE, Source};
 use crate::app::context::AppContext;
+use crate::app::exchange::FramingInputs;
 use crate::app::failure;
 use crate::app::start_response::StartResponse;
+use crate::app::start_response::overflow::{self, OverflowBuffer};
 use crate::app::{child, encode};
+use crate::dialect::InvalidItem;
 use crate::http::body_encoder::{BodyEncoder, Progress};
-use crate::py::{Exception, Gil};
+use crate::py::{Exception, Gil, Result};
 use crate::queue::WriteQueue;
 
 /// The rest of a response.
@@ -20,13 +23,103 @@ pub struct ResponseBody {
     pub(super) encoder: BodyEncoder,
     /// What the application gives to `write()` meanwhile.
     pub(super) start_response: StartResponse,
+    /// The head is not queued yet: all items so far were empty.
+    pub(super) unbegun: Option<Box<Unbegun>>,
     /// Nothing more is asked for: the body is only kept until everything is written.
     pub(super) exhausted: bool,
     /// The application failed in the middle.
     pub(super) truncated: bool,
 }
 
+/// What a response needs that has not begun.
+pub struct Unbegun {
+    /// What was produced of the body.
+    pub first: OverflowBuffer,
+    /// What the request decides about its framing.
+    pub inputs: FramingInputs,
+}
+
 impl ResponseBody {
+    /// Draws an item before the head is queued; `Some(0)` when the body ended without one.
+    pub(super) fn draw_leading(
+        &mut self,
+        gil: Gil<'_>,
+        first: &mut OverflowBuffer,
+    ) -> Result<Option<u64>> {
+        let item = self.body.next(gil, InvalidItem::Raise)?;
+        let mut added = first.append(self.start_response.take_overflow());
+        let mut known = None;
+        match item {
+            Some(item) => added = added.and_then(|()| first.push(item).map(drop)),
+            None => known = Some(0),
+        }
+        added.map_err(|error| overflow::failed(gil, &error))?;
+        Ok(known)
+    }
+
+    /// Queues the head and what there is of the body; the status, and whether the connection can be kept.
+    pub(super) fn begin(
+        &mut self,
+        gil: Gil<'_>,
+        ctx: &AppContext,
+        inputs: FramingInputs,
+        first: OverflowBuffer,
+        known: Option<u64>,
+        out: &mut WriteQueue,
+    ) -> Result<(u16, bool)> {
+        let ended = known == Some(0);
+        let known = known.map(|known| known + first.len());
+        let (framing, code) = self.start_response.send_head(gil, |head| {
+            let framing = inputs.framing(head, known);
+            head.push(out.buffer(), &framing, &ctx.lines.borrow());
+            (framing, head.code())
+        })?;
+        self.encoder = BodyEncoder::new(&framing);
+        let sent = first.send(gil, &mut self.encoder, out);
+        let progress = if ended || sent == Progress::Complete || self.encoder.drops_body() {
+            self.finish(gil, out)
+        } else {
+            self.push_ready(gil, out)
+        };
+        Ok((code, framing.keep_alive && progress != Progress::Truncated))
+    }
+
+    /// The same for a response that has not begun: draws one more item for it.
+    fn pull_leading(
+        &mut self,
+        gil: Gil<'_>,
+        ctx: &AppContext,
+        mut unbegun: Box<Unbegun>,
+        out: &mut WriteQueue,
+    ) -> Progress {
+        let begun = self
+            .draw_leading(gil, &mut unbegun.first)
+            .and_then(|known| {
+                if unbegun.first.is_empty() && known.is_none() {
+                    return Ok(None);
+                }
+                let first = std::mem::take(&mut unbegun.first);
+                self.begin(gil, ctx, unbegun.inputs, first, known, out)
+                    .map(Some)
+            });
+        match begun {
+            Ok(None) => {
+                self.unbegun = Some(unbegun);
+                Progress::More
+            }
+            Ok(Some((_, true))) if self.exhausted => Progress::Complete,
+            Ok(Some((_, true))) => Progress::More,
+            // The response is the connection's last one.
+            Ok(Some((_, false))) => Progress::Truncated,
+            Err(raised) => {
+                let exception = Exception::take(gil, raised);
+                failure::push(gil, ctx, exception, unbegun.inputs.head_only, out);
+                self.exhausted = true;
+                Progress::Truncated
+            }
+        }
+    }
+
     /// Asks for the next part of the body and puts it into the queue.
     pub fn pull(&mut self, gil: Gil<'_>, ctx: &AppContext, out: &mut WriteQueue) -> Progress {
         if self.exhausted {
@@ -40,6 +133,9 @@ impl ResponseBody {
     fn pull_next(&mut self, gil: Gil<'_>, ctx: &AppContext, out: &mut WriteQueue) -> Progress {
         if matches!(self.body.source(), Source::Items(_)) {
             return self.push_ready(gil, out);
+        }
+        if let Some(unbegun) = self.unbegun.take() {
+            return self.pull_leading(gil, ctx, unbegun, out);
         }
         let item = self.body.next(gil, ctx.dialect.invalid_item());
         // Taken before anything else runs, which must not see it.

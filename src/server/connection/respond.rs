@@ -71,6 +71,7 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
         return Step::Again;
     };
     work.served_any = true;
+    work.fruitless_since = None;
     if reactor.ctx.exit.borrow().is_some() {
         reactor.end_requested.set(true);
     }
@@ -303,6 +304,10 @@ pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
             return complete(connection, work, resets);
         };
         if work.quantum.is_over(ctx.dialect.items_a_turn(), look) {
+            if work.is_fruitless(connection) && work.socket.has_ended() {
+                work.on(Event::Gone);
+                return Step::Again;
+            }
             return Step::Wait(Interest::WRITE);
         }
         let Work { socket, out, .. } = work;
@@ -318,6 +323,9 @@ pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
             connection.reactor.queues.put(gil, part);
             progress
         };
+        if !work.out.is_empty() {
+            work.fruitless_since = None;
+        }
         if progress == Progress::Truncated && !work.state.ends() {
             work.on(Event::Last);
         }

@@ -76,6 +76,8 @@ pub struct Work {
     pub arrived: u64,
     /// Whether a request of it had its response.
     pub served_any: bool,
+    /// Since when the application produces empty items only, in seconds of the run's clock.
+    pub fruitless_since: Option<f64>,
     /// What the application had of its turn.
     pub quantum: Quantum,
     /// What the kernel held for the client when the wait for it began, in bytes.
@@ -126,6 +128,13 @@ impl Work {
             Some(state) => self.state = state,
             None => panic!("no arrow for {event:?} in {:?}", self.state),
         }
+    }
+
+    /// Whether the application has produced nothing but empty items for a second or more: a client that
+    /// sends no more is not kept for that.
+    pub fn is_fruitless(&mut self, connection: &Connection) -> bool {
+        let now = connection.reactor.clock.seconds();
+        now - *self.fruitless_since.get_or_insert(now) >= 1.0
     }
 
     /// What was received and not consumed.
@@ -184,6 +193,7 @@ impl Connection {
             pending: None,
             arrived: 0,
             served_any: false,
+            fruitless_since: None,
             quantum: Quantum::default(),
             held: 0,
             lingers_until: 0.0,
