@@ -20,8 +20,7 @@ DEFAULT_ADDRESS = "127.0.0.1:8000"
 #: Settings whose reader does not exist yet. Who makes it removes the name here; until then the
 #: command warns of each, and the page lists them apart.
 PENDING = frozenset([
-    "access_log_json", "access_log_skip", "proxy_allow_from",
-    "proxy_headers", "proxy_protocol", "root_path", "slow_request",
+    "proxy_allow_from", "proxy_headers", "proxy_protocol", "root_path", "slow_request",
 ])
 
 _TEXT = type(u"")

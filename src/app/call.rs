@@ -53,7 +53,7 @@ fn try_respond(
     let result = callback.call(gil, &[&environ, start_response.object()]);
     let result = child::exit_if_forked(gil, result);
     let closed = start_response.close(out);
-    let result = logged::take_variables(gil, ctx, &environ, exchange, result);
+    let result = logged::take_variables(gil, &ctx.logged, &environ, exchange, result);
     drop((environ, callback));
     match closed {
         Closed::Unused => response::begin(gil, ctx, exchange, start_response, result?, out),

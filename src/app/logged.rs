@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use crate::app::context::AppContext;
 use crate::app::exchange::Exchange;
 use crate::py::{Exception, Gil, Object, Owned, Result, text};
 
@@ -35,12 +34,12 @@ impl Logged {
 /// Takes the variables, when the application has returned or raised.
 pub fn take_variables(
     gil: Gil<'_>,
-    ctx: &AppContext,
+    logged: &Logged,
     environ: &Object,
     exchange: &mut Exchange,
     result: Result<Owned>,
 ) -> Result<Owned> {
-    let variables = &ctx.logged.variables;
+    let variables = &logged.variables;
     if variables.is_empty() {
         return result;
     }
