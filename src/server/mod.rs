@@ -17,6 +17,8 @@ pub mod connection;
 pub mod crew;
 #[cfg(interpreter)]
 pub mod defer;
+#[cfg(interpreter)]
+mod ending;
 pub mod expectation;
 #[cfg(interpreter)]
 pub mod listener;
@@ -41,6 +43,12 @@ pub mod stats;
 #[cfg(interpreter)]
 pub mod table;
 #[cfg(interpreter)]
+mod threads;
+#[cfg(interpreter)]
+mod tick;
+#[cfg(interpreter)]
 pub mod timeouts;
 #[cfg(interpreter)]
 pub mod timers;
+#[cfg(interpreter)]
+mod wait;

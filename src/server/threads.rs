@@ -1,0 +1,122 @@
+//! What a thread of the run does: it holds the loop, goes on with responses of its own, calls for
+//! requests that wait for a thread, or is spare.
+
+#![forbid(unsafe_code)]
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::app::child;
+use crate::app::console;
+use crate::py::spawn::start_thread;
+use crate::py::{Exception, Gil, Raised, threads};
+use crate::server::batch::Turn;
+use crate::server::connection::state::Event;
+use crate::server::ready::Id;
+use crate::sys::clock;
+
+use crate::server::run::Run;
+use crate::server::wait::{after_wait, before_wait};
+
+/// How long the main thread is spare before it looks whether a signal came.
+const SIGNALS: Duration = Duration::from_millis(500);
+
+/// How long another thread is spare before it ends.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// A thread that has the interpreter's lock as soon, in microseconds, took over from a call that waits.
+const LOCK_WAIT: u64 = 4_000;
+
+impl Run {
+    /// What a thread of the run does until the run is over: it holds the loop, goes on with responses of
+    /// its own, calls for requests that wait for a thread, or is spare.
+    pub(super) fn serve(self: &Rc<Self>, gil: Gil<'_>, turn: &Turn) {
+        let is_main = turn.seat.number == 0;
+        while !self.crew.ended.get() {
+            if turn.holds_loop() || turn.take_loop() {
+                self.hold(gil, turn);
+                if self.reactor.stopped.get() && turn.holds_loop() {
+                    self.crew.end();
+                    return;
+                }
+                continue;
+            }
+            if let Some(id) = self.crew.receive(turn.seat.number) {
+                self.drive_id(gil, turn, id);
+                continue;
+            }
+            if let Some(id) = self.crew.dequeue() {
+                self.call_queued(gil, turn, id);
+                continue;
+            }
+            if !self.be_spare(gil, turn, is_main) && !is_main {
+                return;
+            }
+        }
+    }
+
+    /// Waits for something to do. False when nothing came for long.
+    pub(super) fn be_spare(&self, gil: Gil<'_>, turn: &Turn, is_main: bool) -> bool {
+        if !self.watch.become_spare(&turn.seat) {
+            return true;
+        }
+        let (seat, crew) = (turn.seat.clone(), &self.crew);
+        if crew.has_mail(seat.number) || crew.ended.get() {
+            self.watch.stop_being_spare(&turn.seat);
+            return true;
+        }
+        // Handlers of Python's signals run in the main thread only.
+        let patience = if is_main { SIGNALS } else { IDLE };
+        let woken = threads::without_lock(gil, move || {
+            let woken = seat.parker.park_for(patience);
+            (woken, clock::monotonic_micros())
+        });
+        let waited_for_lock = clock::monotonic_micros() - woken.1;
+        crew.taken_quickly.set(waited_for_lock < LOCK_WAIT);
+        self.watch.stop_being_spare(&turn.seat);
+        if is_main && let Err(raised) = child::exit_if_forked(gil, Raised::check_signals(gil)) {
+            self.reactor.fail(Exception::take(gil, raised));
+            self.reactor.waker.wake();
+        }
+        woken.0
+    }
+
+    /// Calls for a request that waited for a thread, unless its client left meanwhile.
+    pub(super) fn call_queued(&self, gil: Gil<'_>, turn: &Turn, id: Id) {
+        let Some(connection) = self.table.get(id) else {
+            return;
+        };
+        connection.peek(|work| {
+            work.is_queued = false;
+            if work.socket.has_ended() {
+                work.on(Event::Gone);
+            }
+        });
+        self.drive(gil, turn, &connection);
+    }
+
+    /// Makes a thread before it is needed.
+    pub(super) fn prepare_spare(self: &Rc<Self>, gil: Gil<'_>) {
+        if !self.crew.wants_thread() {
+            return;
+        }
+        let (run, number) = (self.clone(), self.crew.started.get());
+        let turn = Turn::new(self.crew.clone());
+        let started = start_thread(gil, &format!("fapws-{number}"), move |gil| {
+            threads::serving(gil, || {
+                run.reactor.lp.on_wait_here(before_wait, after_wait);
+                run.serve(gil, &turn);
+            });
+            run.watch.remove_seat(&turn.seat);
+            run.crew.started.set(run.crew.started.get() - 1);
+            Ok(())
+        });
+        if let Err(raised) = started {
+            raised.clear(gil);
+            self.crew.started.set(self.crew.started.get() - 1);
+            self.crew.exhausted.set(true);
+            let line = "no more threads can be started: the server goes on with those it has";
+            console::log_error(gil, line);
+        }
+    }
+}
