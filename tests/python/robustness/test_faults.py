@@ -217,6 +217,7 @@ def test_an_iterator_that_fails_in_the_middle(server, dialect, target):
 
 @pytest.mark.parametrize("target", ["/none", "/number"])
 def test_a_result_that_is_none(server, dialect, target):
+    assert_serves(server)  # and has printed what it prints at first
     lines = len(server.stdout.splitlines())
     answer = server.get(target)
     if dialect == "legacy":
