@@ -174,7 +174,8 @@ fn respond(
         length,
     } = request;
     let end = if ctx.dialect.keeps_body_with_head() {
-        length
+        // COMPAT(fapws3): `fapws.raw_header` has what was received, were it more than the message.
+        work.received().len().max(length)
     } else {
         head.len
     };

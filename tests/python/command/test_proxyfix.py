@@ -40,7 +40,9 @@ def module_folder(tmp_path_factory):
 @pytest.fixture
 def see(run_command, module_folder):
     """`see("/local", "X-Forwarded-For: 1.2.3.4")`: what the application sees."""
-    command = run_command("proxied:app", "--bind", f"unix:{module_folder}/x", home=module_folder)
+    # The core itself believes nobody here.
+    options = ["--bind", f"unix:{module_folder}/x", "--forwarded-allow-ips", "192.0.2.99"]
+    command = run_command("proxied:app", *options, home=module_folder)
 
     def see(path, *headers, unix=False):
         tcp = command.address

@@ -71,6 +71,10 @@ def exchange(mirror, case, pieces):
         assert client.read_to_end() == b""
 
 
+#: What concerns the connection alone, and was consumed with it (RFC 9110 section 7.6.1).
+HOP_BY_HOP = {"HTTP_CONNECTION", "HTTP_EXPECT", "HTTP_TE", "HTTP_TRANSFER_ENCODING"}
+
+
 def compare(seen, expected):
     lines = expected.lines
     assert seen["REQUEST_METHOD"] == lines["method"]
@@ -87,7 +91,9 @@ def compare(seen, expected):
     else:
         assert seen["body"] == lines.get("body", "")
     for key, value in environ_of(expected.fields).items():
-        if key != "HTTP_HOST" or "authority" not in lines:
+        if key in HOP_BY_HOP:
+            assert key not in seen, key
+        elif key != "HTTP_HOST" or "authority" not in lines:
             assert seen[key] == value, key
 
 
