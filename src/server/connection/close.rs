@@ -118,7 +118,8 @@ pub fn timed_out(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> 
 
 /// Whether nothing of a request was received, and none has its response on the way.
 pub fn is_idle(work: &Work) -> bool {
-    work.state.stage() == Stage::Head && !work.has_begun() && work.out.is_empty()
+    let has_response = work.is_batched || !work.out.is_empty();
+    work.state.stage() == Stage::Head && !work.has_begun() && !has_response
 }
 
 /// The server ends, and the connection is idle: it may send a request that is on its way by now.
