@@ -256,9 +256,13 @@ impl Run {
     }
 
     pub(super) fn drive(&self, gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) {
-        let driven = drive(gil, turn, connection);
-        if self.reactor.end_requested.take() {
-            self.drain(gil, turn);
+        let mut driven = drive(gil, turn, connection);
+        if driven == Driven::EndRequested {
+            self.reactor.end_requested.set(false);
+            if !self.reactor.is_draining() {
+                self.drain(gil, turn);
+            }
+            driven = drive(gil, turn, connection);
         }
         if driven == Driven::Closed {
             self.closed(connection);

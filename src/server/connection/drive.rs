@@ -22,6 +22,8 @@ pub enum Driven {
     Waits,
     /// It is over: it has no place in the table any more.
     Closed,
+    /// The run is to end: it accepts no more before this connection's response is written.
+    EndRequested,
 }
 
 /// Steps a connection that is ready through its stages until it waits or ends.
@@ -63,6 +65,10 @@ pub fn drive(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) -> Driven {
                 }
                 return Driven::Waits;
             }
+            Some(Advanced::EndRequested) => {
+                connection.put(work);
+                return Driven::EndRequested;
+            }
             Some(Advanced::Queued) => {
                 work.is_queued = true;
                 connection.put(work);
@@ -97,6 +103,8 @@ enum Advanced {
     Waits(Option<Interest>),
     /// To responses that are ready, to be written when the turn ends.
     Batched,
+    /// To an application that ends the run.
+    EndRequested,
     /// To a call that waits for a thread.
     Queued,
     Closed,
@@ -113,6 +121,9 @@ fn advance(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Wo
             Stage::Close => return Advanced::Closed,
         };
         let interest = match step {
+            Step::Again if connection.reactor.end_requested.get() => {
+                return Advanced::EndRequested;
+            }
             Step::Again => continue,
             Step::Batch => return Advanced::Batched,
             Step::Queue => return Advanced::Queued,
