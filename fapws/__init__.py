@@ -6,7 +6,7 @@ serves a WSGI application, `fapws.Server` does so in a thread of its own. This p
 the server's core, the extension module `fapws._evwsgi`, the object that the core asks for
 everything that is policy, `fapws.base`, its settings, `fapws.config`, the command, and
 applications and decorators for common needs, `fapws.contrib`. Nothing of it is imported before it
-is asked for, so that each can be used, or replaced, alone.
+is imported, so that each can be used, or replaced, alone.
 """
 
 import sys

@@ -189,7 +189,7 @@ class _Command(object):
         try:
             return self._spec.preload(link) if link.orders else self._spec.serve(link)
         except Exception:
-            # Python's own way to report it would wait for whoever reads stderr.
+            # Python's own way to report it would wait for the reader of stderr.
             self.log.exception("the worker failed")
             return 1
 
@@ -315,7 +315,7 @@ def _check_preload(settings):
 
 
 def _notifier():
-    """What reports to systemd, when it asked for that."""
+    """What reports to systemd, where it set NOTIFY_SOCKET."""
     if "NOTIFY_SOCKET" not in os.environ:
         return None
     from fapws.contrib.systemd import Notifier
@@ -324,7 +324,7 @@ def _notifier():
 
 
 def _service_variables():
-    """What systemd has told this process, for another master."""
+    """What systemd has set for this process, for another master."""
     names = ("NOTIFY_SOCKET", "WATCHDOG_USEC")
     return {name: os.environ[name] for name in names if name in os.environ}
 

@@ -124,7 +124,7 @@ class Start_response(object):
     status_code (str), status_reasons (str): the status line's two parts.
     response_headers (dict of str to str): one value a name; the last one given wins. Where several
         headers of one name must go out, the standard dialect's own start_response keeps them.
-    exc_info: as given in the last call. Whoever replaces a head that was sent must look at `sent`.
+    exc_info: as given in the last call. A caller that replaces a head must look at `sent` first.
     cookies (SimpleCookie or None): sent as Set-Cookie lines after the headers.
     sent (bool): for programs of the original; False until somebody sets it.
     """
@@ -188,7 +188,7 @@ class Start_response(object):
             cookie["secure"] = secure
 
     def delete_cookie(self, key):
-        """Tell the browser to forget a cookie, by default one that was set for the path "/"."""
+        """Have the browser forget a cookie, by default one that was set for the path "/"."""
         # DIFFERS(fapws3): the original raised TypeError unless a cookie had been set before, and
         # sent no path, so that a browser kept a cookie that set_cookie had made.
         if self.cookies is None:

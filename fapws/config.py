@@ -13,10 +13,10 @@ import sys
 SERVER_IDENT = "fapws3/1.01"
 
 # How time.strftime writes a date as HTTP has it (RFC 9110 section 5.6.7), for programs: the core
-# refuses a base module without it, and writes its own dates so whatever it says.
+# rejects a base module without it, and writes its own dates so whatever it says.
 date_format = "%a, %d %b %Y %H:%M:%S GMT"
 
-# A traceback tells a stranger about the program, so a browser sees one only when this is True.
+# A traceback shows a stranger the program, so a browser sees one only when this is True.
 # DIFFERS(fapws3): the original's default is True.
 send_traceback_to_browser = False
 
@@ -28,7 +28,7 @@ send_traceback_short = "<h1>Error</h1>The application failed. Its log has the re
 # FAPWS_DIALECT wins over this.
 dialect = "legacy" if sys.version_info[0] == 2 else "standard"
 
-# --- Limits. Past one of them the request is refused with the status named. -------------------
+# --- Limits. Past one of them the request is rejected with the status named. -------------------
 
 # Bytes of the request line (414). None: 8190, as Apache httpd has it, in the standard dialect;
 # 1 MiB in the legacy one, whose applications may rely on long query strings.
@@ -43,7 +43,7 @@ max_header_size = None
 max_header_count = None
 
 # Bytes of chunk extensions on one chunk line (400); a message may hold sixteen times as many. They
-# are ignored, so whoever sends many of them only wants to keep the parser busy.
+# are ignored, so a client that sends many of them only wants to keep the parser busy.
 max_chunk_extension = 4096
 
 # Bytes of a request body, 0 for no limit (413, before the body is read when its length is

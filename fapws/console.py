@@ -11,7 +11,7 @@ import select
 import stat
 import sys
 
-#: Bytes that a pipe takes whole or not at all, whoever else writes to it.
+#: Bytes that a pipe takes whole or not at all, whatever else writes to it.
 PIECE = select.PIPE_BUF
 
 _STDOUT, _STDERR = 1, 2
@@ -86,7 +86,7 @@ class NonBlockingWriter(object):
     pipe that both share, and a terminal that has room for a byte waits with the rest of a line. So
     both are opened a second time where Linux's /proc allows that, as a description that does not
     block; the flags of the first one belong to everybody who has it, a shell among them. What
-    cannot be opened again is asked: a socket that is ready takes PIECE bytes, and so does a pipe.
+    cannot be opened again is polled: a socket that is ready takes PIECE bytes, and so does a pipe.
     """
 
     def __init__(self, descriptor, owned=False):
@@ -113,7 +113,7 @@ class NonBlockingWriter(object):
             pass
 
     def close(self):
-        """Give back what was opened."""
+        """Close what was opened."""
         if self._own is not None:
             os.close(self._own)
         if self._owned:
@@ -170,6 +170,6 @@ def _opened_again(descriptor):
 def _is_ready(descriptor):
     """Whether a descriptor takes a piece at once, or fails at once."""
     # Not select(2), which knows no descriptor above 1023.
-    asked = select.poll()
-    asked.register(descriptor, select.POLLOUT)
-    return bool(asked.poll(0))
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(0))

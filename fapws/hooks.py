@@ -98,7 +98,7 @@ class Hooks(object):
         try:
             self.call(name, *arguments)
         except BaseException:
-            # sys.exit() included: a hook that is not asked has no say in when the server ends.
+            # sys.exit() included: a hook has no say in when the server ends.
             self._log.exception("the hook %s failed", name)
 
     # --- in the master ------------------------------------------------------------------------

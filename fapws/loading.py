@@ -212,7 +212,7 @@ def _no_module(name, error):
 
 
 def _attribute(module, dotted):
-    """An attribute of a module; LoadError tells what the module has instead."""
+    """An attribute of a module; LoadError names what the module has instead."""
     found, where = module, module.__name__
     for name in dotted.split("."):
         try:

@@ -93,7 +93,7 @@ class Link(object):
         """Send the master words; where it is gone they are lost."""
         line = " ".join([str(os.getpid())] + [str(word) for word in words]) + "\n"
         try:
-            # Whole, whoever else writes: it is shorter than PIPE_BUF.
+            # Whole, whatever else writes: it is shorter than PIPE_BUF.
             os.write(self._descriptor, line.encode("ascii"))
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.EAGAIN):

@@ -1,7 +1,7 @@
 """The file with the master's process id, which says whether a master lives.
 
 A lock on the file says so (flock(2)), not the number in it, which may be another program's by now.
-Invariant: whoever reads the file finds a whole number or no file, and the lock is held by the
+Invariant: a reader of the file finds a whole number or no file, and the lock is held by the
 master alone: workers close what they inherit.
 """
 
@@ -61,7 +61,7 @@ class PidFile(object):
         self._descriptor = descriptor
 
     def take_over(self):
-        """Put this process's number there, whoever's is; whether that was possible."""
+        """Put this process's number there, whatever it holds; whether that was possible."""
         try:
             if self._descriptor is None or not _is_at(self._descriptor, self.path):
                 self.forget()

@@ -56,7 +56,7 @@ class Inheritance(object):
         close_on_exec(self._ready)
 
     def report_ready(self):
-        """Tell the predecessor that this process serves."""
+        """Report to the predecessor that this process serves."""
         try:
             os.write(self._ready, b"r")
         except OSError:
@@ -71,7 +71,7 @@ def inherited(environ):
 
 
 def command_line():
-    """The words that this process was started with; to be asked before anything changes its title.
+    """The words that this process was started with; to be read before anything changes its title.
     """
     if hasattr(sys, "orig_argv"):
         return list(sys.orig_argv)

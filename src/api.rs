@@ -72,7 +72,7 @@ pub fn start(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     };
     let listener = origin
         .listen()
-        .map_err(|error| refused(gil, &error, &address))?;
+        .map_err(|error| listen_error(gil, &error, &address))?;
     registry
         .listeners
         .add(gil, listener, origin, &host, &port)?;
@@ -92,7 +92,7 @@ fn port_text(gil: Gil<'_>, port: &Object) -> Result<Option<Vec<u8>>> {
 }
 
 /// Programs look for the words that a message begins with; the reason and the address come behind.
-fn refused(gil: Gil<'_>, error: &ListenError, address: &str) -> Raised {
+fn listen_error(gil: Gil<'_>, error: &ListenError, address: &str) -> Raised {
     let reason = match error {
         ListenError::Bind(reason) => reason.to_string(),
         other => other.to_string(),

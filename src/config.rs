@@ -85,7 +85,7 @@ table! {
     graceful_timeout: f64, standard 30.0, legacy 30.0;
     /// Applications that may wait in a call at a time; 1 for the loop's own thread alone.
     threads: usize, standard 1, legacy 1;
-    /// Whether the kernel tells of a connection only when its first bytes are there (Linux).
+    /// Whether the kernel reports a connection only when its first bytes are there (Linux).
     tcp_defer_accept: bool, standard true, legacy true;
     /// Seconds for which SIGTERM lets the server go on, before it drains.
     shutdown_delay: f64, standard 0.0, legacy 0.0;

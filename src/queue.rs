@@ -32,7 +32,7 @@ pub struct FilePart {
 /// Who owns a file's descriptor.
 pub enum FileOwner {
     /// A file object, and a descriptor of our own: the application may close its file at any time, and
-    /// another may get the number. Without one the file object is read, which can tell.
+    /// another may get the number. Without one the file object is read, which knows whether it is closed.
     Object(Kept, Option<OwnedFd>),
     /// A temporary file of ours.
     Spool(Spool),
@@ -92,8 +92,8 @@ enum End {
     Open,
     /// It comes behind what is queued.
     Due,
-    /// The client was told.
-    Told,
+    /// The client was sent the end.
+    Sent,
 }
 
 /// A place in the queue: which piece of the rest, if any, and where in it.
@@ -212,14 +212,14 @@ impl WriteQueue {
         }
     }
 
-    /// Whether the stream ends with what is queued, and the client is still to be told.
+    /// Whether the stream ends with what is queued, and the end is still to be sent.
     pub fn end_is_due(&self) -> bool {
         self.end == End::Due
     }
 
-    /// The client was told of the end.
-    pub fn end_told(&mut self) {
-        self.end = End::Told;
+    /// The end was sent to the client.
+    pub fn end_sent(&mut self) {
+        self.end = End::Sent;
     }
 
     /// Whether it has memory for the next bytes, or anything in it.
@@ -358,7 +358,7 @@ impl WriteQueue {
         std::mem::replace(&mut self.seen, true)
     }
 
-    /// Gives back what a large answer made the buffer grow to.
+    /// Releases what a large response made the buffer grow to.
     pub fn shrink(&mut self, most: usize) {
         if self.first.is_empty() && self.first.capacity() > most {
             self.first = Vec::with_capacity(most);

@@ -151,7 +151,7 @@ def _get(key):
 
 
 class _Entry(object):
-    """What is known of one request. size: bytes of the body, None when nobody can tell."""
+    """What is known of one request. size: bytes of the body, None when it is not known."""
 
     def __init__(self, environ, start_response):
         self._environ = environ
@@ -343,7 +343,7 @@ def _length(item):
     try:
         return len(item)
     except TypeError:
-        return 0  # refused later
+        return 0  # rejected later
 
 
 def _field(value):

@@ -152,7 +152,7 @@ class FapwsWorker(Worker):
             self._access_log.reopen()
 
     def handle_abort(self, number, frame):
-        """The heart has not beaten for `timeout` seconds: end, and tell where it hung.
+        """The heart has not beaten for `timeout` seconds: end, and log where it hung.
 
         Not by SystemExit, as other workers do: raised inside the application it would cost that
         request a 500, and the worker would go on.

@@ -87,7 +87,7 @@ class Stats(object):
 
     HTML that loads itself anew every `period` seconds; Prometheus's text format where the query
     is `format=prometheus`, the path ends in `/metrics`, or the client asks for plain text.
-    Mount it where only you can reach it: it tells how busy the site is.
+    Mount it where only you can reach it: it shows how busy the site is.
     """
 
     def __init__(self, period=5):

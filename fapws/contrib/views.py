@@ -175,7 +175,7 @@ def _open_below(directory, path):
     top = os.path.join(os.path.realpath(directory), "")
     real = os.path.realpath(path)
     try:
-        # Asked before the open, which on a named pipe would wait for a writer.
+        # Checked before the open, which on a named pipe would wait for a writer.
         if not real.startswith(top) or not stat.S_ISREG(os.stat(real).st_mode):
             return None
         return open(real, "rb")

@@ -96,7 +96,7 @@ class _Head(object):
         held.update(headers)
 
     def announce(self, length):
-        """Tell the length of a compressed body; a server of the standard dialect counts itself."""
+        """Set the length of a compressed body; a server of the standard dialect counts itself."""
         if not self.standard:
             self._inner.add_header("Content-Length", str(length))
 

@@ -88,7 +88,7 @@ pub struct Format {
     pub is_json: bool,
     /// The parts, in order.
     pub parts: Vec<Part>,
-    /// The names of request fields that are asked for, in lower case.
+    /// The names of request fields in it, in lower case.
     pub request_fields: Vec<Vec<u8>>,
     /// The names of response fields, in lower case.
     pub response_fields: Vec<Vec<u8>>,
@@ -176,7 +176,7 @@ impl Format {
         Ok(format)
     }
 
-    /// Whether the head of a response is asked for.
+    /// Whether the format needs the head of a response.
     pub fn wants_response_head(&self) -> bool {
         let has_reason = |part: &Part| part.atom == Some(Atom::Reason);
         !self.response_fields.is_empty() || self.parts.iter().any(has_reason)

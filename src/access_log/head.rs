@@ -1,4 +1,4 @@
-//! What a line says of a raw head: its first line, and the fields that are asked for.
+//! What a line says of a raw head: its first line, and the fields that the format names.
 //!
 //! The bytes are read as they came, also where they are no request: every part is as far as it is there.
 

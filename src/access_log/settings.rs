@@ -19,7 +19,7 @@ pub enum Target {
     Descriptor(RawFd),
 }
 
-/// An access log, as it is asked for.
+/// An access log, as the settings describe it.
 #[derive(Debug)]
 pub struct AccessLogSettings {
     /// Where lines go.

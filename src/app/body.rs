@@ -1,6 +1,6 @@
 //! What an application returned, as a source of chunks.
 //!
-//! A list or tuple is there at once, a regular file goes by `sendfile`, everything else is asked for one
+//! A list or tuple is there at once, a regular file goes by `sendfile`, everything else is pulled one
 //! item after the other, the next only when the one before was written. What can be iterated and has
 //! `read` besides (a pipe, an HTTP client's response) is iterated, as PEP 3333 has it; the legacy
 //! dialect reads it.
@@ -21,10 +21,10 @@ use crate::py::{
 use crate::queue::{FileOwner, FilePart};
 use crate::sys::file::{FileSpan, duplicate};
 
-/// Bytes that a file object without a descriptor is asked for at a time.
+/// Bytes of one `read` from a file object without a descriptor.
 const BLOCK: i64 = 32 * 1024;
 
-/// The same of a file in memory, which is never waited for, whatever the application asks.
+/// The same of a file in memory, which is never waited for, whatever block size the application names.
 const MEMORY_BLOCK: i64 = 256 * 1024;
 
 /// Bytes of a list's items that are queued at once: a response of many short ones would be copied
@@ -86,7 +86,7 @@ impl Body {
         &mut self.source
     }
 
-    /// The body's length, where it is known before anything is asked for.
+    /// The body's length, where it is known before anything is pulled.
     pub fn known_length(&self) -> Option<u64> {
         let length = |item: &Owned| item.as_bytes().map_or(0, <[u8]>::len) as u64;
         match &self.source {

@@ -128,7 +128,7 @@ fn prepare(
     }
 }
 
-/// The methods that an application can be asked by: the server passes every token on, so these are the
+/// The methods of `Allow` for an application: the server passes every token on, so these are the
 /// registered ones (RFC 9110 section 9, RFC 5789) but those that are not for origin servers.
 const METHODS: [&[u8]; 7] = [
     b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"PATCH", b"POST", b"PUT",

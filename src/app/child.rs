@@ -13,7 +13,7 @@ use crate::py::out::{self, Stream};
 use crate::py::{Exception, Gil, Kind, Result};
 use crate::sys::fork;
 
-/// In a forked child it does not return: asked where bytes leave, so that one request has one response
+/// In a forked child it does not return. It is called where bytes leave, so that one request has one response
 /// wherever the program forked.
 pub fn leave_if_forked(gil: Gil<'_>) {
     if fork::is_child() {

@@ -1,6 +1,6 @@
 //! Lines on the program's stdout and stderr, which never block the loop.
 //!
-//! A pipe whose reader has stopped would block a writer for ever; so the descriptor is asked first,
+//! A pipe whose reader has stopped would block a writer for ever; so the descriptor is polled first,
 //! and what it cannot take is lost. A pipe that is ready takes `PIPE_BUF` bytes at least, so longer
 //! text goes in pieces of that.
 

@@ -21,7 +21,7 @@ pub fn push(
     progress
 }
 
-/// The same for whoever raises for what is cut.
+/// The same without the line, for a caller that raises for what is cut.
 pub fn push_unlogged(encoder: &mut BodyEncoder, item: Owned, out: &mut WriteQueue) -> Progress {
     let length = item.as_bytes().map_or(0, <[u8]>::len) as u64;
     let encoded = begin(encoder, length, out);

@@ -1,7 +1,7 @@
 //! `wsgi.errors` of the standard dialect: the program's stderr, for lines that may be lost.
 //!
-//! An application that writes to `sys.stderr` itself waits for whoever reads it, and gets an
-//! exception when nobody does; one that writes here does neither: nothing the terminal does stops the
+//! An application that writes to `sys.stderr` itself waits for its reader, and gets an
+//! exception where there is none; one that writes here does neither: nothing the terminal does stops the
 //! server. Whatever `sys.stderr` is at the moment of a write gets it.
 
 #![forbid(unsafe_code)]

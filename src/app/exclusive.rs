@@ -1,8 +1,8 @@
-//! A value that whoever works on it takes out.
+//! A value that is taken out by the code that works on it.
 //!
 //! Any call into Python can run anything, so nothing of ours may be borrowed meanwhile. Of an
-//! [`Exclusive`] nothing can be borrowed: whoever works on the value has it, and whoever comes meanwhile
-//! finds none and says what that means. (`py::Slot` lends its value, to what cannot call Python.)
+//! [`Exclusive`] nothing can be borrowed: the code that works on the value has it, and code that comes
+//! meanwhile finds none and says what that means. (`py::Slot` lends its value, to what cannot call Python.)
 
 #![forbid(unsafe_code)]
 

@@ -10,7 +10,7 @@ use crate::py::{Exception, Gil, Object, Owned, Result, text};
 pub struct Logged {
     /// The variables, each as the format has it and in upper case.
     variables: Vec<(Owned, Owned)>,
-    /// Whether the head of a response is asked for.
+    /// Whether the format needs the head of a response.
     pub wants_head: bool,
 }
 

@@ -105,7 +105,7 @@ fn legacy(
         InvalidItem::Warn
     };
     let mut body = Body::new(gil, Dialect::Legacy, result, policy)?;
-    // The first item is drawn before the head is asked for, for HEAD too: it is in it that a
+    // The first item is pulled before the head is looked at, for HEAD too: it is in it that a
     // generator calls `start_response`.
     let first = match body.source() {
         Source::Iterator(..) => Some(body.next(gil, policy)?),

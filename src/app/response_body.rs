@@ -1,4 +1,4 @@
-//! The part of a response that is not in the queue yet: asked for, item by item, when what is queued
+//! The part of a response that is not in the queue yet: pulled, item by item, when what is queued
 //! was written.
 
 #![forbid(unsafe_code)]
@@ -25,7 +25,7 @@ pub struct ResponseBody {
     pub(super) start_response: StartResponse,
     /// The head is not queued yet: all items so far were empty.
     pub(super) unbegun: Option<Box<Unbegun>>,
-    /// Nothing more is asked for: the body is only kept until everything is written.
+    /// Nothing more is pulled: the body is only kept until everything is written.
     pub(super) exhausted: bool,
     /// The application failed in the middle.
     pub(super) truncated: bool,
@@ -163,7 +163,7 @@ impl ResponseBody {
         self.truncated && matches!(self.encoder, BodyEncoder::Close)
     }
 
-    /// Whether nothing more is asked for.
+    /// Whether nothing more is pulled.
     pub fn is_exhausted(&self) -> bool {
         self.exhausted
     }

@@ -235,10 +235,10 @@ fn child_disposition() -> libc::sigaction {
 fn flags(variable: Option<String>) -> u32 {
     let text = variable.unwrap_or_default();
     let digits = text.trim_start().bytes().take_while(u8::is_ascii_digit);
-    let asked = digits.fold(0u32, |sum, digit| {
+    let value = digits.fold(0u32, |sum, digit| {
         sum.wrapping_mul(10).wrapping_add(u32::from(digit - b'0'))
     });
-    (asked & !ffi::EVFLAG_SIGNALFD) | ffi::EVFLAG_NOENV
+    (value & !ffi::EVFLAG_SIGNALFD) | ffi::EVFLAG_NOENV
 }
 
 unsafe extern "C" fn renew_in_child() {

@@ -146,7 +146,7 @@ impl<T: OnIo> Io<T> {
     /// which may be the last one: after this call, use only what you hold yourself.
     pub fn stop(&self) {
         // SAFETY: as in `change`; of a watcher that is not active nothing is touched but a pending
-        // event. Whoever calls has `&self` from a reference of its own, so it outlives the release.
+        // event. The caller has `&self` from a reference of its own, so it outlives the release.
         unsafe {
             if (*self.watcher.get()).base.data.is_null() {
                 return;

@@ -61,7 +61,7 @@ impl<W: Kind> Boxed<W> {
         Boxed { state }
     }
 
-    /// The struct, which whoever has this keeps in its place, the watcher's own end notwithstanding.
+    /// The struct. It stays in its place while this is held, even after the watcher's own end.
     pub fn place(&self) -> Arc<Place<W>> {
         Arc::clone(&self.state.watcher)
     }

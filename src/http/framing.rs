@@ -824,7 +824,7 @@ mod tests {
     }
 
     proptest! {
-        /// A client can always tell where the response ends, and what it is told of the
+        /// A client can always see where the response ends, and what the head says of the
         /// connection is what happens.
         #[test]
         fn every_response_ends_where_its_client_can_see_it(

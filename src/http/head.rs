@@ -314,7 +314,7 @@ mod tests {
         }
     }
 
-    /// What a search costs must not depend on how often it is asked: these would take minutes in
+    /// What a search costs must not depend on how often it is called: these would take minutes in
     /// pieces of one byte if each call began at the front.
     #[test]
     fn a_slow_head_is_not_searched_again_from_its_beginning() {

@@ -196,7 +196,7 @@ pub enum FieldRole {
     Date,
     /// Sends it in place of its own.
     Server,
-    /// Refuses it: it concerns this one connection (RFC 9110 section 7.6.1), which is the server's.
+    /// Drops it: it concerns this one connection (RFC 9110 section 7.6.1), which is the server's.
     Connection,
 }
 

@@ -1,4 +1,4 @@
-//! The head that an application asked for: checked, and rendered once.
+//! The head that an application passed to `start_response`: checked, and rendered once.
 //!
 //! Invariant: `fields` holds whole field lines that were checked, so that what an application says
 //! can never add a line of its own (response splitting). What frames the message (Content-Length and

@@ -1,7 +1,7 @@
 //! Python classes: what a class itself defines, whether that was changed, and instances made without
 //! `__init__`.
 //!
-//! A class can be changed at any time (`base.Environ.update_uri = mine`), so whoever relies on what a
+//! A class can be changed at any time (`base.Environ.update_uri = mine`), so code that relies on what a
 //! class does has to look each time. CPython numbers the versions of a class for its own method
 //! cache; while the number stays the same, nothing was changed.
 

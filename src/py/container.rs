@@ -86,7 +86,7 @@ impl Object {
         unsafe { ffi::PyList_Size(self.as_ptr()) as usize }
     }
 
-    /// A list's item, borrowed: whoever uses it runs no Python code meanwhile, which could take it off
+    /// A list's item, borrowed: the caller runs no Python code while it uses it, which could take it off
     /// the list.
     fn list_peek(&self, index: usize) -> Option<&Object> {
         if index >= self.list_len() {
@@ -181,8 +181,8 @@ impl Object {
         self.type_is(unsafe { Object::borrowed((&raw mut ffi::PyDict_Type).cast()) })
     }
 
-    /// The dict's item at `position`, which begins at 0, and moves behind it. Both are borrowed: whoever
-    /// uses them runs no Python code meanwhile, which could take them out of the dict.
+    /// The dict's item at `position`, which begins at 0, and moves behind it. Both are borrowed: the
+    /// caller runs no Python code while it uses them, which could take them out of the dict.
     fn dict_peek(&self, position: &mut isize) -> Option<(&Object, &Object)> {
         if !self.is_dict() {
             return None;

@@ -21,7 +21,7 @@ impl Gil<'_> {
     }
 }
 
-/// A value that belongs to the interpreter lock: whoever has a [`Gil`] may look at it. It is `Sync`,
+/// A value that belongs to the interpreter lock: code that has a [`Gil`] may look at it. It is `Sync`,
 /// so that it can be a `static`, and `Send` only if its value is: what is inside cannot be moved out to
 /// a thread without the lock.
 pub struct GilCell<T>(T);

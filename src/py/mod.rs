@@ -11,9 +11,9 @@
 //!
 //! - **The interpreter lock is an argument.** A [`Gil`] proves that the calling thread holds it.
 //!   It can be had in three ways: the interpreter called us ([`module`] and [`types`] make one),
-//!   the loop called us between [`threads::acquire`] and [`threads::release`], or it was asked for.
+//!   the loop called us between [`threads::acquire`] and [`threads::release`], or [`threads`] took the lock.
 //! - **A reference that is kept is an [`Owned`]**; `&Object` is a borrowed one, tied by its
-//!   lifetime to whoever keeps the object alive. Neither can leave its thread.
+//!   lifetime to the owner that keeps the object alive. Neither can leave its thread.
 //! - **[`Raised`] means "a Python exception is set".** It is propagated to the interpreter, or
 //!   taken with [`Exception::take`], in exactly one place.
 //! - **No panic crosses into C**: each trampoline catches it and raises `SystemError`.

@@ -1,4 +1,4 @@
-//! Owned and borrowed references, and what can be asked of any object without running Python code
+//! Owned and borrowed references, and what can be learnt of any object without running Python code
 //! (but for the destructor that the end of an [`Owned`] may run).
 //!
 //! Invariant: an [`Owned`] holds exactly one reference, and exists only on a thread that holds the

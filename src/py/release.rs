@@ -59,7 +59,7 @@ unsafe fn release_with_care(object: NonNull<ffi::PyObject>) {
     if !holds_lock() {
         return;
     }
-    // SAFETY: this was just asked.
+    // SAFETY: `holds_lock` says so, and nothing since gave the lock up.
     let gil = unsafe { Gil::assume_held() };
     if HOLDS.get(gil).get() > 0 {
         let mut queue = QUEUE.get(gil).borrow_mut();

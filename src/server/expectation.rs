@@ -5,7 +5,7 @@
 //! a response.
 //!
 //! Where paths carry identifiers (`/item/4711`) a hash of the whole path learns nothing: while
-//! unforeseen stalls are frequent, the path's first segment is asked too, then the method alone.
+//! unforeseen stalls are frequent, the path's first segment is looked up too, then the method alone.
 
 #![forbid(unsafe_code)]
 
@@ -34,7 +34,7 @@ pub struct Places([u16; LEVELS]);
 /// The table.
 pub struct Expectation {
     counters: RefCell<[u8; COUNTERS]>,
-    /// How many levels are asked.
+    /// How many levels are looked up.
     levels: Cell<usize>,
     /// Unforeseen stalls since the last tick.
     stalls: Cell<u32>,
@@ -76,8 +76,8 @@ impl Expectation {
     /// Whether a request is expected to wait.
     pub fn waits(&self, places: Places) -> bool {
         let counters = self.counters.borrow();
-        let asked = &places.0[..self.levels.get()];
-        asked
+        let looked_up = &places.0[..self.levels.get()];
+        looked_up
             .iter()
             .any(|&place| counters[usize::from(place)] >= THRESHOLD)
     }

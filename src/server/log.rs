@@ -114,12 +114,12 @@ impl AccessLog {
         Ok(())
     }
 
-    /// What is asked of environs.
+    /// The environ variables that the format names.
     pub fn variables(&self) -> &[Vec<u8>] {
         &self.settings.format.variables
     }
 
-    /// Whether the heads of responses are asked for.
+    /// Whether the format needs the heads of responses.
     pub fn wants_response_head(&self) -> bool {
         self.wants_head
     }

@@ -152,7 +152,7 @@ impl Watch {
         lock(&self.seats).retain(|other| !Arc::ptr_eq(other, seat));
     }
 
-    /// Becomes spare, unless the loop is free: the two are one step, so that whoever sets it free finds
+    /// Becomes spare, unless the loop is free: the two are one step, so that the thread that sets it free finds
     /// either a taker or a spare.
     pub fn become_spare(&self, seat: &Arc<Seat>) -> bool {
         let mut spares = lock(&self.spares);

@@ -1,6 +1,6 @@
 //! What is ready to be worked on.
 //!
-//! libev's callbacks do one thing: they put what became ready on this list. Whoever holds the loop
+//! libev's callbacks do one thing: they put what became ready on this list. The thread that holds the loop
 //! works the list off, outside of libev ([`super::run`]).
 
 #![forbid(unsafe_code)]

@@ -121,7 +121,7 @@ impl Registry {
         crate::config::dialect(gil, base.as_ref().map(|base| &*base.config))
     }
 
-    /// Writes a line about a connection on stdout, where `set_debug` asked for it.
+    /// Writes a line about a connection on stdout, where `set_debug` turned that on.
     pub fn trace(&self, gil: Gil<'_>, line: impl FnOnce() -> String) {
         if self.debug.get() != 0 {
             console::print_line(gil, &line());

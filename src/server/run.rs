@@ -314,7 +314,7 @@ impl Run {
         }
         let batch = turn.take();
         let mut left = batch.len();
-        // Everything is written before any application is asked for more.
+        // Everything is written before more is pulled from any application.
         for (id, outbound) in batch {
             turn.set_writing(left);
             left -= 1;

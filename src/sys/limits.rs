@@ -8,9 +8,9 @@ pub fn descriptor_limit() -> u64 {
         rlim_max: 0,
     };
     // SAFETY: the kernel fills `limit` in.
-    let asked: std::io::Result<_> =
+    let outcome: std::io::Result<_> =
         unsafe { syscall!(getrlimit(libc::RLIMIT_NOFILE, &raw mut limit)) };
-    match asked {
+    match outcome {
         // Signed on FreeBSD.
         Ok(_) if limit.rlim_cur != libc::RLIM_INFINITY => limit.rlim_cur as _,
         _ => u64::MAX,

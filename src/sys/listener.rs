@@ -130,7 +130,7 @@ impl Listener {
         // SAFETY: it is open, as the calls above found. That no one else closes it is the caller's
         // word, who passed its number to hand it over.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        // Refused by unix sockets, which have no such delay.
+        // An error on unix sockets, which have no such delay.
         let _ = option::set(fd.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, 1);
         Ok(Listener { fd })
     }
@@ -284,7 +284,7 @@ impl UnixAddress {
     }
 
     /// Whether a server is there. A full queue (`EAGAIN`, as the socket does not block) is one too,
-    /// and so is whatever cannot be asked, which is not ours to replace.
+    /// and so is one that cannot be probed, which is not ours to replace.
     fn is_live(&self) -> Result<bool, ListenError> {
         let probe = socket(libc::AF_UNIX, 0)?;
         // SAFETY: a valid address and its length. Not repeated when interrupted: it does not wait.

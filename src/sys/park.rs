@@ -1,6 +1,6 @@
 //! A thread that waits until another one wakes it: one word, and the kernel only when somebody sleeps.
 //!
-//! `std::thread::park` works in the same way, but belongs to a thread: whoever wakes must have its
+//! `std::thread::park` works in the same way, but belongs to a thread: a waker must have its
 //! handle, and whatever else parks on that thread (a channel, a `Once`) may take the wake-up. A
 //! [`Parker`] belongs to a matter: it can be a `static` or a field, is there before the thread is, and
 //! has no wake-ups but its own.

@@ -1,6 +1,6 @@
 //! Words of memory that other processes see too: a shared mapping of a part of a file.
 //!
-//! Whoever made the file may read and write it at any time, so the words are atomics, and no value in
+//! The maker of the file may read and write it at any time, so the words are atomics, and no value in
 //! them is trusted. A mapping lives as long as the process.
 
 use std::io;

@@ -163,7 +163,7 @@ impl Blocked {
     }
 
     /// Drops `signum` if it came meanwhile to this thread, unless it was blocked before: then it waits
-    /// for whoever blocked it. (Apple's system has no call that takes a signal off without waiting;
+    /// for the code that blocked it. (Apple's system has no call that takes a signal off without waiting;
     /// sockets raise none there.)
     pub fn discard(&self, signum: c_int) {
         // SAFETY: the sets are whole and live through the calls; the time is zero, so nothing waits.

@@ -30,7 +30,7 @@ const MAX_SLICES: usize = 1024;
 /// What came of one transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// So many bytes went through, maybe fewer than asked for.
+    /// So many bytes went through, maybe fewer than were to.
     Done(usize),
     /// The socket would block: wait until it is ready.
     Blocked,
@@ -191,7 +191,7 @@ pub fn shutdown_write(fd: RawFd) -> io::Result<()> {
 /// the kernel would hold back for up to 40 ms. Linux only, and only for the moment: the kernel goes back
 /// to holding back on its own.
 pub fn acknowledge_now(fd: RawFd) {
-    // Refused by unix sockets, which acknowledge nothing.
+    // An error on unix sockets, which acknowledge nothing.
     #[cfg(target_os = "linux")]
     let _ = option::set::<libc::c_int>(fd, libc::IPPROTO_TCP, libc::TCP_QUICKACK, 1);
     #[cfg(not(target_os = "linux"))]

@@ -216,7 +216,7 @@ fn fold(name: &[u8]) -> Folded {
     folded
 }
 
-/// Length, first, middle and last letter tell the common names apart well enough.
+/// Length, first, middle and last letter are enough to distinguish the common names.
 fn hash(length: usize, folded: &Folded) -> usize {
     let letter = |index: usize| usize::from(folded[index % FOLDED_LEN]);
     (length * 29 + letter(0) * 7 + letter(length / 2) * 3 + letter(length.wrapping_sub(1)))

@@ -132,7 +132,7 @@ fn remove_named(gil: Gil<'_>, exchange: &Exchange, environ: &Object) -> Result<(
     Ok(())
 }
 
-/// Whether a field is meant for whoever serves the request, whatever `Connection` says.
+/// Whether a field is meant for the origin server, even where `Connection` names it.
 fn is_end_to_end(name: &[u8]) -> bool {
     const FIELDS: [&[u8]; 6] = [
         b"authorization",

@@ -49,7 +49,7 @@ pub fn plain(
     if route.registered {
         fapws_head_keys(gil, exchange, &environ)?;
         fapws_client_keys(gil, exchange, &environ)?;
-        // Asked of the environ: the fields of a head that was seen before were not read.
+        // From the environ: the fields of a head that was seen before were not read.
         let media = environ.dict_get(gil, &names(gil).content_type);
         let media = media.as_ref().and_then(|media| text::latin1(gil, media));
         let params = match params::form(exchange, media.as_deref()) {

@@ -102,7 +102,7 @@ impl OverflowBuffer {
         progress
     }
 
-    /// The same for whoever raises for what is cut.
+    /// The same without the line, for a caller that raises for what is cut.
     pub fn send_unlogged(self, encoder: &mut BodyEncoder, out: &mut WriteQueue) -> Progress {
         for item in self.items {
             if encode::push_unlogged(encoder, item, out) != Progress::More {

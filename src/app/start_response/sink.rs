@@ -5,8 +5,8 @@
 //! from which the monitor sends it; what the kernel does not take waits there, and beyond a bound in a
 //! file ([`super::overflow`]).
 //!
-//! Invariant: no Python code runs while the outbox is locked. Whoever uses the sink has taken it out of
-//! its place, so that nobody else can come to it meanwhile.
+//! Invariant: no Python code runs while the outbox is locked. The sink is taken out of its place while it is
+//! used, so that nobody else can come to it meanwhile.
 
 #![forbid(unsafe_code)]
 

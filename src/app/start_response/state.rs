@@ -33,8 +33,8 @@ pub struct ResponseState {
     /// Whether the sink can be used: while the application is called, and `write` does not use it
     /// already.
     is_open: Cell<bool>,
-    /// How often it was opened or closed. Whoever ran Python code meanwhile looks again: another
-    /// thread may have gone on to another request.
+    /// How often it was opened or closed. A caller that ran Python code meanwhile looks again:
+    /// another thread may have gone on to another request.
     generation: Rc<Cell<u64>>,
     /// `start_response` was called.
     started: Cell<bool>,

@@ -190,7 +190,7 @@ fn on_body_data(
                     kept = buffer.append(bytes, &places, may_pool);
                 }
             })?;
-            // Asked once more, as there may have been nothing to keep.
+            // Once more, as there may have been nothing to keep.
             (
                 taken,
                 whole,

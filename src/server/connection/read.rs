@@ -104,7 +104,7 @@ fn look(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> Option<St
             reactor.head.set(head);
             return None;
         }
-        // A head that is rejected holds what an earlier request left there: its bytes are asked.
+        // What was parsed of a rejected head is of an earlier request: only its bytes say the method.
         Err(error) => {
             let head_only = is_head_request(bytes);
             reactor.head.set(head);

@@ -1,4 +1,4 @@
-//! The stages of the response: the application is called, then asked for more until it is exhausted.
+//! The stages of the response: the application is called, then its result pulled until it is exhausted.
 
 #![forbid(unsafe_code)]
 

@@ -54,7 +54,7 @@ pub enum Write {
     Idle,
     /// The application is called for it.
     Calling,
-    /// A response, of which more may have to be asked for.
+    /// A response, of which more may have to be pulled.
     Sending,
 }
 
@@ -85,7 +85,7 @@ pub enum Event {
     Last,
     /// Something stands behind the request that gets the last response.
     MoreInput,
-    /// Nothing of the response is left to be asked for, and the connection is kept.
+    /// Nothing of the response is left to be pulled, and the connection is kept.
     Complete,
     /// The last response is written.
     Sent,

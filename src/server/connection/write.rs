@@ -26,7 +26,7 @@ pub const GATHERED: usize = 64 << 10;
 /// What one connection may write before others come, in bytes.
 const WRITE_QUANTUM: usize = 4 << 20;
 
-/// Bytes of a file that one call is asked for.
+/// Bytes of a file that one system call may send.
 const FILE_STRIDE: u64 = 1 << 20;
 
 /// Bytes that a file that cannot go by `sendfile` is read in.
@@ -86,7 +86,7 @@ fn flush_counting(
         if socket.shutdown_write().is_err() {
             return Flushed::Gone;
         }
-        out.end_told();
+        out.end_sent();
     }
     Flushed::All
 }

@@ -36,7 +36,7 @@ DIFFERENCES = [
     ("zip", "an_iterator", "the original raised AttributeError"),
     ("zip", "encoded_before", "the original said gzip of what was encoded otherwise"),
     ("zip", "not_modified", "the original gave a body to a response that has none"),
-    ("zip", "refused_by_weight", "q=0 means not acceptable (RFC 9110 section 12.4.2)"),
+    ("zip", "rejected_by_weight", "q=0 means not acceptable (RFC 9110 section 12.4.2)"),
     ("zip", "text", "the original raised for text that is not ASCII; the server sends UTF-8"),
     ("zip", "vary", "a cache gave the compressed form to clients that cannot read it"),
     ("cgiapp", "a_blank_before_a_value", "the original kept the blank, and added its own"),

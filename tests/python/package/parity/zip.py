@@ -60,7 +60,7 @@ def a_file_not_accepted():
 
 
 @case
-def refused_by_weight():
+def rejected_by_weight():
     return get([BODY], "gzip;q=0")["headers"].get("Content-Encoding")
 
 
