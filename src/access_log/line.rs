@@ -11,6 +11,7 @@ use std::ops::Range;
 use super::escape::{push_json, push_text};
 use super::format::{Atom, Format};
 use super::head::{RequestLine, basic_user, find_fields};
+use crate::http::grammar::push_decimal;
 
 /// What is known of a response when its head is queued.
 pub struct Known<'a> {
@@ -144,13 +145,13 @@ fn push_atom(format: &Format, known: &Known<'_>, found: &Scratch, atom: Atom, ou
         Atom::Query => text(known.line.query(), out),
         Atom::Protocol => text(known.line.protocol, out),
         Atom::Status if known.status == 0 => text(None, out),
-        Atom::Status => push_number(out, known.status.into()),
+        Atom::Status => push_decimal(out, known.status.into()),
         Atom::Reason => text(reason(known.response), out),
-        Atom::Waited => push_number(out, known.waited),
-        Atom::Process if is_json => push_number(out, known.process.into()),
+        Atom::Waited => push_decimal(out, known.waited),
+        Atom::Process if is_json => push_decimal(out, known.process.into()),
         Atom::Process => {
             out.push(b'<');
-            push_number(out, known.process.into());
+            push_decimal(out, known.process.into());
             out.push(b'>');
         }
         Atom::RequestField(index) => {
@@ -194,10 +195,10 @@ fn push_value(is_json: bool, value: Option<&[u8]>, out: &mut Vec<u8>) {
 
 fn push_late(out: &mut Vec<u8>, atom: Atom, outcome: Outcome) {
     match atom {
-        Atom::Bytes => push_number(out, outcome.bytes),
-        Atom::Seconds => push_number(out, outcome.micros / 1_000_000),
-        Atom::Milliseconds => push_number(out, outcome.micros / 1_000),
-        Atom::Microseconds => push_number(out, outcome.micros),
+        Atom::Bytes => push_decimal(out, outcome.bytes),
+        Atom::Seconds => push_decimal(out, outcome.micros / 1_000_000),
+        Atom::Milliseconds => push_decimal(out, outcome.micros / 1_000),
+        Atom::Microseconds => push_decimal(out, outcome.micros),
         Atom::Duration => {
             let (whole, fraction) = (outcome.micros / 1_000_000, outcome.micros % 1_000_000);
             // A `Vec` takes everything.
@@ -205,20 +206,6 @@ fn push_late(out: &mut Vec<u8>, atom: Atom, outcome: Outcome) {
         }
         _ => {}
     }
-}
-
-fn push_number(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[start..]);
 }
 
 #[cfg(test)]

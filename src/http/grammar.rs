@@ -197,6 +197,21 @@ pub fn decimal(digits: &[u8]) -> Result<u64, NotDecimal> {
         .ok_or(NotDecimal::TooLarge)
 }
 
+/// Appends a number, in decimal.
+pub fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
+}
+
 /// Why [`decimal`] has no value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NotDecimal {
@@ -349,6 +364,14 @@ mod tests {
         assert_eq!(plain_name_run(b"X-Y_Z: ab"), 3);
         assert_eq!(plain_name_run(b"X-Y: a_b"), 3);
         assert_eq!(token_run(b""), 0);
+    }
+
+    #[test]
+    fn a_number_is_appended_in_decimal() {
+        let mut out = b"n=".to_vec();
+        push_decimal(&mut out, 0);
+        push_decimal(&mut out, u64::MAX);
+        assert_eq!(out, b"n=018446744073709551615");
     }
 
     #[test]

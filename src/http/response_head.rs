@@ -9,6 +9,7 @@
 use super::date::imf_fixdate;
 use super::error::registered_phrase;
 use super::framing::{ReplyBody, ReplyFraming};
+use super::grammar::push_decimal;
 use super::reply::{FieldRole, field_role, is_field_value, is_token, parse_length, parse_status};
 
 /// What is wrong with what an application gave.
@@ -200,20 +201,6 @@ impl ResponseHead {
 
 fn field_name(line: &[u8]) -> &[u8] {
     line.split(|&byte| byte == b':').next().unwrap_or_default()
-}
-
-fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[start..]);
 }
 
 /// The `Date` and `Server` lines, rendered once a second.

@@ -1,29 +1,11 @@
 """Applications that take their time, and see whether what was ready reached its client meanwhile.
 
-`flag` in a query is the path of a file that the client makes when it has what it waits for. No
-application waits longer than fifty seconds.
+`flag` in a query is the path of a file that the client makes when it has what it waits for.
 """
 import os
 import time
 
-PLAIN = [("Content-Type", "text/plain")]
-PATIENCE = 50
-
-
-def seen(flag):
-    """Whether the client says that it has what it waits for."""
-    deadline = time.time() + PATIENCE
-    while time.time() < deadline:
-        if os.path.exists(flag):
-            return True
-        time.sleep(0.001)
-    return False
-
-
-def hello(environ, start_response):
-    """`/`: at once."""
-    start_response("200 OK", PLAIN)
-    return [b"hello"]
+from waiting import PATIENCE, PLAIN, hello, seen
 
 
 def wait(environ, start_response):

@@ -1,31 +1,12 @@
 """Applications that wait, and say in which thread they ran.
 
-`flag` in a query is the path of a file that the client makes when they may go on; none waits longer
-than fifty seconds.
+`flag` in a query is the path of a file that the client makes when they may go on.
 """
-import os
 import sqlite3
 import threading
-import time
 
 from journal import record
-
-PLAIN = [("Content-Type", "text/plain")]
-PATIENCE = 50
-
-
-def seen(flag):
-    deadline = time.time() + PATIENCE
-    while time.time() < deadline:
-        if os.path.exists(flag):
-            return True
-        time.sleep(0.001)
-    return False
-
-
-def hello(environ, start_response):
-    start_response("200 OK", PLAIN)
-    return [b"hello"]
+from waiting import PLAIN, hello, seen
 
 
 def wait(environ, start_response):

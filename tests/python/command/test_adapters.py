@@ -5,31 +5,9 @@ import signal
 
 import pytest
 from command import HELLO, served_by, write
+from foreign import Foreign
 from support.ports import free_port
 from support.process import wait_until
-from support.server import Listening
-
-
-class Foreign(Listening):
-    """A program of somebody else's that serves on `port`."""
-
-    def __init__(self, command, port, folder, home, library):
-        super().__init__(command, folder, {"PYTHONPATH": str(library)}, cwd=home)
-        self.address = ("127.0.0.1", port)
-
-    def start(self):
-        """Run it and wait until it answers; returns self."""
-        super().start()
-
-        def answers():
-            assert self.alive, self._transcript()
-            try:
-                return self.get("/").status
-            except (OSError, AssertionError):
-                return False
-
-        wait_until(answers, f"{self.command} to serve")
-        return self
 
 
 @pytest.fixture

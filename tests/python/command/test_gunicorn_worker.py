@@ -4,36 +4,21 @@ import time
 
 import pytest
 from command import HELLO, served_by, write
+from foreign import Foreign
 from support.ports import free_port
 from support.process import Process, wait_until
-from support.server import Listening
 
 #: The one that Python 2.7 still gets, an old one that many have, and the newest.
 VERSIONS = {"old": "gunicorn==20.1.0", "new": "gunicorn"}
 
 
-class Gunicorn(Listening):
+class Gunicorn(Foreign):
     """gunicorn with our worker class, serving `hello:app`."""
 
     def __init__(self, interpreter, version, *arguments, folder, home):
-        command, env = gunicorn_command(interpreter, version, *arguments)
+        command, library = gunicorn_command(interpreter, version, *arguments)
         port = free_port()
-        super().__init__(command + ["--bind", f"127.0.0.1:{port}"], folder, env, cwd=home)
-        self.address = ("127.0.0.1", port)
-
-    def start(self):
-        """Run it and wait until it answers; returns self."""
-        super().start()
-
-        def answers():
-            assert self.alive, self._transcript()
-            try:
-                return self.get("/").status
-            except (OSError, AssertionError):
-                return False
-
-        wait_until(answers, f"{self.command} to serve")
-        return self
+        super().__init__(command + ["--bind", f"127.0.0.1:{port}"], port, folder, home, library)
 
 
 def gunicorn_command(interpreter, version, *arguments):
@@ -46,7 +31,7 @@ def gunicorn_command(interpreter, version, *arguments):
     if version == "new" and interpreter.version >= (3, 10):
         # The newest gunicorn, which is all that such a Python gets, has one in the home folder.
         command += ["--no-control-socket"]
-    return command, {"PYTHONPATH": str(library)}
+    return command, library
 
 
 @pytest.fixture(params=sorted(VERSIONS))
@@ -71,8 +56,9 @@ def version(request, interpreter):
 )
 def test_what_is_not_obeyed_ends_the_start(interpreter, tmp_path, home, version, source, name):
     (home / "conf.py").write_text(source + "\n")
-    command, env = gunicorn_command(interpreter, version, "-c", "conf.py")
+    command, library = gunicorn_command(interpreter, version, "-c", "conf.py")
     command += ["--bind", f"127.0.0.1:{free_port()}"]
+    env = {"PYTHONPATH": str(library)}
     outcome = Process(command, tmp_path / "run", env, cwd=home).start().wait()
     assert outcome.returncode != 0
     assert "Not with this worker class: " + name in outcome.stderr

@@ -1,20 +1,16 @@
 """The master and its workers: who is there, who is replaced, and that nobody's request is lost."""
 
-import concurrent.futures
 import os
 import resource
 import signal
 import socket
 import textwrap
-import threading
 import time
 
 import pytest
 from command import HELLO, Command, complaints, log_lines, served_by, write
-from support.client import Client
+from load import REQUEST, under_load
 from support.process import Process, wait_until
-
-REQUEST = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 
 
 def wait_for_version(command, version):
@@ -316,51 +312,6 @@ def test_a_first_start_that_fails_waits_for_a_change(start_process, interpreter,
     assert command.get("/").status == 200
 
 
-class Load:
-    """Clients that send requests on end, each waiting for an answer; `lost` is what went wrong.
-
-    A persistent connection may end between two requests, and a request may cross that end on its
-    way: where not a byte came back on a connection that had answered before, a client sends
-    it once more (RFC 9112 section 9.3.1). Everything else that is not a 200 is lost.
-    """
-
-    def __init__(self, address, keep_alive):
-        self.address = address
-        self.keep_alive = keep_alive
-        self.answered = 0
-        self.lost = []
-        self.stop = threading.Event()
-
-    def client(self):
-        """Send until `stop` is set."""
-        while not self.stop.is_set():
-            self._connection()
-
-    def _connection(self):
-        with Client(self.address) as client:
-            answers = 0
-            while not self.stop.is_set():
-                try:
-                    client.send(REQUEST)
-                    if not client._read and not client._receive():
-                        if not answers:
-                            self.lost.append("closed before the first answer")
-                        return
-                    answer = client.response()
-                    served_by(answer)
-                except OSError as error:
-                    if not answers or not isinstance(error, (BrokenPipeError, ConnectionError)):
-                        self.lost.append(repr(error))
-                    return
-                except AssertionError as error:
-                    self.lost.append(repr(error))
-                    return
-                answers += 1
-                self.answered += 1
-                if not self.keep_alive or answer.header("Connection") == "close":
-                    return
-
-
 def reload(command, load):
     """Reload under load, and wait until the new workers have had their share."""
     before = command.workers
@@ -374,15 +325,8 @@ def reload(command, load):
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 def test_no_request_is_lost_while_it_reloads(run_command, home, keep_alive, kind):
     command = run_command("hello:app", "--workers", 2, "--bind", "unix:a.sock")
-    load = Load(command.address if kind == "tcp" else str(home / "a.sock"), keep_alive)
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        clients = [pool.submit(load.client) for _ in range(8)]
-        try:
-            for _ in range(4):
-                reload(command, load)
-        finally:
-            load.stop.set()
-        for client in clients:
-            client.result()
-    assert load.lost == []
+    address = command.address if kind == "tcp" else str(home / "a.sock")
+    with under_load(address, keep_alive, clients=8) as load:
+        for _ in range(4):
+            reload(command, load)
     assert load.answered >= 2000
