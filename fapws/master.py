@@ -30,7 +30,7 @@ import select
 import signal
 import sys
 
-from fapws import console
+from fapws import console, process
 from fapws.limits import Limits
 
 #: A worker that dies younger than this, in seconds, makes its successor wait.
@@ -206,6 +206,7 @@ class Master(object):
 
         Whatever it returns, the signal handlers that were in force before are again.
         """
+        process.load_codecs()
         self._saved = [(number, signal.getsignal(number)) for number in _HANDLED]
         self._lifeline = os.pipe()
         _close_on_exec(*self._lifeline)

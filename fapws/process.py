@@ -4,6 +4,7 @@ Owns how each is set. The master keeps its rights, which it needs to open socket
 drop theirs before any line of the application runs.
 """
 
+import codecs
 import os
 
 from fapws.settings import SettingsError
@@ -54,11 +55,20 @@ def account(user, group):
     return user, group
 
 
+def load_codecs():
+    """Load the codecs that this package uses.
+
+    Python loads one from its file at its first use, when this process may have no descriptor left,
+    or no right to read it.
+    """
+    for name in "ascii", "latin-1", "utf-8":
+        codecs.lookup(name)
+
+
 def drop_rights(user, group):
     """Be a user and a group, by number, with the user's supplementary groups; OSError."""
     user, group = account(user, group)
-    # Python 2 looks for a codec when it is first used, maybe where this user may not read.
-    u"".encode("ascii")
+    load_codecs()
     if os.geteuid() == 0 and (user is not None or group is not None):
         _set_groups(user, group)
     if group is not None and group != os.getegid():
