@@ -92,7 +92,7 @@ asan: ## the crate's own tests under AddressSanitizer
 # cargo-fuzz wants the compiler's unstable sanitizer flags, as asan does.
 fuzz: ## each fuzz target for FUZZ_SECONDS (60), with tests/corpus as seeds
 	@.ci/require compiler cargo libev cargo-fuzz
-	for target in head_strict head_lenient chunked target; do \
+	for target in head_strict head_lenient chunked target proxy_protocol; do \
 	    mkdir -p tests/fuzz/corpus/$$target && \
 	    RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir tests/fuzz $$target \
 	        tests/fuzz/corpus/$$target tests/corpus/valid tests/corpus/invalid \

@@ -8,6 +8,7 @@
 //! - [`chunked`]: the chunked coding, in and out; [`body_encoder`]: how a response shows its end;
 //! - [`target`]: path and query, percent decoding, pairs;
 //! - [`reply`]: error responses, and what an application's head may hold; [`response_head`]: that head;
+//! - [`proxy_protocol`]: what a proxy says before the first request;
 //! - [`date`]: the `Date` line's text;
 //! - [`error`]: the rejections, by status; [`grammar`]: the characters under all of it.
 //!
@@ -24,6 +25,7 @@ pub mod error;
 pub mod framing;
 pub mod grammar;
 pub mod head;
+pub mod proxy_protocol;
 pub mod reply;
 pub mod response_head;
 pub mod target;
