@@ -9,6 +9,7 @@
 use crate::dialect::Dialect;
 use crate::http::chunked::ChunkLimits;
 use crate::http::head::HeadLimits;
+use crate::http::proxy_protocol::Versions;
 use crate::networks::Networks;
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
 
@@ -94,6 +95,10 @@ table! {
     {
         /// The path whose response is the server's own, in the standard dialect.
         health: Option<HealthPath>;
+        /// The versions of the PROXY protocol that connections begin with.
+        proxy_protocol: Versions;
+        /// Peers that may speak it.
+        proxy_allow_from: Networks;
         /// Peers whose `X-Forwarded-Proto` decides `wsgi.url_scheme`, in the standard dialect.
         forwarded_allow_ips: Networks;
     }
@@ -144,6 +149,21 @@ impl FromObject for Option<HealthPath> {
             return Err(Raised::new(gil, Kind::ValueError, &message));
         }
         Ok((!path.is_empty()).then_some(HealthPath(path)))
+    }
+}
+
+impl FromObject for Versions {
+    fn from_object(gil: Gil<'_>, value: &Object, name: &str) -> Result<Self> {
+        match words(gil, value, name)?.as_slice() {
+            b"off" => Ok(Versions::Off),
+            b"v1" => Ok(Versions::V1),
+            b"v2" => Ok(Versions::V2),
+            b"auto" => Ok(Versions::Auto),
+            _ => {
+                let message = format!("config.{name} can be \"off\", \"v1\", \"v2\" or \"auto\"");
+                Err(Raised::new(gil, Kind::ValueError, &message))
+            }
+        }
     }
 }
 

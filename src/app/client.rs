@@ -2,16 +2,16 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use crate::py::{Gil, Owned, Result, number, text};
 use crate::sys::peer::Peer;
 
 /// The other side of a connection, as applications see it.
 pub struct Client {
-    /// Its address.
-    pub peer: Peer,
-    /// Whether its `X-Forwarded-Proto` counts (`config.forwarded_allow_ips`).
+    /// Its address: the socket's, or what the PROXY protocol says.
+    peer: Cell<Peer>,
+    /// Whether the socket's peer is one of `config.forwarded_allow_ips`: its `X-Forwarded-Proto` counts.
     pub is_trusted: bool,
     address: OnceCell<Owned>,
     port: OnceCell<Owned>,
@@ -21,11 +21,21 @@ impl Client {
     /// The client at `peer`.
     pub fn new(peer: Peer, is_trusted: bool) -> Client {
         Client {
-            peer,
+            peer: Cell::new(peer),
             is_trusted,
             address: OnceCell::new(),
             port: OnceCell::new(),
         }
+    }
+
+    /// A proxy that may do so says who the client is, before the first request.
+    pub fn introduce(&self, client: Peer) {
+        self.peer.set(client);
+    }
+
+    /// Its address.
+    pub fn peer(&self) -> Peer {
+        self.peer.get()
     }
 
     /// `REMOTE_ADDR`: empty for a unix socket.
@@ -34,7 +44,7 @@ impl Client {
             return Ok(address.own(gil));
         }
         let mut buffer = [0; 46];
-        let made = text::native(gil, self.peer.address_text(&mut buffer).as_bytes())?;
+        let made = text::native(gil, self.peer().address_text(&mut buffer).as_bytes())?;
         Ok(self.address.get_or_init(|| made).own(gil))
     }
 
@@ -43,12 +53,12 @@ impl Client {
         if let Some(port) = self.port.get() {
             return Ok(port.own(gil));
         }
-        let made = text::native(gil, self.peer.port().to_string().as_bytes())?;
+        let made = text::native(gil, self.peer().port().to_string().as_bytes())?;
         Ok(self.port.get_or_init(|| made).own(gil))
     }
 
     /// `fapws.remote_port`, an int.
     pub fn port_number(&self, gil: Gil<'_>) -> Result<Owned> {
-        number::int(gil, i64::from(self.peer.port()))
+        number::int(gil, i64::from(self.peer().port()))
     }
 }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::app::client::Client;
 use crate::py::Gil;
 use crate::server::connection::close::{close, is_idle};
+use crate::server::connection::proxy::first_state;
 use crate::server::connection::state::Event;
 use crate::server::connection::work::Connection;
 use crate::server::listener::Acceptor;
@@ -47,6 +48,7 @@ pub fn accept_next(
                     reactor.clone(),
                     acceptor.endpoint.clone(),
                     Rc::new(Client::new(peer, trusted.contain(&peer))),
+                    first_state(reactor, &peer),
                 );
                 table.add(&connection, number);
                 connection

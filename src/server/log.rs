@@ -200,7 +200,7 @@ impl AccessLog {
             } else {
                 b""
             },
-            client: answered.client.peer.address_text(&mut buffer),
+            client: answered.client.peer().address_text(&mut buffer),
             variables: answered.variables,
             status: answered.status,
             waited: answered.called.saturating_sub(answered.arrived),

@@ -95,6 +95,11 @@ pub fn timed_out(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> 
             count(timeouts, 1);
             work.on(Event::Gone);
         }
+        // A proxy that does not introduce its client has no response.
+        Stage::Proxy => {
+            count(timeouts, 1);
+            work.on(Event::Gone);
+        }
         Stage::Head if work.has_begun() => {
             count(timeouts, 1);
             let head_only = is_head_request(work.received());
@@ -119,7 +124,8 @@ pub fn timed_out(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> 
 /// Whether nothing of a request was received, and none has its response on the way.
 pub fn is_idle(work: &Work) -> bool {
     let has_response = work.is_batched || !work.out.is_empty();
-    work.state.stage() == Stage::Head && !work.has_begun() && !has_response
+    let awaits_message = matches!(work.state.stage(), Stage::Head | Stage::Proxy);
+    awaits_message && !work.has_begun() && !has_response
 }
 
 /// The server ends, and the connection is idle: it may send a request that is on its way by now.

@@ -13,7 +13,7 @@ use crate::server::connection::state::{Event, Stage};
 use crate::server::connection::step::Step;
 use crate::server::connection::work::{Connection, Work};
 use crate::server::connection::write::Flushed;
-use crate::server::connection::{body, close, read, reject, respond, write};
+use crate::server::connection::{body, close, proxy, read, reject, respond, write};
 
 /// What the driver leaves to its caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,6 +113,7 @@ enum Advanced {
 fn advance(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Advanced {
     loop {
         let step = match work.state.stage() {
+            Stage::Proxy => proxy::header(gil, connection, work),
             Stage::Head => read::head(gil, connection, work),
             Stage::Body => body::receive(gil, connection, work),
             Stage::Call => respond::call(gil, turn, connection, work),
@@ -154,7 +155,7 @@ fn advance(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Wo
             }
         }
         match work.state.stage() {
-            Stage::Head if !read::expect_head(connection, work) => {
+            Stage::Head | Stage::Proxy if !read::expect_head(connection, work) => {
                 work.on(Event::Gone);
                 continue;
             }

@@ -6,6 +6,7 @@
 //!
 //! | stage | file |
 //! |---|---|
+//! | look for the header of the PROXY protocol | [`proxy`] |
 //! | read and look for a head, parse it | [`read`] |
 //! | take in the body | [`body`] |
 //! | call the application, ask for more of its response | [`respond`] |
@@ -28,6 +29,8 @@ pub mod drive;
 pub mod health;
 #[cfg(interpreter)]
 pub mod parse;
+#[cfg(interpreter)]
+pub mod proxy;
 #[cfg(interpreter)]
 pub mod read;
 #[cfg(interpreter)]

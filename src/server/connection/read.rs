@@ -51,7 +51,7 @@ pub fn head(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> Step 
 }
 
 /// Reads into the input; false when the client is gone.
-fn receive(gil: Gil<'_>, connection: &Connection, work: &mut Work) -> bool {
+pub fn receive(gil: Gil<'_>, connection: &Connection, work: &mut Work) -> bool {
     let had_begun = work.has_begun();
     let room = if work.received().is_empty() {
         work.input = connection.reactor.input.take();
@@ -174,8 +174,8 @@ fn whole_body(
     Ok(true)
 }
 
-/// Keeps what was received of the next head, in a buffer of its own size.
-fn keep_rest(connection: &Connection, work: &mut Work) {
+/// Keeps what was received of the next head or the header before the first, in a buffer of its own size.
+pub fn keep_rest(connection: &Connection, work: &mut Work) {
     if work.at == 0 && !work.input.is_empty() && work.input.capacity() < READ {
         return;
     }

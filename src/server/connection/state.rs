@@ -4,6 +4,7 @@
 //! [`ARROWS`] is the whole machine: an event that has no arrow in a state is a defect of the driver.
 //!
 //! ```text
+//! Proxy    Idle     Keep     --Introduced--> Head     Idle     Keep
 //! Head     Idle     Keep     --BodyAhead-->  Body     Idle     Keep
 //! Head     Idle     Keep     --Request-->    Paused   Calling  Keep
 //! Body     Idle     Keep     --Request-->    Paused   Calling  Keep
@@ -27,14 +28,16 @@
 
 use self::After::{Close, Keep, Linger};
 use self::Event::{
-    BodyAhead, Complete, Last, MoreInput, PeerDone, Rejected, Request, Responded, Sent,
+    BodyAhead, Complete, Introduced, Last, MoreInput, PeerDone, Rejected, Request, Responded, Sent,
 };
-use self::Read::{Body, Closed, Discard, Head, Paused};
+use self::Read::{Body, Closed, Discard, Head, Paused, Proxy};
 use self::Write::{Calling, Idle, Sending};
 
 /// What is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Read {
+    /// Before the first head: the header of the PROXY protocol.
+    Proxy,
     /// Before or in a head.
     Head,
     /// Behind a head, in the body.
@@ -73,6 +76,8 @@ pub enum After {
 /// What happens to a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
+    /// The header of the PROXY protocol is whole.
+    Introduced,
     /// A head is whole, and its body is on its way.
     BodyAhead,
     /// A request is whole.
@@ -111,7 +116,8 @@ const fn state(read: Read, write: Write, after: After) -> State {
 }
 
 /// Every arrow but those of [`Event::Gone`].
-pub const ARROWS: [(State, Event, State); 14] = [
+pub const ARROWS: [(State, Event, State); 15] = [
+    (INTRODUCED_FIRST, Introduced, START),
     (START, BodyAhead, state(Body, Idle, Keep)),
     (START, Request, state(Paused, Calling, Keep)),
     (
@@ -171,9 +177,14 @@ pub const ARROWS: [(State, Event, State); 14] = [
 /// The state of a connection that was just accepted.
 pub const START: State = state(Head, Idle, Keep);
 
+/// The state of one that begins with a header of the PROXY protocol.
+pub const INTRODUCED_FIRST: State = state(Proxy, Idle, Keep);
+
 /// What the driver does next for a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stage {
+    /// Look for the header of the PROXY protocol.
+    Proxy,
     /// Look for a head, in what was read or in the socket.
     Head,
     /// Take in the body.
@@ -193,6 +204,7 @@ impl State {
     pub fn after(self, event: Event) -> Option<State> {
         Some(match (self.read, self.write, self.after, event) {
             (_, _, after, Event::Gone) => state(Closed, Idle, after),
+            (Proxy, Idle, Keep, Introduced) => START,
             (Head, Idle, Keep, BodyAhead) => state(Body, Idle, Keep),
             (Head | Body, Idle, Keep, Request) => state(Paused, Calling, Keep),
             (Head | Body, Idle, Keep, Rejected) => state(Paused, Sending, Linger),
@@ -216,6 +228,7 @@ impl State {
             (_, Calling) => Stage::Call,
             (_, Sending) => Stage::Send,
             (Body, Idle) => Stage::Body,
+            (Proxy, Idle) => Stage::Proxy,
             (Head | Paused, Idle) => Stage::Head,
         }
     }
@@ -230,10 +243,11 @@ impl State {
 mod tests {
     use super::*;
 
-    const READS: [Read; 5] = [Head, Body, Paused, Discard, Closed];
+    const READS: [Read; 6] = [Proxy, Head, Body, Paused, Discard, Closed];
     const WRITES: [Write; 3] = [Idle, Calling, Sending];
     const AFTERS: [After; 3] = [Keep, Close, Linger];
-    const EVENTS: [Event; 10] = [
+    const EVENTS: [Event; 11] = [
+        Introduced,
         BodyAhead,
         Request,
         Rejected,

@@ -13,7 +13,7 @@ use crate::http::head::HeadSearch;
 use crate::py::Gil;
 use crate::queue::WriteQueue;
 use crate::server::connection::request::{Incoming, ParsedRequest};
-use crate::server::connection::state::{Event, START, State};
+use crate::server::connection::state::{Event, State};
 use crate::server::log::Pending;
 use crate::server::reactor::Reactor;
 use crate::server::ready::{Id, Ready};
@@ -172,9 +172,10 @@ impl Connection {
         reactor: Rc<Reactor>,
         endpoint: Rc<Endpoint>,
         client: Rc<Client>,
+        state: State,
     ) -> Rc<Connection> {
         let work = Work {
-            state: START,
+            state,
             socket,
             readable: true,
             awaits_input: false,

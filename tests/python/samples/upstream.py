@@ -31,7 +31,18 @@ def download(environ, start_response):
         yield MEBIBYTE[start : start + 65536]
 
 
+def counters_of(evwsgi):
+    """An application that responds with the server's counters, as JSON."""
+
+    def counters(environ, start_response):
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(evwsgi.stats()).encode("ascii")]
+
+    return counters
+
+
 def register(evwsgi, base):
+    evwsgi.wsgi_cb(("/counters", counters_of(evwsgi)))
     evwsgi.wsgi_cb(("/hello", hello))
     evwsgi.wsgi_cb(("/seen", seen))
     evwsgi.wsgi_cb(("/echo", echo))
