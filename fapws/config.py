@@ -94,7 +94,8 @@ tcp_defer_accept = True
 # dialect.
 threads = 1
 
-# Seconds: a call that takes longer is logged, with its stack. 0: none is.
+# Seconds: a call of the application that takes longer is logged with the stack of its thread, and
+# once more when it ends. 0: none is, and stats() lists no calls.
 slow_request = 0
 
 # Seconds for which SIGTERM lets it go on to serve, before the graceful end: balancers need time to

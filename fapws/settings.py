@@ -20,7 +20,7 @@ DEFAULT_ADDRESS = "127.0.0.1:8000"
 #: Settings whose reader does not exist yet. Who makes it removes the name here; until then the
 #: command warns of each, and the page lists them apart.
 PENDING = frozenset([
-    "proxy_headers", "root_path", "slow_request",
+    "proxy_headers", "root_path",
 ])
 
 _TEXT = type(u"")

@@ -18,6 +18,7 @@ use crate::server::listener::Origin;
 use crate::server::ready::Ready;
 use crate::server::registry::registry;
 use crate::server::run;
+use crate::server::slow_calls::{Call, Called};
 use crate::sys::listener::{ListenError, Listener};
 
 /// `start(host, port)`.
@@ -392,7 +393,35 @@ pub fn stats(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
         let name = text::native(gil, name.as_bytes())?;
         all.dict_set(gil, &name, &*number::int(gil, value as i64)?)?;
     }
+    let calls = container::list(gil)?;
+    if let Some(reactor) = registry.reactor() {
+        for call in reactor.watch.calls() {
+            calls.list_append(gil, &*call_in_flight(gil, &call)?)?;
+        }
+    }
+    all.dict_set(gil, &*text::native(gil, b"calls")?, &calls)?;
     Ok(all)
+}
+
+/// A call as `stats()` shows it.
+fn call_in_flight(gil: Gil<'_>, call: &Call) -> Result<Owned> {
+    let shown = container::dict(gil)?;
+    let (method, target, client) = match &*call.called {
+        Called::Request {
+            method,
+            target,
+            client,
+        } => (method.as_str(), target.as_str(), client.as_str()),
+        Called::Timer => ("", "timer", ""),
+        Called::Deferred => ("", "deferred call", ""),
+    };
+    for (name, value) in [("method", method), ("target", target), ("client", client)] {
+        let value = text::native(gil, value.as_bytes())?;
+        shown.dict_set(gil, &*text::native(gil, name.as_bytes())?, &value)?;
+    }
+    let seconds = number::float(gil, call.seconds())?;
+    shown.dict_set(gil, &*text::native(gil, b"seconds")?, &seconds)?;
+    Ok(shown)
 }
 
 fn native_argument(gil: Gil<'_>, given: &Object, what: &str) -> Result<Vec<u8>> {

@@ -86,6 +86,8 @@ table! {
     graceful_timeout: f64, standard 30.0, legacy 30.0;
     /// Applications that may wait in a call at a time; 1 for the loop's own thread alone.
     threads: usize, standard 1, legacy 1;
+    /// Seconds, past which a call is logged, with its stack; 0 for none.
+    slow_request: f64, standard 0.0, legacy 0.0;
     /// Whether the kernel reports a connection only when its first bytes are there (Linux).
     tcp_defer_accept: bool, standard true, legacy true;
     /// Seconds for which SIGTERM lets the server go on, before it drains.

@@ -149,7 +149,7 @@ impl Module for Evwsgi {
         },
         Function {
             name: c"stats",
-            doc: c"stats() -> dict of str to int\n\nWhat the server counted since it was imported.",
+            doc: c"stats() -> dict\n\nWhat the server counted since it was imported, and the calls in flight.",
             call: api::stats,
         },
     ];

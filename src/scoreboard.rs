@@ -73,6 +73,8 @@ words! {
     BytesOut "bytes_out" Counter,
     /// Calls that took longer than `slow_request`.
     SlowRequests "slow_requests" Counter,
+    /// What the longest call took, in milliseconds; the calls in flight are not in it.
+    LongestCallMs "longest_call_ms" Gauge,
     /// Lines of the access log that were lost.
     LostLogLines "lost_log_lines" Counter,
     /// Threads that may be in calls at the same time.
@@ -164,6 +166,11 @@ pub fn add(word: Word, more: u64) {
     cell.store(sum, Ordering::Relaxed);
 }
 
+/// Counts one more of a word that several threads count in, always by this function.
+pub fn count_shared(word: Word) {
+    cell(word).fetch_add(1, Ordering::Relaxed);
+}
+
 /// Publishes a state.
 #[inline]
 pub fn set(word: Word, value: u64) {
@@ -237,6 +244,9 @@ pub fn end_call(began: u64) {
     let place = BOUNDS.iter().position(|&bound| took <= bound);
     let (word, _, _) = WORDS[Word::CallLe1ms as usize + place.unwrap_or(BOUNDS.len())];
     add(word, 1);
+    if place != Some(0) && took / 1_000 > get(Word::LongestCallMs) {
+        set(Word::LongestCallMs, took / 1_000);
+    }
     add(Word::CallMicroseconds, took);
 }
 

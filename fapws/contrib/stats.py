@@ -22,6 +22,7 @@ _MEANINGS = (
     ("rejected", "counter", "Messages rejected before an application saw them."),
     ("timeouts", "counter", "Connections that were too slow."),
     ("slow_requests", "counter", "Calls that took longer than slow_request."),
+    ("longest_call_ms", "gauge", "What the longest call took, in milliseconds."),
     ("accepted", "counter", "Connections accepted."),
     ("bytes_in", "counter", "Bytes read."),
     ("bytes_out", "counter", "Bytes written."),
@@ -178,6 +179,8 @@ class _Numbers(object):
             self.workers, self.master = board.used(), board.master()
             self.total = {
                 name: sum(worker[name] for _, worker in self.workers) for name in board.fields}
+            self.total["longest_call_ms"] = max(
+                [0] + [worker["longest_call_ms"] for _, worker in self.workers])
 
 
 def _family(lines, name, kind, words, values):

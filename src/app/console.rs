@@ -7,13 +7,12 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
-use std::io::Write;
-use std::os::fd::AsRawFd;
 
 use crate::app::once::Once;
 use crate::py::out::{self, Stream};
 use crate::py::{Exception, Gil, Object, Owned, Raised};
 use crate::sys::poll::{PIPE_BUF, writable_now};
+use crate::sys::stderr;
 
 thread_local! {
     /// A stream of the program's is being written to.
@@ -92,14 +91,9 @@ pub fn log_error(gil: Gil<'_>, line: &str) {
     write(gil, Stream::Stderr, format!("{line}\n").as_bytes());
 }
 
-/// Writes a panic's message and place on the process's own stderr: Python may be in any state.
+/// Writes a panic's message and place: Python may be in any state.
 pub fn log_panic(text: &str) {
-    let mut stderr = std::io::stderr();
-    for piece in text.as_bytes().chunks(PIPE_BUF) {
-        if !writable_now(stderr.as_raw_fd()) || stderr.write_all(piece).is_err() {
-            return;
-        }
-    }
+    stderr::write(text.as_bytes());
 }
 
 /// Takes the exception that is set and writes its traceback on stderr.

@@ -204,6 +204,7 @@ unsafe extern "C" {
     pub fn PyLong_FromLongLong(value: c_longlong) -> *mut PyObject;
     pub fn PyLong_AsLongLong(object: *mut PyObject) -> c_longlong;
     pub fn PyFloat_AsDouble(object: *mut PyObject) -> c_double;
+    pub fn PyFloat_FromDouble(value: c_double) -> *mut PyObject;
     pub fn PyNumber_Check(object: *mut PyObject) -> c_int;
 
     pub fn PyErr_SetString(kind: *mut PyObject, message: *const c_char);

@@ -28,6 +28,7 @@ mod ffi;
 #[cfg(feature = "python2")]
 mod ffi2;
 pub mod file;
+pub mod frames;
 pub mod gil;
 #[cfg(all(feature = "python3", any(not(Py_3_14), feature = "abi3")))]
 mod hanging;

@@ -28,6 +28,12 @@ pub fn long(_: Gil<'_>, value: i64) -> Result<Owned> {
     unsafe { Owned::new_reference(ffi::PyLong_FromLongLong(value)) }
 }
 
+/// A `float`.
+pub fn float(_: Gil<'_>, value: f64) -> Result<Owned> {
+    // SAFETY: the lock is held, the result is a new reference.
+    unsafe { Owned::new_reference(ffi::PyFloat_FromDouble(value)) }
+}
+
 impl Object {
     /// Whether it is an `int`, or on Python 2 a `long`.
     pub fn is_int(&self) -> bool {

@@ -12,11 +12,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::app::console;
 use crate::outbox::{Outbound, Outbox};
+use crate::py::Gil;
+use crate::py::out::Stream;
 use crate::queue::WriteQueue;
 use crate::server::crew::Crew;
 use crate::server::monitor::{Seat, Watch};
 use crate::server::ready::Id;
+use crate::server::slow_calls::Called;
 use crate::sys::socket::Socket;
 
 /// The turn of a thread.
@@ -108,9 +112,16 @@ impl Turn {
         self.writing.set(count);
     }
 
-    /// Calls an application, in sight of the monitor. Another thread may hold the loop when it returns.
-    pub fn enter<R>(&self, call: impl FnOnce() -> R) -> R {
+    /// Calls an application, in sight of the monitor; `called` is what is called, where slow calls are
+    /// looked for. Another thread may hold the loop when it returns.
+    pub fn enter<R>(
+        &self,
+        gil: Gil<'_>,
+        called: Option<&Arc<Called>>,
+        call: impl FnOnce() -> R,
+    ) -> R {
         let crew = &*self.crew;
+        let published = called.map(|called| crew.watch.begin_call(&self.seat, called));
         let ticket = self.holds.get().then(|| crew.watch.baton.enter());
         crew.count_calling(1);
         // A panic goes on when everything is as it was.
@@ -121,18 +132,30 @@ impl Turn {
         {
             self.holds.set(false);
         }
+        if let Some(published) = published
+            && let Some(line) = crew.watch.end_call(&self.seat, &published)
+        {
+            console::write(gil, Stream::Stderr, &line);
+        }
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// The same where bytes of the connection are ready: the monitor sends what stands in `out` if the call
     /// takes its time.
-    pub fn call<R>(&self, socket: &Socket, out: &mut WriteQueue, call: impl FnOnce() -> R) -> R {
+    pub fn call<R>(
+        &self,
+        gil: Gil<'_>,
+        called: Option<&Arc<Called>>,
+        socket: &Socket,
+        out: &mut WriteQueue,
+        call: impl FnOnce() -> R,
+    ) -> R {
         if out.is_empty() || out.file_follows() {
-            return self.enter(call);
+            return self.enter(gil, called, call);
         }
         let queue = std::mem::take(out);
         self.outbox().put(Outbound::new(socket.clone(), queue));
-        let result = catch_unwind(AssertUnwindSafe(|| self.enter(call)));
+        let result = catch_unwind(AssertUnwindSafe(|| self.enter(gil, called, call)));
         if let Some(outbound) = self.outbox().take_last() {
             *out = outbound.into_queue();
         }

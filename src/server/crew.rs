@@ -24,6 +24,8 @@ use crate::server::ready::{Id, ReadyList};
 pub struct Crew {
     /// How many threads may wait in calls (`config.threads`).
     pub limit: usize,
+    /// Whether calls in flight are published, so that slow ones are seen.
+    pub looks_for_slow_calls: bool,
     /// What is ready for the holder of the loop.
     pub ready: Rc<ReadyList>,
     /// What the monitor sees.
@@ -52,9 +54,15 @@ pub struct Crew {
 
 impl Crew {
     /// The threads of a run in which up to `limit` applications wait.
-    pub fn new(limit: usize, ready: Rc<ReadyList>, watch: Arc<Watch>) -> Rc<Crew> {
+    pub fn new(
+        limit: usize,
+        ready: Rc<ReadyList>,
+        watch: Arc<Watch>,
+        looks_for_slow_calls: bool,
+    ) -> Rc<Crew> {
         Rc::new(Crew {
             limit,
+            looks_for_slow_calls,
             ready,
             watch,
             batch: RefCell::default(),

@@ -36,8 +36,12 @@ pub mod registry;
 pub mod routes;
 #[cfg(interpreter)]
 pub mod run;
+pub mod server_log;
 #[cfg(interpreter)]
 pub mod signals;
+pub mod slow_calls;
+#[cfg(interpreter)]
+pub mod slow_reports;
 #[cfg(interpreter)]
 pub mod stats;
 #[cfg(interpreter)]

@@ -15,8 +15,8 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,7 @@ use crate::outbox::Outbox;
 use crate::scoreboard::{self, Word};
 use crate::server::baton::Baton;
 use crate::server::log_lines::LogLines;
+use crate::server::slow_calls::{Call, Called, Slot, SlowCalls};
 use crate::sys::park::Parker;
 use crate::sys::thread::{SMALL_STACK, set_timer_slack, spawn};
 use crate::sys::{fork, signal};
@@ -55,6 +56,8 @@ pub struct Seat {
     pub outbox: Arc<Outbox>,
     /// Where it waits when it is spare.
     pub parker: Parker,
+    /// The call that it is in, where slow ones are looked for.
+    pub call: Slot,
 }
 
 /// What the threads publish, and the monitor's looks.
@@ -80,6 +83,8 @@ pub struct Watch {
     parker: Parker,
     /// Whether a slow call hands the loop over.
     hands_over: AtomicBool,
+    /// Which calls are slow; not there where nobody asks.
+    slow: OnceLock<Arc<SlowCalls>>,
     seats: Mutex<Vec<Arc<Seat>>>,
     /// The numbers of the seats whose threads wait for something to do, the last one to be woken first.
     spares: Mutex<Vec<Arc<Seat>>>,
@@ -102,10 +107,39 @@ impl Watch {
         let turns = self.turns.load(Ordering::Relaxed);
         self.turns.store(turns + 1, Ordering::SeqCst);
         // Either this sees that the monitor is about to park, or that sees the turn.
+        self.unpark_monitor();
+    }
+
+    fn unpark_monitor(&self) {
         if self.parks.load(Ordering::SeqCst) {
             self.parks.store(false, Ordering::Relaxed);
             self.parker.unpark();
         }
+    }
+
+    /// From now on calls in flight are published, and slow ones looked for.
+    pub fn look_for(&self, slow: &Arc<SlowCalls>) {
+        let _ = self.slow.set(slow.clone());
+    }
+
+    /// The calls in flight that are published.
+    pub fn calls(&self) -> Vec<Arc<Call>> {
+        let seats = lock(&self.seats);
+        seats.iter().filter_map(|seat| seat.call.get()).collect()
+    }
+
+    /// A thread enters a call that is to be published.
+    pub fn begin_call(&self, seat: &Seat, called: &Arc<Called>) -> Arc<Call> {
+        let call = seat.call.begin(called);
+        // The monitor may be about to park for no call, or for a later one.
+        fence(Ordering::SeqCst);
+        self.unpark_monitor();
+        call
+    }
+
+    /// It leaves it; the line that is due.
+    pub fn end_call(&self, seat: &Seat, call: &Call) -> Option<Vec<u8>> {
+        self.slow.get()?.end(&seat.call, call)
     }
 
     /// Whether the loop waits.
@@ -243,7 +277,11 @@ impl Watch {
     fn park(&self, turn: u64) {
         self.parks.store(true, Ordering::SeqCst);
         if self.turns.load(Ordering::SeqCst) == turn && !self.ending.load(Ordering::Acquire) {
-            self.parker.park();
+            // With threads, calls go on while the loop waits.
+            match self.with_slow(SlowCalls::wait).flatten() {
+                Some(wait) => drop(self.parker.park_for(wait)),
+                None => self.parker.park(),
+            }
         }
         self.parks.store(false, Ordering::Relaxed);
     }
@@ -274,6 +312,7 @@ impl Watch {
             let hurries = pause < CALM;
             let mut eventful = self.send();
             self.lines.look();
+            self.with_slow(SlowCalls::look);
             if is_slow
                 && self.hands_over.load(Ordering::Relaxed)
                 && let Some(call) = now.1
@@ -296,6 +335,16 @@ impl Watch {
             }
             seen = now;
         }
+    }
+
+    /// Works on the slots of all seats, where slow calls are looked for.
+    fn with_slow<R>(
+        &self,
+        work: impl FnOnce(&SlowCalls, &mut dyn Iterator<Item = &Slot>) -> R,
+    ) -> Option<R> {
+        let slow = self.slow.get()?;
+        let seats = lock(&self.seats);
+        Some(work(slow, &mut seats.iter().map(|seat| &seat.call)))
     }
 
     fn send_all(&self) {

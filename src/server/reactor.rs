@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::app::buffer_pool::BufferPool;
 use crate::app::context::AppContext;
@@ -15,6 +16,7 @@ use crate::py::{Exception, Gil};
 use crate::queue::WriteQueue;
 use crate::server::body_buffer::Places;
 use crate::server::log::AccessLog;
+use crate::server::monitor::Watch;
 use crate::server::ready::{Id, Ready, ReadyList};
 use crate::server::timeouts::{Clock, Deadline};
 use crate::sys::limits::descriptor_limit;
@@ -47,6 +49,8 @@ pub struct Reactor {
     pub ctx: AppContext,
     /// The access log.
     pub log: Option<AccessLog>,
+    /// What the monitor sees.
+    pub watch: Arc<Watch>,
     /// The coarse clock.
     pub clock: Clock,
     /// Wakes the holder of the loop out of its wait.
@@ -116,6 +120,7 @@ impl Reactor {
         lp: Loop,
         ctx: AppContext,
         log: Option<AccessLog>,
+        watch: Arc<Watch>,
         ready: Rc<ReadyList>,
         waker: Waker,
     ) -> Rc<Reactor> {
@@ -131,6 +136,7 @@ impl Reactor {
             pool: BufferPool::new(ctx.config.body_memory),
             ctx,
             log,
+            watch,
             clock: Clock::default(),
             waker,
             ready,

@@ -33,6 +33,8 @@ use crate::server::reactor::Reactor;
 use crate::server::ready::{Id, Ready, ReadyList};
 use crate::server::registry::registry;
 use crate::server::signals::Signals;
+use crate::server::slow_calls::{Called, SlowCalls};
+use crate::server::slow_reports::Reporter;
 use crate::server::stats::count;
 use crate::server::table::Table;
 use crate::server::timeouts::PERIOD;
@@ -98,9 +100,19 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
         ctx.logged = Logged::new(gil, log.variables(), log.wants_response_head())?;
         log.begin_turn(lp.now() as i64);
     }
-    let reactor = Reactor::new(lp, ctx, log, ready.clone(), wake.waker());
+    let reactor = Reactor::new(lp, ctx, log, watch.clone(), ready.clone(), wake.waker());
     reactor.ctx.update_clock(lp.now() as i64);
-    let crew = Crew::new(reactor.ctx.config.threads, ready, watch.clone());
+    let slow = SlowCalls::longer_than(reactor.ctx.config.slow_request);
+    let crew = Crew::new(
+        reactor.ctx.config.threads,
+        ready,
+        watch.clone(),
+        slow.is_some(),
+    );
+    let reporter = slow.map(|slow| {
+        watch.look_for(&slow);
+        Reporter::start(gil, &slow, &watch)
+    });
     let run = Rc::new(Run {
         reactor: reactor.clone(),
         table: Table::default(),
@@ -117,6 +129,9 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     scoreboard::end_run();
     let ending = run.finish(gil, &turn);
     run.finish_log(gil);
+    if let Some(reporter) = reporter {
+        reporter.end(gil);
+    }
     registry.set_reactor(None);
     match ending {
         Some(exception) => Err(exception.restore(gil)),
@@ -236,7 +251,9 @@ impl Run {
             }
             Ready::Listener(index) => self.accept(gil, turn, index),
             Ready::Timer(index) => {
-                let fired = turn.enter(|| registry(gil).timers.fire(gil, index));
+                let fired = self.enter(gil, turn, Called::Timer, || {
+                    registry(gil).timers.fire(gil, index)
+                });
                 self.called_back(gil, turn, fired);
             }
             Ready::StartTimer(index) => registry(gil).timers.start(index),
@@ -340,7 +357,9 @@ impl Run {
     }
 
     fn run_deferred(&self, gil: Gil<'_>, turn: &Turn) {
-        let result = turn.enter(|| registry(gil).deferred.run_one(gil));
+        let result = self.enter(gil, turn, Called::Deferred, || {
+            registry(gil).deferred.run_one(gil)
+        });
         if let Err(raised) = child::exit_if_forked(gil, result) {
             // Before a line is printed: on Python 3 that runs Python code, which would lose it.
             let exception = Exception::take(gil, raised);
@@ -348,6 +367,12 @@ impl Run {
             console::print_line(gil, "I remind that it takes always one argumet");
             self.callback_raised(gil, turn, exception);
         }
+    }
+
+    /// Calls what is no application.
+    fn enter<R>(&self, gil: Gil<'_>, turn: &Turn, called: Called, call: impl FnOnce() -> R) -> R {
+        let called = self.crew.looks_for_slow_calls.then(|| Arc::new(called));
+        turn.enter(gil, called.as_ref(), call)
     }
 
     pub(super) fn called_back(&self, gil: Gil<'_>, turn: &Turn, result: Result<()>) {

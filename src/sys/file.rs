@@ -30,6 +30,20 @@ pub fn size(fd: RawFd) -> io::Result<u64> {
     Ok(about.st_size as u64)
 }
 
+/// What a file is known by, whatever its name: its device and its inode.
+///
+/// # Errors
+/// Those of fstat(2).
+pub fn identity(fd: RawFd) -> io::Result<(u64, u64)> {
+    let mut about = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the kernel fills `about` in, if it does not fail.
+    let about = unsafe {
+        syscall!(fstat(fd, about.as_mut_ptr()))?;
+        about.assume_init()
+    };
+    Ok((about.st_dev as u64, about.st_ino as u64))
+}
+
 /// The part of a regular file from its current position to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileSpan {

@@ -39,7 +39,9 @@ pub mod shared_memory;
 pub mod signal;
 pub mod socket;
 pub mod spool;
+pub mod stderr;
 pub mod stream;
 #[cfg(test)]
 mod test_support;
 pub mod thread;
+pub mod thread_dump;

@@ -43,6 +43,31 @@ pub fn set_timer_slack(nanoseconds: u64) {
     let _ = nanoseconds;
 }
 
+/// What a thread is known by, to Python and to the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ThreadId {
+    /// `threading.get_ident()`.
+    pub ident: i64,
+    /// The kernel's number (Linux; elsewhere 0).
+    pub kernel: i32,
+}
+
+impl ThreadId {
+    /// The calling thread's.
+    pub fn current() -> ThreadId {
+        // SAFETY: both ask for a number.
+        unsafe {
+            ThreadId {
+                ident: libc::pthread_self() as i64,
+                #[cfg(target_os = "linux")]
+                kernel: libc::gettid(),
+                #[cfg(not(target_os = "linux"))]
+                kernel: 0,
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::app::call;
 use crate::app::exchange::Exchange;
@@ -26,8 +27,10 @@ use crate::server::connection::write::{Flushed, GATHERED, flush};
 use crate::server::expectation::Places;
 use crate::server::log::{AccessLog, Answered, Pending};
 use crate::server::registry::registry;
+use crate::server::slow_calls::Called;
 use crate::server::stats::count;
 use crate::sys::clock;
+use crate::sys::peer::TEXT_SIZE;
 
 /// Calls the application for the request that is whole.
 pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Step {
@@ -224,8 +227,13 @@ fn respond(
     if reactor.log.is_some() {
         work.out.begin_response();
     }
+    if turn.crew.looks_for_slow_calls {
+        work.called = Some(called(connection, &exchange));
+    }
     let began = scoreboard::begin_call();
-    let response = turn.enter(|| call::respond(gil, ctx, &mut exchange, &mut work.out));
+    let response = turn.enter(gil, work.called.as_ref(), || {
+        call::respond(gil, ctx, &mut exchange, &mut work.out)
+    });
     scoreboard::end_call(began);
     work.input = std::mem::take(&mut exchange.input);
     reactor.head.set(std::mem::take(&mut exchange.head));
@@ -242,6 +250,14 @@ fn respond(
         work.pending = begin_line(log, &answered, &response, &work.out);
     }
     Some(response)
+}
+
+/// What is called, for those who look for slow calls.
+fn called(connection: &Connection, exchange: &Exchange) -> Arc<Called> {
+    let mut buffer = [0; TEXT_SIZE];
+    let client = connection.client.peer.address_text(&mut buffer);
+    let target = exchange.head.target.of(exchange.message());
+    Called::request(exchange.method(), target, client)
 }
 
 /// The access log's line of a response: now, where it is whole.
@@ -311,15 +327,23 @@ pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
             }
             return Step::Wait(Interest::WRITE);
         }
-        let Work { socket, out, .. } = work;
+        let Work {
+            socket,
+            out,
+            called,
+            ..
+        } = work;
+        let called = called.as_ref();
         work.quantum.spend();
         let progress = if out.is_empty() {
-            turn.call(socket, &mut WriteQueue::default(), || {
+            turn.call(gil, called, socket, &mut WriteQueue::default(), || {
                 source.pull(gil, ctx, out)
             })
         } else {
             let mut part = connection.reactor.queues.take();
-            let progress = turn.call(socket, out, || source.pull(gil, ctx, &mut part));
+            let progress = turn.call(gil, called, socket, out, || {
+                source.pull(gil, ctx, &mut part)
+            });
             out.append(&mut part);
             connection.reactor.queues.put(gil, part);
             progress

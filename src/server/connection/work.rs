@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::app::client::Client;
 use crate::app::endpoint::Endpoint;
@@ -17,6 +18,7 @@ use crate::server::connection::state::{Event, State};
 use crate::server::log::Pending;
 use crate::server::reactor::Reactor;
 use crate::server::ready::{Id, Ready};
+use crate::server::slow_calls::Called;
 use crate::server::timeouts::Deadline;
 use crate::sys::socket::Socket;
 
@@ -72,6 +74,8 @@ pub struct Work {
     pub response: Option<Box<ResponseBody>>,
     /// The access log's line of a response that is not whole yet.
     pub pending: Option<Box<Pending>>,
+    /// What the response is of, where slow calls are looked for.
+    pub called: Option<Arc<Called>>,
     /// When the request that is to be called for was there, for the access log; 0 before that.
     pub arrived: u64,
     /// Whether a request of it had its response.
@@ -192,6 +196,7 @@ impl Connection {
             was_active: false,
             response: None,
             pending: None,
+            called: None,
             arrived: 0,
             served_any: false,
             fruitless_since: None,
