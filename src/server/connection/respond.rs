@@ -255,7 +255,7 @@ fn respond(
 /// What is called, for those who look for slow calls.
 fn called(connection: &Connection, exchange: &Exchange) -> Arc<Called> {
     let mut buffer = [0; TEXT_SIZE];
-    let client = connection.client.peer.address_text(&mut buffer);
+    let client = connection.client.peer().address_text(&mut buffer);
     let target = exchange.head.target.of(exchange.message());
     Called::request(exchange.method(), target, client)
 }
