@@ -24,7 +24,7 @@ PARALLEL := -n $(JOBS) --dist worksteal
 export PYO3_PYTHON := $(PYTHON)
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help serve test quick test-all pythons coverage lint unit header settings asan fuzz leaks soak bench wheel \
+.PHONY: help serve test quick test-all pythons coverage lint unit header settings asan fuzz mutants leaks soak bench wheel \
     docs clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -98,6 +98,13 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), with tests/corpus as seeds
 	        tests/fuzz/corpus/$$target tests/corpus/valid tests/corpus/invalid \
 	        -- -max_total_time=$(FUZZ_SECONDS) -max_len=2000 || exit 1; \
 	done
+
+# Fewer cases a property, since every mutant runs them all; the corpus counts as a test too.
+MUTATED := src/http/** src/server/connection/state.rs
+mutants: ## each change that no unit test notices, in http and the state machine (takes hours)
+	@.ci/require compiler cargo libev cargo-mutants
+	PROPTEST_CASES=48 $(CARGO) mutants --no-default-features --output build --timeout 60 \
+	    $(foreach files,$(MUTATED),--file '$(files)')
 
 leaks: $(DRIVER)/.ready ## the server under valgrind, with every kind of request
 	@.ci/require compiler cargo libev valgrind

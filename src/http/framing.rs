@@ -398,6 +398,30 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_is_here_already_is_found_behind_the_head() {
+        let in_rest = |lines: &str, rest: &'static [u8]| {
+            let framing = http11(lines).unwrap();
+            framing.body_in(rest)
+        };
+        assert_eq!(in_rest("", b"GET /next"), Some(&b""[..]));
+        assert_eq!(in_rest("Content-Length: 3\r\n", b"abcd"), Some(&b"abc"[..]));
+        assert_eq!(in_rest("Content-Length: 5\r\n", b"abcd"), None);
+        assert_eq!(
+            in_rest("Transfer-Encoding: chunked\r\n", b"0\r\n\r\n"),
+            None
+        );
+    }
+
+    #[test]
+    fn a_request_has_one_media_type_at_most() {
+        assert!(http11("Content-Type: text/plain\r\n").is_ok());
+        assert!(http11("Content-Range: x\r\nContent-Range: y\r\n").is_ok());
+        assert!(http11("Content-Kind: x\r\nContent-Kind: y\r\n").is_ok());
+        let twice = "Content-Type: text/plain\r\ncontent-type: text/plain\r\n";
+        assert_eq!(http11(twice), Err(400));
+    }
+
+    #[test]
     fn an_announced_length_over_the_limit_is_rejected_before_the_body() {
         let with_limit = |length: &str, max_body| {
             let bytes = format!("PUT / HTTP/1.0\r\nContent-Length: {length}\r\n\r\n").into_bytes();
