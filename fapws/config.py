@@ -84,6 +84,10 @@ graceful_timeout = 30
 
 # --- The listening socket. ----------------------------------------------------------------------
 
+# Connections that wait to be accepted. None: as many as the kernel's own limit (somaxconn) lets,
+# which cuts any number.
+backlog = None
+
 # Linux: let the kernel keep a TCP connection back until its first bytes are there
 # (TCP_DEFER_ACCEPT), which saves a wake-up a connection. Ignored where there is no such thing.
 tcp_defer_accept = True

@@ -16,6 +16,7 @@ body_min_rate: float
 write_timeout: float
 keep_alive_timeout: float
 graceful_timeout: float
+backlog: int | None
 tcp_defer_accept: bool
 threads: int
 slow_request: float

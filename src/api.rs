@@ -171,7 +171,8 @@ pub fn wsgi_gen_cb(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 }
 
 /// `run()`.
-pub fn run(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+pub fn run(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    arguments.no_keywords(gil, "run")?;
     run::serve(gil)?;
     Ok(Owned::none(gil))
 }
@@ -203,12 +204,14 @@ pub fn set_debug(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 }
 
 /// `get_debug()`.
-pub fn get_debug(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+pub fn get_debug(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    arguments.no_keywords(gil, "get_debug")?;
     number::int(gil, registry(gil).debug.get())
 }
 
 /// `libev_version()`.
-pub fn libev_version(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+pub fn libev_version(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    arguments.no_keywords(gil, "libev_version")?;
     let (major, minor) = ev::version();
     let (major, minor) = (
         number::int(gil, major.into())?,
@@ -296,7 +299,8 @@ pub fn defer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 }
 
 /// `stop()`.
-pub fn stop(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+pub fn stop(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    arguments.no_keywords(gil, "stop")?;
     if let Some(reactor) = registry(gil).reactor() {
         reactor.submit(Ready::Stop);
     }
@@ -304,7 +308,8 @@ pub fn stop(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
 }
 
 /// `defer_queue_size()`.
-pub fn defer_queue_size(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+pub fn defer_queue_size(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    arguments.no_keywords(gil, "defer_queue_size")?;
     match registry(gil).deferred.queued() {
         0 => Ok(Owned::none(gil)),
         queued => number::int(gil, queued as i64),
@@ -332,7 +337,8 @@ pub fn rfc1123_date(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 }
 
 /// `socket_fd()`.
-pub fn socket_fd(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+pub fn socket_fd(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    arguments.no_keywords(gil, "socket_fd")?;
     number::long(
         gil,
         i64::from(registry(gil).listeners.last_descriptor().unwrap_or(-1)),
@@ -364,7 +370,8 @@ pub fn share(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 }
 
 /// `slot_fields()`.
-pub fn slot_fields(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+pub fn slot_fields(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    arguments.no_keywords(gil, "slot_fields")?;
     let names = scoreboard::WORDS
         .iter()
         .map(|(_, name, _)| text::native(gil, name.as_bytes()))
@@ -374,7 +381,8 @@ pub fn slot_fields(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
 }
 
 /// `reopen_access_log()`.
-pub fn reopen_access_log(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+pub fn reopen_access_log(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    arguments.no_keywords(gil, "reopen_access_log")?;
     if let Some(reactor) = registry(gil).reactor()
         && let Some(log) = &reactor.log
     {
@@ -384,7 +392,8 @@ pub fn reopen_access_log(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
 }
 
 /// `stats()`.
-pub fn stats(gil: Gil<'_>, _: &Arguments<'_>) -> Result<Owned> {
+pub fn stats(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    arguments.no_keywords(gil, "stats")?;
     let registry = registry(gil);
     let all = container::dict(gil)?;
     let mut counters = registry.stats.list();

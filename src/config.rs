@@ -88,6 +88,8 @@ table! {
     threads: usize, standard 1, legacy 1;
     /// Seconds, past which a call is logged, with its stack; 0 for none.
     slow_request: f64, standard 0.0, legacy 0.0;
+    /// Connections that wait to be accepted; 0 for what the socket has, by default the kernel's limit.
+    backlog: usize, standard 0, legacy 0;
     /// Whether the kernel reports a connection only when its first bytes are there (Linux).
     tcp_defer_accept: bool, standard true, legacy true;
     /// Seconds for which SIGTERM lets the server go on, before it drains.

@@ -224,6 +224,16 @@ impl Dialect {
         self == Standard
     }
 
+    /// Whether `run` without `start` runs timers and deferred calls.
+    pub fn runs_without_listener(self) -> bool {
+        self == Legacy
+    }
+
+    /// Whether a line on stdout says that SIGPIPE came.
+    pub fn reports_sigpipe(self) -> bool {
+        self == Legacy
+    }
+
     /// Whether `SystemExit` from an application ends `run`.
     pub fn exit_ends_run(self) -> bool {
         self == Legacy

@@ -162,6 +162,7 @@ unsafe extern "C" {
     pub static mut PyDict_Type: PyTypeObject;
     pub static mut PyString_Type: PyTypeObject;
     pub static mut PyFile_Type: PyTypeObject;
+    pub static mut PyFloat_Type: PyTypeObject;
     pub static mut PyGen_Type: PyTypeObject;
     pub static mut PyTraceBack_Type: PyTypeObject;
 

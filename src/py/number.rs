@@ -44,6 +44,13 @@ impl Object {
     /// `int(self)` for an integer; a `TypeError` for what is none, an `OverflowError` for what
     /// does not fit.
     pub fn to_int(&self, gil: Gil<'_>) -> Result<i64> {
+        // SAFETY: CPython's static type, which is there from its start to its end.
+        let float = unsafe { Object::borrowed((&raw mut ffi::PyFloat_Type).cast()) };
+        if self.type_is(float) {
+            // CPython's own functions take none either; up to 3.9 the call below would.
+            let message = "integer argument expected, got float";
+            return Err(Raised::new(gil, Kind::TypeError, message));
+        }
         // SAFETY: `self` is alive and the lock is held. On Python 2 the call takes an `int` too.
         match unsafe { ffi::PyLong_AsLongLong(self.as_ptr()) } {
             -1 => Raised::occurred(gil).map_or(Ok(-1), Err),

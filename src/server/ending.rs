@@ -23,6 +23,9 @@ const LONGEST_BACKLOG: usize = 65536;
 
 impl Run {
     pub(super) fn signalled(&self, gil: Gil<'_>, turn: &Turn, number: i32) {
+        if number == libc::SIGPIPE {
+            return console::print_line(gil, "SIGPIPE encountered !!!! We ignore it.");
+        }
         if number == libc::SIGINT && !self.reactor.is_draining() {
             console::print_line(gil, "Bye.");
         }

@@ -142,7 +142,8 @@ impl Listeners {
         self.0.borrow().iter().any(|each| each.can_listen())
     }
 
-    /// Makes every one listen that can, for a run that works `ready` off.
+    /// Makes every one listen that can, for a run that works `ready` off. A `backlog` of 0 leaves what
+    /// there is.
     ///
     /// # Errors
     /// Why one cannot; the others are as they were.
@@ -150,6 +151,7 @@ impl Listeners {
         &self,
         ready: &Rc<ReadyList>,
         defer_accept: bool,
+        backlog: usize,
     ) -> std::result::Result<Vec<Rc<Acceptor>>, ListenError> {
         let usable = self.usable();
         let mut opened = Vec::new();
@@ -174,6 +176,9 @@ impl Listeners {
             if let Some(listener) = &*acceptor.listener.borrow() {
                 // A unix socket has no such option, and the kernel may not either.
                 let _ = listener.set_defer_accept(defer_accept);
+                if backlog > 0 {
+                    listener.set_backlog(backlog).map_err(ListenError::Listen)?;
+                }
             }
         }
         self.0.borrow_mut().clone_from(&usable);

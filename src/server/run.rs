@@ -11,12 +11,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::access_log::settings::AccessLogSettings;
+use crate::app::base::Base;
 use crate::app::child;
 use crate::app::console;
 use crate::app::context::AppContext;
 use crate::app::logged::Logged;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::ev::{Loop, Timer, Wake, guarded};
+use crate::py::call::import;
 use crate::py::{Exception, Gil, Kind, Raised, Result, threads};
 use crate::scoreboard::{self};
 use crate::server::accept::accept_next;
@@ -63,13 +65,22 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     if registry.reactor().is_some() {
         return Err(registry.error(gil, "run() is serving already"));
     }
-    if !registry.listeners.can_listen() {
-        return Err(registry.error(gil, "start() must be called before run()"));
-    }
-    let Some(base) = registry.base() else {
-        return Err(registry.error(gil, "Base module not set"));
+    let base = match registry.base() {
+        Some(base) => base,
+        None if registry.listeners.can_listen() => {
+            return Err(registry.error(gil, "Base module not set"));
+        }
+        // Timers need none.
+        None => stock_base(gil)?,
     };
-    let dialect = registry.dialect(gil)?;
+    let dialect = config::dialect(gil, Some(&base.config))?;
+    if !registry.listeners.can_listen() {
+        if !dialect.runs_without_listener() {
+            return Err(not_started(gil));
+        }
+        let line = "run() without start(): nothing listens; timers and deferred calls run";
+        console::log_error(gil, line);
+    }
     let config = Config::read(gil, &base.config, dialect)?;
     if config.threads > 1 && !dialect.may_have_threads() {
         let message = "config.threads above 1 needs the standard dialect and Python 3";
@@ -84,7 +95,9 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     fork::mark();
     console::print_line(gil, &format!("Using {} as event backend", lp.backend()));
     let ready = Rc::new(ReadyList::default());
-    let opened = registry.listeners.open(&ready, config.tcp_defer_accept);
+    let opened = registry
+        .listeners
+        .open(&ready, config.tcp_defer_accept, config.backlog);
     let acceptors = match opened {
         Ok(acceptors) => acceptors,
         Err(error) => return Err(registry.error(gil, &error.to_string())),
@@ -139,6 +152,19 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     }
 }
 
+fn not_started(gil: Gil<'_>) -> Raised {
+    registry(gil).error(gil, "start() must be called before run()")
+}
+
+/// The package's own base module, for a program that registered none and listens nowhere.
+fn stock_base(gil: Gil<'_>) -> Result<Rc<Base>> {
+    let base = import(gil, c"fapws.base").and_then(|module| Base::new(gil, &module));
+    base.map(Rc::new).map_err(|raised| {
+        raised.clear(gil);
+        not_started(gil)
+    })
+}
+
 /// Calls what `on_ready` set: the server listens, and is about to poll for the first time.
 pub(super) fn report_ready(gil: Gil<'_>) -> Result<()> {
     let on_ready = &registry(gil).on_ready;
@@ -154,7 +180,7 @@ impl Run {
     fn turns(self: &Rc<Self>, gil: Gil<'_>, turn: &Turn, wake: Wake) {
         let (lp, ready) = (self.reactor.lp, &self.reactor.ready);
         let registry = registry(gil);
-        let signals = Signals::watch(lp, ready);
+        let signals = Signals::watch(lp, ready, self.reactor.ctx.dialect);
         let ticks = ready.clone();
         let ticker = Timer::new(move || ticks.push(Ready::Tick));
         ticker.start(lp, PERIOD, PERIOD);

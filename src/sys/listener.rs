@@ -20,8 +20,9 @@ use std::ptr;
 
 use libc::c_int;
 
-/// Connections that may wait to be accepted, as far as the kernel's own limit (`somaxconn`) goes.
-const BACKLOG: c_int = 1024;
+/// Connections that may wait to be accepted: as many as the kernel's own limit (`somaxconn`) lets. More
+/// than 16 bits is too much for old kernels.
+const BACKLOG: usize = 65535;
 
 /// A non-blocking listening socket, closed on exec, inherited over fork.
 #[derive(Debug)]
@@ -135,6 +136,14 @@ impl Listener {
         Ok(Listener { fd })
     }
 
+    /// Lets this many connections wait to be accepted, as far as the kernel's own limit goes.
+    ///
+    /// # Errors
+    /// Those of listen(2): none for a socket that listens.
+    pub fn set_backlog(&self, most: usize) -> io::Result<()> {
+        set_backlog(self.fd.as_raw_fd(), most)
+    }
+
     /// Whether a connection is announced only once its first bytes are there (Linux; elsewhere
     /// nothing changes), which saves a turn of the loop for each. A client that connects and says
     /// nothing is announced some seconds later.
@@ -162,9 +171,13 @@ impl AsRawFd for Listener {
 }
 
 fn listen(fd: &OwnedFd) -> Result<(), ListenError> {
+    set_backlog(fd.as_raw_fd(), BACKLOG).map_err(ListenError::Listen)
+}
+
+fn set_backlog(fd: RawFd, most: usize) -> io::Result<()> {
+    let most = c_int::try_from(most.min(BACKLOG)).unwrap_or(c_int::MAX);
     // SAFETY: numbers only.
-    let listened = unsafe { syscall!(listen(fd.as_raw_fd(), BACKLOG)) };
-    listened.map(|_: c_int| ()).map_err(ListenError::Listen)
+    unsafe { syscall!(listen(fd, most)) }.map(|_: c_int| ())
 }
 
 /// A new stream socket of `family`: non-blocking, closed on exec.

@@ -49,6 +49,11 @@ impl Disposition {
 }
 
 impl Disposition {
+    /// Whether it was a handler, of the program's own.
+    pub fn is_handler(&self) -> bool {
+        !matches!(self.before.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN)
+    }
+
     /// What it was, which is not put back.
     fn forget(self) -> libc::sigaction {
         let before = self.before;

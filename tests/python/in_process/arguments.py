@@ -36,7 +36,19 @@ class Module(Case):
         self.assertEqual(evwsgi.libev_version(), evwsgi.libev_version(None))
         self.assertIsNone(evwsgi.defer_queue_size(object()))
         self.assertEqual(-1, evwsgi.socket_fd(1))
+        base.config.dialect = "standard"
         self.assertRaises(evwsgi.error, evwsgi.run, 1, 2)
+
+    def test_functions_take_no_keywords(self):
+        for name in NAMES:
+            with self.assertRaises(TypeError) as caught:
+                getattr(evwsgi, name)(host="127.0.0.1")
+            self.assertEqual("%s() takes no keyword arguments" % name, str(caught.exception))
+
+    def test_a_float_is_no_integer(self):
+        evwsgi.add_timer(1, lambda: None)
+        for name in ["set_debug", "stop_timer", "restart_timer", "start_fd"]:
+            self.assertRaises(TypeError, getattr(evwsgi, name), 0.5)
 
     def test_wrong_arguments_leak_nothing(self):
         evwsgi.set_base_module(base)
@@ -187,6 +199,8 @@ class BaseModule(Case):
         self.assertIsNone(evwsgi.wsgi_gen_cb(application))
 
     def test_run_without_start(self):
+        # In the legacy dialect it runs timers; tests/python/legacy/test_loop.py.
+        base.config.dialect = "standard"
         self.assertRaises(evwsgi.error, evwsgi.run)
         evwsgi.set_base_module(base)
         self.assertRaises(evwsgi.error, evwsgi.run)

@@ -1,10 +1,11 @@
-"""`start` on unix sockets: paths, abstract names, and what may lie there already."""
+"""`start` on unix sockets: paths, abstract names, and what may lie there already; the backlog."""
 
 import os
 import socket
 import stat
+import struct
 
-from case import PYTHON_2, Case, ask, base, evwsgi, main
+from case import PYTHON_2, Case, ask, base, end_run, evwsgi, main
 
 
 def hello(environ, start_response):
@@ -94,6 +95,55 @@ class UnixSocket(Case):
         for path in [self.folder, self.path + "/under", "/" + "x" * 200, ""]:
             self.assertRaises(evwsgi.error, evwsgi.start, path, "unix:")
         self.assertEqual(-1, evwsgi.socket_fd())
+
+
+def backlog():
+    """How many connections may wait at the last listener, as the kernel has it (TCP_INFO)."""
+    wrapper = socket.fromfd(int(evwsgi.socket_fd()), socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        # Of a socket that listens, the field of acknowledged segments holds it.
+        facts = wrapper.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+    finally:
+        wrapper.close()
+    return struct.unpack_from("=I", facts, 28)[0]
+
+
+def limit():
+    """The kernel's own limit."""
+    with open("/proc/sys/net/core/somaxconn") as limit:
+        return int(limit.read())
+
+
+class Backlog(Case):
+    """How many connections may wait to be accepted."""
+
+    def setUp(self):
+        Case.setUp(self)
+        if not os.path.exists("/proc/sys/net/core/somaxconn"):
+            self.skipTest("no Linux: nothing tells the backlog of a socket")
+
+    def run_once(self):
+        """The backlog while the server serves."""
+        seen = []
+        evwsgi.on_ready(lambda: (seen.append(backlog()), end_run()))
+        self.printed_by(evwsgi.run)
+        return seen[0]
+
+    def test_it_is_the_systems(self):
+        self.serve()
+        most = min(limit(), 65535)
+        self.assertEqual((most, most), (backlog(), self.run_once()))
+
+    def test_it_is_the_configurations(self):
+        self.serve()
+        base.config.backlog = 7
+        # The second run listens anew.
+        self.assertEqual([7, 7], [self.run_once(), self.run_once()])
+
+    def test_the_kernel_cuts_it(self):
+        self.serve()
+        base.config.backlog = 1 << 40
+        self.assertEqual(min(limit(), 65535), self.run_once())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Timers, deferred calls, iterators and threads beside requests."""
 
+import re
+
 import pytest
 
 
@@ -45,6 +47,22 @@ def test_a_timer_added_by_a_request_never_starts(start_any):
     program.stop().check()
     lines = program.stdout.splitlines()
     assert lines.count("Limit of maximum 10 timers has been reached") == 3
+
+
+@pytest.mark.parametrize("base", [(), ("unset",)], ids=["base module", "no base module"])
+@pytest.mark.parametrize(("name", "words"), [("SIGTERM", []), ("SIGINT", ["Bye."])])
+def test_timers_without_a_listener(start_any, name, words, base):
+    program = start_any("timers_alone.py", name, *base)
+    outcome = program.wait().check()
+    assert program.of_kind("returned")[0]["answer"] == "None"
+    assert [record["number"] for record in program.of_kind("tick")] == [1, 2, 3, 4, 5]
+    said = outcome.stdout.splitlines()
+    assert said == [said[0], "SIGPIPE encountered !!!! We ignore it.", *words]
+    assert re.fullmatch(r"Using \w+ as event backend", said[0])
+    if not program.site.is_original:
+        assert outcome.stderr == (
+            "run() without start(): nothing listens; timers and deferred calls run\n"
+        )
 
 
 def test_two_iterators_take_turns(start_any):
