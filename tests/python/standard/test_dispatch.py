@@ -51,6 +51,27 @@ def test_the_generic_callback(serve_probe):
     assert json.loads(probe.request(request("/first")).body)["application"] == "/first"
 
 
+@pytest.fixture
+def one_file(serve_probe, tmp_path):
+    """A server of one file; its content is `<p>one</p>`."""
+    (tmp_path / "one.html").write_bytes(b"<p>one</p>")
+    return serve_probe("one_file.py", env={"FILE": str(tmp_path / "one.html")})
+
+
+@pytest.mark.parametrize(
+    "target, status", [("/", 200), ("/?a=b", 200), ("/about/", 200), ("/other", 404)]
+)
+def test_a_file_under_the_slash(one_file, target, status):
+    answer = one_file.request(request(target))
+    assert (answer.status, answer.body) == (status, b"<p>one</p>" if status == 200 else b"")
+
+
+def test_a_prefix_in_bytes(one_file):
+    """As programs for the original's experimental Python 3 branch have it."""
+    assert one_file.request(request("/bytes/a%20b")).body == b"/bytes|/a b"
+    assert one_file.request(request("/bytesmore")).body == b"/bytes|more"
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_not_found(serve_probe, method):
     answer = serve_probe("prefixes.py").request(request("/other", method))
