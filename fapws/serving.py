@@ -4,7 +4,6 @@ Owns the order of set-up, and how it is undone: `fapws.config` is afterwards wha
 Invariant: whatever is wrong with the arguments is raised in the thread that gave them.
 """
 
-import signal
 import threading
 
 from fapws import _evwsgi, base, listening, settings
@@ -82,7 +81,6 @@ class Server(object):
             error, self._error = self._error, None
             self.stop()
             raise error
-        _keep_signals()
         return self
 
     def run(self):
@@ -193,17 +191,3 @@ def _restore(before):
             delattr(base.config, name)
         else:
             setattr(base.config, name, value)
-
-
-def _keep_signals():
-    """Have Ctrl-C and SIGTERM mean to the program what they meant before.
-
-    `run` takes both, in whatever thread; only the main one may take them back.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        handler = signal.getsignal(number)
-        try:
-            if handler is not None:
-                signal.signal(number, handler)
-        except ValueError:
-            return  # not the main thread

@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -53,6 +53,8 @@ pub struct Run {
     pub(super) acceptors: Vec<Rc<Acceptor>>,
     pub(super) crew: Rc<Crew>,
     pub(super) watch: Arc<Watch>,
+    /// What it does about signals.
+    pub(super) signals: OnceCell<Signals>,
     /// The monitor's look when the bytes that it sent were counted last.
     pub(super) counted: Cell<Option<u64>>,
     /// Lines of the access log that were lost and not reported yet, and ticks until they may be.
@@ -132,6 +134,7 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
         acceptors,
         crew: crew.clone(),
         watch,
+        signals: OnceCell::new(),
         counted: Cell::new(None),
         lost_lines: Cell::new((0, 0)),
     });
@@ -180,7 +183,13 @@ impl Run {
     fn turns(self: &Rc<Self>, gil: Gil<'_>, turn: &Turn, wake: Wake) {
         let (lp, ready) = (self.reactor.lp, &self.reactor.ready);
         let registry = registry(gil);
-        let signals = Signals::watch(lp, ready, self.reactor.ctx.dialect);
+        let signals = match Signals::take(gil, lp, ready, self.reactor.ctx.dialect) {
+            Ok(signals) => self.signals.get_or_init(|| signals),
+            Err(raised) => {
+                self.reactor.fail(Exception::take(gil, raised));
+                return;
+            }
+        };
         let ticks = ready.clone();
         let ticker = Timer::new(move || ticks.push(Ready::Tick));
         ticker.start(lp, PERIOD, PERIOD);
@@ -203,8 +212,11 @@ impl Run {
             acceptor.pause();
         }
         registry.timers.stop_all();
-        drop((ticker, signals, wake));
+        drop((ticker, wake));
         lp.take_turns(false);
+        if let Err(raised) = signals.give_back(gil) {
+            self.reactor.fail(Exception::take(gil, raised));
+        }
     }
 
     /// Goes round until the run is stopped, or another thread holds the loop.

@@ -32,6 +32,11 @@ impl Run {
         reactor.clock.tick();
         self.report_lost_lines(gil);
         self.crew.expectation.tick();
+        if let Some(signals) = self.signals.get()
+            && let Err(raised) = signals.keep(gil)
+        {
+            raised.clear(gil);
+        }
         let due = self
             .table
             .select(|connection| connection.deadline.is_past(&reactor.clock));

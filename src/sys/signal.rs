@@ -6,9 +6,11 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
 
 use libc::c_int;
+
+use super::fork;
 
 /// The disposition of a signal, put back when this is dropped.
 pub struct Disposition {
@@ -54,6 +56,11 @@ impl Disposition {
         !matches!(self.before.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN)
     }
 
+    /// Another one is in force, which stays.
+    pub fn keep_other(self) {
+        self.forget();
+    }
+
     /// What it was, which is not put back.
     fn forget(self) -> libc::sigaction {
         let before = self.before;
@@ -82,11 +89,39 @@ static ENDING: AtomicU32 = AtomicU32::new(0);
 /// The number of the last of them.
 static LAST: AtomicI32 = AtomicI32::new(0);
 
-/// The handler that counts calls the one before it: one for each signal that is counted.
-static CHAINED: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+/// The signals that end a run.
+pub const ENDINGS: [c_int; 2] = [libc::SIGINT, libc::SIGTERM];
 
-/// The signals that are counted.
-const COUNTED: [c_int; 2] = [libc::SIGINT, libc::SIGTERM];
+/// What is known of a signal that ends a run. Addresses are those of handlers that take a number, or 0.
+struct Ending {
+    /// The loop's handler, which wakes it.
+    wakes: AtomicUsize,
+    /// The program's handler: Python's.
+    program: AtomicUsize,
+    /// What was in force before the run, with its flags: for a child that the program forks.
+    before: AtomicUsize,
+    before_flags: AtomicI32,
+    /// The handler over both has run since [`was_noted`] was asked.
+    noted: AtomicBool,
+}
+
+static KNOWN: [Ending; 2] = [const { Ending::new() }; 2];
+
+impl Ending {
+    const fn new() -> Ending {
+        Ending {
+            wakes: AtomicUsize::new(0),
+            program: AtomicUsize::new(0),
+            before: AtomicUsize::new(0),
+            before_flags: AtomicI32::new(0),
+            noted: AtomicBool::new(false),
+        }
+    }
+
+    fn of(signum: c_int) -> &'static Ending {
+        &KNOWN[usize::from(signum != ENDINGS[0])]
+    }
+}
 
 /// Nothing has come yet.
 pub fn count_from_now() {
@@ -99,38 +134,108 @@ pub fn insists() -> Option<c_int> {
     (ENDING.load(Ordering::Relaxed) > 1).then(|| LAST.load(Ordering::Relaxed))
 }
 
-/// Puts a handler over those of SIGINT and SIGTERM that counts, and calls the one that was there. Who
-/// saved the dispositions ([`Disposition::save`]) takes it away.
+/// The loop's handler of this signal is in force: it is what [`note`] calls. `before` was in force before
+/// it.
 ///
 /// # Errors
-/// Those of sigaction(2): none for these signals.
-pub fn count() -> io::Result<()> {
-    for (signum, chained) in COUNTED.into_iter().zip(&CHAINED) {
-        let mut action = Disposition::save(signum)?.forget();
-        if action.sa_sigaction == on_ending_signal as *const () as libc::sighandler_t
-            || action.sa_sigaction == libc::SIG_IGN
-            || action.sa_flags & libc::SA_SIGINFO != 0
-        {
-            continue;
-        }
-        chained.store(action.sa_sigaction, Ordering::Relaxed);
-        action.sa_sigaction = on_ending_signal as *const () as libc::sighandler_t;
-        // SAFETY: the handler is one that a signal may run at any moment, see there.
-        unsafe { syscall!(sigaction(signum, &raw const action, ptr::null_mut())) }?;
-    }
+/// Those of sigaction(2): none for [`ENDINGS`].
+pub fn remember(signum: c_int, before: &Disposition) -> io::Result<()> {
+    let ending = Ending::of(signum);
+    let before = &before.before;
+    ending.before.store(before.sa_sigaction, Ordering::Relaxed);
+    ending
+        .before_flags
+        .store(before.sa_flags, Ordering::Relaxed);
+    ending.noted.store(false, Ordering::Relaxed);
+    ending.program.store(libc::SIG_DFL, Ordering::Relaxed);
+    let wakes = Disposition::save(signum)?.forget().sa_sigaction;
+    ending.wakes.store(wakes, Ordering::Relaxed);
     Ok(())
 }
 
-/// Changes atomics, and calls the handler that was there before, which is one already.
-extern "C" fn on_ending_signal(signum: c_int) {
+/// Puts a handler over the one that is in force, unless it is there: it counts, wakes the loop and calls the
+/// one below. Who saved the disposition ([`Disposition::save`]) takes it away.
+///
+/// # Errors
+/// Those of sigaction(2): none for [`ENDINGS`].
+pub fn cover(signum: c_int) -> io::Result<()> {
+    let mut action = Disposition::save(signum)?.forget();
+    if is_ours(&action) || action.sa_flags & libc::SA_SIGINFO != 0 {
+        return Ok(());
+    }
+    let ending = Ending::of(signum);
+    ending.program.store(action.sa_sigaction, Ordering::Relaxed);
+    action.sa_sigaction = on_ending_signal as *const () as libc::sighandler_t;
+    // What the application waits for goes on.
+    action.sa_flags |= libc::SA_RESTART;
+    // SAFETY: the handler is one that a signal may run at any moment, see there.
+    unsafe { syscall!(sigaction(signum, &raw const action, ptr::null_mut())) }.map(drop)
+}
+
+/// Whether that handler is in force.
+pub fn is_covered(signum: c_int) -> bool {
+    Disposition::save(signum).is_ok_and(|action| is_ours(&action.forget()))
+}
+
+fn is_ours(action: &libc::sigaction) -> bool {
+    action.sa_sigaction == on_ending_signal as *const () as libc::sighandler_t
+}
+
+/// From now on it calls the program's handler no more.
+pub fn leave_program_alone(signum: c_int) {
+    Ending::of(signum)
+        .program
+        .store(libc::SIG_DFL, Ordering::Relaxed);
+}
+
+/// A signal that ends the run came: counts it, and wakes the loop.
+pub fn note(signum: c_int) {
     ENDING.fetch_add(1, Ordering::Relaxed);
     LAST.store(signum, Ordering::Relaxed);
-    let place = usize::from(signum != COUNTED[0]);
-    let chained = CHAINED[place].load(Ordering::Relaxed);
-    if chained != libc::SIG_DFL && chained != libc::SIG_IGN {
-        // SAFETY: the kernel gave this address as a handler that takes a number.
-        let chained: extern "C" fn(c_int) = unsafe { std::mem::transmute(chained) };
-        chained(signum);
+    call(Ending::of(signum).wakes.load(Ordering::Relaxed), signum);
+}
+
+/// Whether the signal for which the program's handler runs was noted, by the handler over it.
+pub fn was_noted(signum: c_int) -> bool {
+    Ending::of(signum).noted.swap(false, Ordering::Relaxed)
+}
+
+/// Changes atomics, and calls handlers that were there before, which are some already. In a child that the
+/// program forked what was in force before the run is put back, and takes the signal.
+extern "C" fn on_ending_signal(signum: c_int) {
+    let ending = Ending::of(signum);
+    if fork::is_child() {
+        // SAFETY: zeros are an action; what the kernel gave is put back, and both calls are allowed here.
+        unsafe {
+            let mut before: libc::sigaction = std::mem::zeroed();
+            before.sa_sigaction = ending.before.load(Ordering::Relaxed);
+            before.sa_flags = ending.before_flags.load(Ordering::Relaxed);
+            libc::sigaction(signum, &raw const before, ptr::null_mut());
+            libc::raise(signum);
+        }
+        return;
+    }
+    ending.noted.store(true, Ordering::Relaxed);
+    note(signum);
+    call(ending.program.load(Ordering::Relaxed), signum);
+}
+
+/// Calls a handler, if it is none of the kernel's own.
+fn call(handler: usize, signum: c_int) {
+    if handler != libc::SIG_DFL && handler != libc::SIG_IGN {
+        // SAFETY: the kernel gave this address as a handler that takes a number. Those of libev and Python
+        // leave errno as it is.
+        let handler: extern "C" fn(c_int) = unsafe { std::mem::transmute(handler) };
+        handler(signum);
+    }
+}
+
+/// What the default of a signal does, to this process.
+pub fn take_default(signum: c_int) {
+    // SAFETY: numbers only.
+    unsafe {
+        libc::signal(signum, libc::SIG_DFL);
+        libc::raise(signum);
     }
 }
 

@@ -64,6 +64,71 @@ class Ending(Case):
         end_run()
         self.assertEqual([signal.SIGTERM], seen)
 
+    def test_in_another_thread_it_leaves_signals_alone(self):
+        address = self.serve(dialect="standard")
+        seen, known = [], []
+        numbers = [signal.SIGINT, signal.SIGTERM]
+
+        def handler(number, frame):
+            seen.append(number)
+
+        for number in numbers:
+            signal.signal(number, handler)
+
+        def look(environ, start_response):
+            known.append([signal.getsignal(number) for number in numbers])
+            start_response("200 OK", [])
+            return [b"looked"]
+
+        evwsgi.wsgi_gen_cb(look)
+        for _ in range(2):
+            thread = threading.Thread(target=evwsgi.run)
+            thread.start()
+            self.assertEqual(b"looked", body(ask(address)))
+            for number in numbers:
+                os.kill(os.getpid(), number)
+                while number not in seen:
+                    time.sleep(0.01)
+            self.assertEqual(b"looked", body(ask(address)))
+            evwsgi.stop()
+            thread.join()
+            self.assertEqual([[handler, handler]] * 2, known)
+            del seen[:], known[:]
+            address = self.serve(dialect="standard")
+
+    def test_a_run_in_a_run_of_the_main_thread(self):
+        self.serve()
+        handlers = []
+        before = signal.getsignal(signal.SIGTERM)
+
+        def look():
+            handlers.append(signal.getsignal(signal.SIGTERM))
+            self.assertRaises(evwsgi.error, evwsgi.run)
+            handlers.append(signal.getsignal(signal.SIGTERM))
+            end_run()
+
+        evwsgi.add_timer(0.01, look)
+        self.printed_by(evwsgi.run)
+        self.assertTrue(callable(handlers[0]))
+        self.assertIs(handlers[0], handlers[1])
+        self.assertEqual(before, signal.getsignal(signal.SIGTERM))
+
+    def test_our_handler_means_nothing_new_after_the_run(self):
+        self.serve()
+        handlers, seen = [], []
+        signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+
+        def look():
+            handlers.append(signal.getsignal(signal.SIGTERM))
+            end_run()
+
+        evwsgi.add_timer(0.01, look)
+        self.printed_by(evwsgi.run)
+        self.assertEqual([], seen)
+        signal.signal(signal.SIGTERM, handlers[0])
+        end_run()
+        self.assertEqual([signal.SIGTERM], seen)
+
     def test_a_handler_of_the_program_runs_on_an_idle_server(self):
         self.serve()
         seen = []
