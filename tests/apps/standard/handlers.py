@@ -1,7 +1,7 @@
 """Applications that change what signals do, or look at that.
 
-`flag` in a query is the path of a file that the client makes when the application may go on; it makes
-`flag` with `-began` behind when it waits. None waits longer than fifty seconds.
+`flag` in a query is the path of a file that the client makes when the application may go on; the
+application makes one with `-began` behind when it waits. None waits longer than fifty seconds.
 """
 import os
 import signal

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT stay the server's, whatever an application does with handlers; but for its own."""
+"""SIGTERM and SIGINT stay the server's, whatever an application does with handlers of others."""
 
 import signal
 
