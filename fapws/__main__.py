@@ -121,8 +121,6 @@ class _Command(object):
     def _report(self):
         for note in self._notes:
             self.log.warning(note)
-        for name in self.settings.pending():
-            self.log.warning("%s has no effect in this version" % name)
 
     def _check(self):
         """What --check does."""

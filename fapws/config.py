@@ -125,7 +125,7 @@ access_log_skip = ()
 # A path whose response is the server's own: 200, and 503 while it ends. None: no path.
 health = None
 
-# The prefix of the application's URLs, SCRIPT_NAME, which the proxy has not taken off.
+# The prefix of the application's URLs: SCRIPT_NAME. The proxy may have taken it off.
 root_path = ""
 
 # Peers whose X-Forwarded-Proto is believed: addresses and networks between commas, or "*". The

@@ -17,12 +17,6 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 #: Where it listens by default: only this machine reaches it there.
 DEFAULT_ADDRESS = "127.0.0.1:8000"
 
-#: Settings whose reader does not exist yet. Who makes it removes the name here; until then the
-#: command warns of each, and the page lists them apart.
-PENDING = frozenset([
-    "proxy_headers", "root_path",
-])
-
 _TEXT = type(u"")
 _INTEGERS = (int, type(1 << 64))  # Python 2 has two types
 
@@ -613,10 +607,6 @@ class Settings(object):
             if TABLE[name].native:
                 found[name] = value
         return found
-
-    def pending(self):
-        """The names of those given that nothing reads yet."""
-        return sorted(PENDING.intersection(self.given))
 
     def check(self):
         """Raise SettingsError for settings that cannot be together, or not here."""

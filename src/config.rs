@@ -92,6 +92,8 @@ table! {
     backlog: usize, standard 0, legacy 0;
     /// Whether the kernel reports a connection only when its first bytes are there (Linux).
     tcp_defer_accept: bool, standard true, legacy true;
+    /// Whether peers of `forwarded_allow_ips` say who their client is, in the standard dialect.
+    proxy_headers: bool, standard false, legacy false;
     /// Seconds for which SIGTERM lets the server go on, before it drains.
     shutdown_delay: f64, standard 0.0, legacy 0.0;
 
@@ -99,6 +101,8 @@ table! {
     {
         /// The path whose response is the server's own, in the standard dialect.
         health: Option<HealthPath>;
+        /// The prefix of the application's URLs.
+        root_path: RootPath;
         /// The versions of the PROXY protocol that connections begin with.
         proxy_protocol: Versions;
         /// Peers that may speak it.
@@ -140,6 +144,30 @@ fn named(gil: Gil<'_>, word: &[u8], place: &str) -> Result<Dialect> {
 #[derive(Clone, Debug)]
 pub struct HealthPath(pub Vec<u8>);
 
+/// The path under which the applications are: nothing, or it begins with `/` and does not end with one.
+#[derive(Clone, Debug, Default)]
+pub struct RootPath(Vec<u8>);
+
+impl RootPath {
+    /// Whether they are at the top.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The path.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// How much of a target's path it is: nothing where the proxy has taken it off.
+    pub fn length_in(&self, target: &[u8]) -> usize {
+        match target.strip_prefix(self.0.as_slice()) {
+            Some([] | [b'/' | b'?', ..]) => self.0.len(),
+            _ => 0,
+        }
+    }
+}
+
 trait FromObject: Sized {
     /// What `config.name` says: `TypeError` or `ValueError` for what it cannot say.
     fn from_object(gil: Gil<'_>, value: &Object, name: &str) -> Result<Self>;
@@ -153,6 +181,20 @@ impl FromObject for Option<HealthPath> {
             return Err(Raised::new(gil, Kind::ValueError, &message));
         }
         Ok((!path.is_empty()).then_some(HealthPath(path)))
+    }
+}
+
+impl FromObject for RootPath {
+    fn from_object(gil: Gil<'_>, value: &Object, name: &str) -> Result<Self> {
+        let mut path = words(gil, value, name)?;
+        while path.ends_with(b"/") {
+            path.pop();
+        }
+        if !path.is_empty() && !path.starts_with(b"/") {
+            let message = format!("config.{name} must be a path that begins with \"/\"");
+            return Err(Raised::new(gil, Kind::ValueError, &message));
+        }
+        Ok(RootPath(path))
     }
 }
 

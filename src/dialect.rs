@@ -153,6 +153,11 @@ impl Dialect {
         self == Standard
     }
 
+    /// Whether `config.proxy_headers` is read.
+    pub fn has_proxy_headers(self) -> bool {
+        self == Standard
+    }
+
     /// Whether the body is kept together with the head until both are whole, so that
     /// `fapws.raw_header` can show them; otherwise it is taken off the buffer as it comes.
     pub fn keeps_body_with_head(self) -> bool {

@@ -49,6 +49,11 @@ impl Networks {
         }
     }
 
+    /// Whether this address is one of them.
+    pub fn contain_address(&self, address: IpAddr) -> bool {
+        self.every || self.has(Some(address))
+    }
+
     fn has(&self, address: Option<IpAddr>) -> bool {
         address.is_some_and(|address| {
             let mut networks = self.list.iter();

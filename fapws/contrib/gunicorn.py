@@ -17,7 +17,6 @@ from gunicorn.workers.base import Worker
 
 from fapws import _evwsgi, base
 from fapws.contrib.accesslog import AccessLog
-from fapws.settings import PENDING
 
 #: gunicorn's names of settings, and those of `fapws.config` that say the same.
 _SAME = {
@@ -66,9 +65,6 @@ def unsupported(cfg):
     for name, reason in sorted(_REJECTED.items()):
         if _is_set(cfg, name):
             found.append("%s: %s" % (name, reason))
-    for name, ours in sorted(_SAME.items()):
-        if ours in PENDING and _is_set(cfg, name):
-            found.append("%s: this version's worker cannot do that" % name)
     if _is_set(cfg, "threads") and sys.version_info[0] == 2:
         found.append("threads: more than one needs Python 3")
     if _is_set(cfg, "logger_class") and cfg.accesslog:

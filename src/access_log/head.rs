@@ -60,6 +60,18 @@ impl<'a> RequestLine<'a> {
     }
 }
 
+/// The names and values of a head's fields, as they came.
+pub fn fields(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let head = head.trim_ascii_start();
+    let lines = head.split(|&byte| byte == b'\n').skip(1);
+    let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let lines = lines.take_while(|line| !line.is_empty());
+    lines.filter_map(|line| {
+        let (name, value) = line.split_at(memchr::memchr(b':', line)?);
+        Some((name, value[1..].trim_ascii()))
+    })
+}
+
 /// Finds the values of fields in a head: for each of `names`, which are in lower case, where the last one
 /// of that name stands.
 pub fn find_fields(head: &[u8], names: &[Vec<u8>], found: &mut Vec<Option<Range<usize>>>) {

@@ -8,6 +8,7 @@
 //! - [`chunked`]: the chunked coding, in and out; [`body_encoder`]: how a response shows its end;
 //! - [`target`]: path and query, percent decoding, pairs;
 //! - [`reply`]: error responses, and what an application's head may hold; [`response_head`]: that head;
+//! - [`forwarded`]: what proxies say of the client in the head;
 //! - [`proxy_protocol`]: what a proxy says before the first request;
 //! - [`date`]: the `Date` line's text;
 //! - [`error`]: the rejections, by status; [`grammar`]: the characters under all of it.
@@ -22,6 +23,7 @@ pub mod body_encoder;
 pub mod chunked;
 pub mod date;
 pub mod error;
+pub mod forwarded;
 pub mod framing;
 pub mod grammar;
 pub mod head;

@@ -9,16 +9,18 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::sync::Arc;
 
-use crate::access_log::head::RequestLine;
+use crate::access_log::head::{RequestLine, fields};
 use crate::access_log::line::{Known, Outcome, Scratch, Unfinished, push_line};
 use crate::access_log::settings::{AccessLogSettings, Target};
 use crate::app::client::Client;
+use crate::http::forwarded;
+use crate::networks::Networks;
 use crate::py::{Gil, Kind, Raised, Result};
 use crate::queue::WriteQueue;
 use crate::server::monitor::Watch;
 use crate::sys::clock::{self, LocalTime};
 use crate::sys::log_file::LogFile;
-use crate::sys::peer::TEXT_SIZE;
+use crate::sys::peer::{Peer, TEXT_SIZE};
 
 // English whatever the locale, for those who parse the log.
 const MONTHS: [&str; 12] = [
@@ -39,6 +41,8 @@ pub struct AccessLog {
     turn_began: Cell<u64>,
     process: u32,
     wants_head: bool,
+    /// Whose word on the client counts: `config.proxy_headers`.
+    believed: Option<Networks>,
 }
 
 /// A request and what became of it, when the head of its response is queued.
@@ -69,6 +73,7 @@ impl AccessLog {
         gil: Gil<'_>,
         settings: AccessLogSettings,
         longest_line: usize,
+        believed: Option<Networks>,
         watch: &Arc<Watch>,
     ) -> Result<AccessLog> {
         let wants_head = settings.format.wants_response_head();
@@ -82,6 +87,7 @@ impl AccessLog {
             turn_began: Cell::default(),
             process: std::process::id(),
             wants_head,
+            believed,
         };
         let opened = log
             .open_file()
@@ -200,7 +206,7 @@ impl AccessLog {
             } else {
                 b""
             },
-            client: answered.client.peer().address_text(&mut buffer),
+            client: self.client(answered).address_text(&mut buffer),
             variables: answered.variables,
             status: answered.status,
             waited: answered.called.saturating_sub(answered.arrived),
@@ -208,6 +214,22 @@ impl AccessLog {
             time: &time,
         };
         work(&known, &mut self.scratch.borrow_mut())
+    }
+}
+
+impl AccessLog {
+    /// Who sent the request, as the application sees it.
+    fn client(&self, answered: &Answered<'_>) -> Peer {
+        let client = answered.client;
+        let believed = self.believed.as_ref().filter(|_| client.is_trusted);
+        let said = believed.and_then(|trusted| {
+            let trusts = |address| trusted.contain_address(address);
+            forwarded::client(fields(answered.request), trusts)?.address
+        });
+        match said {
+            Some((address, port)) => Peer::Inet((address, port.unwrap_or(0)).into()),
+            None => client.peer(),
+        }
     }
 }
 

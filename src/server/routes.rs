@@ -2,8 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::context::AppContext;
 use crate::app::exchange::Route;
-use crate::dialect::Dialect;
+use crate::config::RootPath;
 use crate::py::{Gil, Owned, Result, text};
 
 struct Registered {
@@ -40,8 +41,12 @@ impl Routes {
             .collect()
     }
 
-    /// Where `target` leads: the first prefix that matches it as plain bytes, query included.
-    pub fn find(&self, gil: Gil<'_>, dialect: Dialect, target: &[u8]) -> Result<Option<Route>> {
+    /// Where `target` leads: the first prefix that matches it as plain bytes, query included, behind the
+    /// root path where that is still there.
+    pub fn find(&self, gil: Gil<'_>, ctx: &AppContext, target: &[u8]) -> Result<Option<Route>> {
+        let (dialect, root) = (ctx.dialect, &ctx.config.root_path);
+        let root_len = root.length_in(target);
+        let target = &target[root_len..];
         let found = self.registered.iter().find(|route| {
             target.starts_with(&route.prefix) || dialect.is_for_all(&route.prefix, target)
         });
@@ -49,19 +54,28 @@ impl Routes {
             let script_name = dialect.script_name(prefix);
             return Ok(Some(Route {
                 callback: callback.own(gil),
-                script_name: match script_name {
-                    b"" => None,
-                    name => Some(text::native(gil, name)?),
-                },
-                script_name_len: script_name.len(),
+                script_name: script_name_of(gil, root, script_name)?,
+                script_name_len: root_len + script_name.len(),
                 registered: true,
             }));
         }
-        Ok(self.generic.as_ref().map(|callback| Route {
+        let Some(callback) = &self.generic else {
+            return Ok(None);
+        };
+        Ok(Some(Route {
             callback: callback.own(gil),
-            script_name: None,
-            script_name_len: 0,
+            script_name: script_name_of(gil, root, b"")?,
+            script_name_len: root_len,
             registered: false,
         }))
+    }
+}
+
+/// `SCRIPT_NAME`, where it is not empty.
+fn script_name_of(gil: Gil<'_>, root: &RootPath, name: &[u8]) -> Result<Option<Owned>> {
+    match (root.bytes(), name) {
+        (b"", b"") => Ok(None),
+        (b"", name) => text::native(gil, name).map(Some),
+        (root, name) => text::native(gil, &[root, name].concat()).map(Some),
     }
 }

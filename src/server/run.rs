@@ -107,8 +107,10 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     let wake = Wake::new(|| ());
     let watch = Arc::<Watch>::default();
     let longest_line = config.max_request_line;
+    let believes = config.proxy_headers && dialect.has_proxy_headers();
+    let believed = believes.then(|| config.forwarded_allow_ips.clone());
     let log = log
-        .map(|settings| AccessLog::open(gil, settings, longest_line, &watch))
+        .map(|settings| AccessLog::open(gil, settings, longest_line, believed, &watch))
         .transpose()?;
     let mut ctx = AppContext::new(dialect, config, base, flush_now);
     if let Some(log) = &log {

@@ -251,13 +251,12 @@ fn major_minor(gil: Gil<'_>, protocol: &[u8]) -> Result<Owned> {
     constants(gil)?.major_minor(gil, &protocol[protocol.len().saturating_sub(3)..])
 }
 
-/// The `fapws.*` keys of the client, and `REMOTE_ADDR`.
+/// The `fapws.*` keys of the client: the one at the other end of the connection.
 pub fn fapws_client_keys(gil: Gil<'_>, exchange: &Exchange, environ: &Object) -> Result<()> {
     let names = names(gil);
     let set = |key: &Object, value: &Object| environ.dict_set(gil, key, value);
     let address = exchange.client.address(gil)?;
     set(&names.fapws_remote_addr, &address)?;
-    set(&names.remote_addr, &address)?;
     set(
         &names.fapws_remote_port,
         &*exchange.client.port_number(gil)?,

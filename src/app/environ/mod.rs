@@ -9,6 +9,7 @@
 
 pub mod cache;
 pub mod constants;
+pub mod forwarded;
 pub mod header_keys;
 pub mod keys;
 pub mod own_input;
@@ -18,13 +19,14 @@ pub mod via_class;
 
 use crate::app::context::AppContext;
 use crate::app::endpoint::{Endpoint, EnvironTemplate};
+use crate::app::environ::forwarded::prepend_script_name;
 use crate::app::environ::keys::{
     fapws_client_keys, fapws_head_keys, standard_client_keys, standard_head_keys, standard_uri_keys,
 };
 use crate::app::environ::template::template;
 use crate::app::exchange::{CacheResult, Exchange, Route};
 use crate::app::{input, params};
-use crate::py::{Gil, Owned, Result, names, text};
+use crate::py::{Gil, Object, Owned, Result, names, text};
 
 /// The environ of a request that goes to `route`.
 pub fn plain(
@@ -45,7 +47,11 @@ pub fn plain(
         }
         CacheResult::Bypass => read_head(gil, ctx, exchange)?,
     };
+    let prefix = forwarded_prefix(gil, ctx, exchange, &environ);
     standard_uri_keys(gil, ctx.dialect, exchange, route, &environ, true)?;
+    if let Some(prefix) = prefix.filter(|_| route.script_name.is_some()) {
+        prepend_script_name(gil, &environ, &prefix)?;
+    }
     if route.registered {
         fapws_head_keys(gil, exchange, &environ)?;
         fapws_client_keys(gil, exchange, &environ)?;
@@ -68,7 +74,24 @@ fn read_head(gil: Gil<'_>, ctx: &AppContext, exchange: &Exchange) -> Result<Owne
     let environ = from_template(gil, ctx, &exchange.endpoint)?;
     standard_head_keys(gil, exchange, &environ, true)?;
     standard_client_keys(gil, exchange, &environ)?;
+    if forwarded::counts(ctx, exchange) {
+        forwarded::apply(gil, ctx, exchange, &environ)?;
+    }
     Ok(environ)
+}
+
+/// What the fields said of `SCRIPT_NAME`, before the route says it.
+fn forwarded_prefix(
+    gil: Gil<'_>,
+    ctx: &AppContext,
+    exchange: &Exchange,
+    environ: &Object,
+) -> Option<Vec<u8>> {
+    if !forwarded::counts(ctx, exchange) {
+        return None;
+    }
+    let prefix = environ.dict_get(gil, &names(gil).script_name)?;
+    Some(text::latin1(gil, &prefix)?.to_vec())
 }
 
 /// A copy of the endpoint's template, made at the first request of a run.

@@ -52,6 +52,8 @@ pub fn uri_part(
 pub fn client_part(gil: Gil<'_>, dialect: Dialect, exchange: &Exchange) -> Result<Owned> {
     let part = container::dict(gil)?;
     fapws_client_keys(gil, exchange, &part)?;
+    let names = names(gil);
+    part.dict_set(gil, &names.remote_addr, &*exchange.client.address(gil)?)?;
     if dialect.promises_pep_3333() {
         standard_client_keys(gil, exchange, &part)?;
     }

@@ -6,7 +6,7 @@
 use crate::app::base::BaseClass;
 use crate::app::context::AppContext;
 use crate::app::environ::own_input::give_body;
-use crate::app::environ::parts;
+use crate::app::environ::{forwarded, parts};
 use crate::app::exchange::{Exchange, Route};
 use crate::http::error::HttpError;
 use crate::py::{Gil, Object, Owned, Result, names, text};
@@ -67,6 +67,9 @@ pub fn via_base_class(
     }
     let part = parts::client_part(gil, ctx.dialect, exchange)?;
     update(&names.update_from_request, &part)?;
+    if ctx.dialect.has_proxy_headers() && forwarded::counts(ctx, exchange) {
+        forwarded::apply(gil, ctx, exchange, &environ)?;
+    }
     Ok(Made::Environ(environ, route))
 }
 

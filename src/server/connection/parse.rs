@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::context::AppContext;
 use crate::app::exchange::CacheResult;
-use crate::dialect::Dialect;
 use crate::http::error::HttpError;
 use crate::http::framing::Framing;
 use crate::http::head::{Head, HeadLimits, HeadSearch, parse_strict_line};
@@ -63,10 +63,11 @@ fn seen_before(
 /// What can be said against a request before its body is here.
 pub fn reject_early(
     gil: Gil<'_>,
-    dialect: Dialect,
+    ctx: &AppContext,
     head: &Head,
     bytes: &[u8],
 ) -> Result<(), HttpError> {
+    let dialect = ctx.dialect;
     if !dialect.rejects_early() {
         return Ok(());
     }
@@ -75,7 +76,7 @@ pub fn reject_early(
         return Ok(());
     }
     let routes = registry(gil).routes.borrow();
-    match routes.find(gil, dialect, target.origin) {
+    match routes.find(gil, ctx, target.origin) {
         Ok(Some(_)) => Ok(()),
         Ok(None) => Err(HttpError::NotFound),
         Err(raised) => {

@@ -158,7 +158,7 @@ fn whole_body(
         }
         return Ok(true);
     }
-    reject_early(gil, ctx.dialect, &request.head, bytes)?;
+    reject_early(gil, ctx, &request.head, bytes)?;
     // What more is to come for does not end in a blank line, but by chance.
     if request.framing.body != BodyLength::Chunked || !behind.ends_with(b"\r\n\r\n") {
         return Ok(false);

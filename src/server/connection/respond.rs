@@ -197,10 +197,7 @@ fn respond(
             return None;
         }
     };
-    let route = registry
-        .routes
-        .borrow()
-        .find(gil, ctx.dialect, target.origin);
+    let route = registry.routes.borrow().find(gil, ctx, target.origin);
     let route = route.unwrap_or_else(|raised| {
         raised.clear(gil);
         None

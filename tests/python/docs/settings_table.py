@@ -12,9 +12,6 @@ from support import ROOT
 
 PAGE = ROOT / "docs" / "settings.md"
 
-#: The heading of what is in the table, and read by nobody yet.
-PENDING = "Not yet in force"
-
 HEAD = ["| in a file | option | gunicorn's | default | |", "|---|---|---|---|---|"]
 
 
@@ -27,12 +24,7 @@ def table():
 
 def groups():
     """Heading -> its rows of the table, in the page's order."""
-    module = table()
-    found = {}
-    for name, rows in module.GROUPS:
-        found[name] = [row for row in rows if row.name not in module.PENDING]
-    found[PENDING] = [row for row in module.TABLE.values() if row.name in module.PENDING]
-    return {name: rows for name, rows in found.items() if rows}
+    return dict(table().GROUPS)
 
 
 def cells(row):
