@@ -16,7 +16,7 @@ ROOMS = {
     "app": {"http", "py", "sys", "config", "dialect", "queue", "outbox", "transmit"},
     "server": {
         "http", "py", "ev", "sys", "app", "config", "dialect", "queue", "outbox", "transmit",
-        "scoreboard", "access_log",
+        "scoreboard", "access_log", "networks",
     },
     "scoreboard": {"sys"},
     "access_log": {"py"},
