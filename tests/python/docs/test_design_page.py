@@ -19,7 +19,7 @@ ROOMS = {
         "scoreboard", "access_log", "networks",
     },
     "scoreboard": {"sys"},
-    "access_log": {"py"},
+    "access_log": {"http", "py"},
 }
 
 #: Where unsafe code may stand; lib.rs and app/mod.rs hold no code.
