@@ -49,6 +49,9 @@ fn try_respond(
         Prepared::Done(response) => return Ok(response),
     };
     let start_response = StartResponse::new(gil, ctx)?;
+    if let Some(early_hints) = start_response.early_hints() {
+        environ.dict_set(gil, &names(gil).wsgi_early_hints, early_hints)?;
+    }
     start_response.open(ctx, exchange, out);
     let result = callback.call(gil, &[&environ, start_response.object()]);
     let result = child::exit_if_forked(gil, result);

@@ -13,6 +13,7 @@ use crate::app::failure;
 use crate::app::response_body::{ResponseBody, Unbegun};
 use crate::app::start_response::StartResponse;
 use crate::app::start_response::sink::SentHead;
+use crate::app::start_response::state::Closed;
 use crate::dialect::{Dialect, InvalidItem};
 use crate::http::body_encoder::{BodyEncoder, Progress};
 use crate::http::response_head::ResponseHead;
@@ -185,7 +186,12 @@ fn standard(
             if !first.is_empty() || known.is_some() {
                 break;
             }
-            known = rest.draw_leading(gil, &mut first)?;
+            rest.start_response.open_for_hints(ctx, exchange, out);
+            let drawn = rest.draw_leading(gil, &mut first);
+            if matches!(rest.start_response.close(out), Closed::Lost) {
+                return Ok(Response::last(0));
+            }
+            known = drawn?;
         }
         if first.is_empty() && known.is_none() {
             // Others come first; the head waits for the item that begins the body.

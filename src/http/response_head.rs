@@ -170,6 +170,13 @@ impl ResponseHead {
             .map(|line| &line[name.len() + 2..line.len() - 1])
     }
 
+    /// Writes the fields into `out`, as those of a response that comes before the final one (RFC 8297).
+    pub fn push_early_hints(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"HTTP/1.1 103 Early Hints\r\n");
+        out.extend_from_slice(&self.fields);
+        out.extend_from_slice(b"\r\n");
+    }
+
     /// Writes the head into `out`, framed as `framing` says.
     pub fn push(&self, out: &mut Vec<u8>, framing: &ReplyFraming, ready: &DateServerLines) {
         out.reserve(self.status.len() + self.fields.len() + 160);

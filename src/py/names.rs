@@ -89,6 +89,7 @@ names! {
     update_headers = c"update_headers",
     update_uri = c"update_uri",
     write = c"write",
+    wsgi_early_hints = c"wsgi.early_hints",
     wsgi_errors = c"wsgi.errors",
     wsgi_file_wrapper = c"wsgi.file_wrapper",
     wsgi_input = c"wsgi.input",

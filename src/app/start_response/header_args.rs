@@ -48,6 +48,11 @@ pub fn render(
 ) -> Result<()> {
     let line = text::expect_latin1(gil, status, "the status")?;
     head.set_status(&line).map_err(|found| fault(gil, found))?;
+    render_fields(gil, head, headers)
+}
+
+/// Checks and renders a list of headers.
+pub fn render_fields(gil: Gil<'_>, head: &mut ResponseHead, headers: &Object) -> Result<()> {
     if headers.is_list() {
         let mut index = 0;
         while let Some(pair) = headers.sequence_item(gil, index) {

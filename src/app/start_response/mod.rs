@@ -61,6 +61,21 @@ impl StartResponse {
         }
     }
 
+    /// `wsgi.early_hints`, where it has one.
+    pub fn early_hints(&self) -> Option<&Object> {
+        match self {
+            StartResponse::Native(native) => Some(native.early_hints()),
+            StartResponse::Custom(..) => None,
+        }
+    }
+
+    /// The application's first items are about to be drawn, before which it can send early hints.
+    pub fn open_for_hints(&self, ctx: &AppContext, exchange: &Exchange, out: &mut WriteQueue) {
+        if let StartResponse::Native(native) = self {
+            native.state().open_for_hints(ctx, exchange, out);
+        }
+    }
+
     /// The application is about to be called: what it gives to `write` can be sent at once.
     pub fn open(&self, ctx: &AppContext, exchange: &Exchange, out: &mut WriteQueue) {
         if let StartResponse::Native(native) = self {

@@ -14,9 +14,10 @@ use crate::app::start_response::state::ResponseState;
 use crate::py::types::{Call, Class, ClassObject, Get, Instance, Method, Owns, Set};
 use crate::py::{Arguments, Gil, Object, Owned, Result};
 
-/// A callable and its state.
+/// A callable, the one for early hints, and the state of both.
 struct Pair {
     callable: Owned,
+    early_hints: Owned,
     state: Rc<ResponseState>,
 }
 
@@ -24,6 +25,7 @@ struct Pair {
 struct Shared {
     callables: ClassObject<Callable>,
     writes: ClassObject<Write>,
+    early_hints: ClassObject<EarlyHints>,
     pooled: Exclusive<Pair>,
 }
 
@@ -33,6 +35,7 @@ fn shared(gil: Gil<'_>) -> Result<&Shared> {
         Ok(Shared {
             callables: ClassObject::new(gil)?,
             writes: ClassObject::new(gil)?,
+            early_hints: ClassObject::new(gil)?,
             pooled: Exclusive::default(),
         })
     })
@@ -55,7 +58,12 @@ impl NativeStartResponse {
             write: shared.writes.instantiate(gil, Write(state.clone()))?,
         };
         let callable = shared.callables.instantiate(gil, value)?;
-        Ok(NativeStartResponse(Some(Pair { callable, state })))
+        let early_hints = EarlyHints(state.clone());
+        Ok(NativeStartResponse(Some(Pair {
+            callable,
+            early_hints: shared.early_hints.instantiate(gil, early_hints)?,
+            state,
+        })))
     }
 
     fn pair(&self) -> &Pair {
@@ -65,6 +73,11 @@ impl NativeStartResponse {
     /// What the application gets.
     pub fn object(&self) -> &Object {
         &self.pair().callable
+    }
+
+    /// `wsgi.early_hints` of the same response.
+    pub fn early_hints(&self) -> &Object {
+        &self.pair().early_hints
     }
 
     /// What the application gave to it.
@@ -77,7 +90,7 @@ impl Drop for NativeStartResponse {
     fn drop(&mut self) {
         let Some(pair) = self.0.take() else { return };
         pair.state.end();
-        if !pair.callable.is_unshared() {
+        if !pair.callable.is_unshared() || !pair.early_hints.is_unshared() {
             return;
         }
         // A reference that outlives the move of the pair, for its lock.
@@ -100,6 +113,19 @@ struct Callable {
 
 /// The `write` that it returns.
 struct Write(Rc<ResponseState>);
+
+/// `wsgi.early_hints`, as gunicorn has it.
+struct EarlyHints(Rc<ResponseState>);
+
+fn send_early_hints(
+    gil: Gil<'_>,
+    this: &Instance<EarlyHints>,
+    args: &Arguments<'_>,
+) -> Result<Owned> {
+    let [headers] = args.exactly(gil, "early_hints")?;
+    this.0.send_early_hints(gil, headers)?;
+    Ok(Owned::none(gil))
+}
 
 fn call(gil: Gil<'_>, this: &Instance<Callable>, args: &Arguments<'_>) -> Result<Owned> {
     this.state.start(gil, args)?;
@@ -139,4 +165,13 @@ impl Class for Write {
     const METHODS: &'static [Method<Self>] = &[];
     const OWNS: Owns<Self> = Owns::Nothing; // as of `Callable`
     const CALL: Option<Call<Self>> = Some(write);
+}
+
+impl Class for EarlyHints {
+    const NAME: &'static CStr = c"fapws._evwsgi.EarlyHints";
+    const DOC: &'static CStr = c"early_hints(headers)\n\n\
+        Sends them as a 103 response before the head, to clients of HTTP/1.1; nothing after it.";
+    const METHODS: &'static [Method<Self>] = &[];
+    const OWNS: Owns<Self> = Owns::Nothing; // as of `Callable`
+    const CALL: Option<Call<Self>> = Some(send_early_hints);
 }

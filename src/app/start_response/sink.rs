@@ -20,6 +20,7 @@ use crate::app::exchange::{Exchange, FramingInputs};
 use crate::app::once::Once;
 use crate::app::start_response::overflow::OverflowBuffer;
 use crate::http::body_encoder::{BodyEncoder, Progress};
+use crate::http::head::Version;
 use crate::http::response_head::{DateServerLines, ResponseHead};
 use crate::outbox::{Outbound, Outbox};
 use crate::py::{Gil, Object, Owned, text};
@@ -149,6 +150,19 @@ impl ResponseSink {
             encoder: BodyEncoder::new(&framing),
             keep_alive: framing.keep_alive,
             code: head.code(),
+        }
+    }
+
+    /// Sends what comes before the head, at once; to a client that knows such responses.
+    pub fn send_before_head(&mut self, gil: Gil<'_>, push: impl FnOnce(&mut Vec<u8>)) {
+        if self.gone || self.framing_inputs.version != Version::Http11 {
+            return;
+        }
+        self.with(|queue| push(queue.buffer()));
+        self.flush(gil);
+        if !self.gone {
+            // The response that the access log counts begins behind it.
+            self.with(WriteQueue::begin_response);
         }
     }
 

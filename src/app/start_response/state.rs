@@ -19,7 +19,7 @@ use crate::app::child;
 use crate::app::context::AppContext;
 use crate::app::exchange::Exchange;
 use crate::app::exclusive::Exclusive;
-use crate::app::start_response::header_args::{RenderedCache, merge, render};
+use crate::app::start_response::header_args::{RenderedCache, merge, render, render_fields};
 use crate::app::start_response::overflow::{self, OverflowBuffer};
 use crate::app::start_response::sink::{ResponseSink, SentHead};
 use crate::http::response_head::ResponseHead;
@@ -33,6 +33,8 @@ pub struct ResponseState {
     /// Whether the sink can be used: while the application is called, and `write` does not use it
     /// already.
     is_open: Cell<bool>,
+    /// Whether the head is still to come, and early hints can be sent before it.
+    takes_hints: Cell<bool>,
     /// How often it was opened or closed. A caller that ran Python code meanwhile looks again:
     /// another thread may have gone on to another request.
     generation: Rc<Cell<u64>>,
@@ -81,6 +83,7 @@ impl ResponseState {
             base: Exclusive::new(ctx.base.clone()),
             sink: Exclusive::default(),
             is_open: Cell::new(false),
+            takes_hints: Cell::new(false),
             generation: Rc::new(Cell::new(0)),
             started: Cell::new(false),
             sent: Cell::new(false),
@@ -110,6 +113,12 @@ impl ResponseState {
 
     /// The application is about to be called: what it gives to `write` goes into `out`, and out.
     pub fn open(&self, ctx: &AppContext, exchange: &Exchange, out: &mut WriteQueue) {
+        self.open_for_hints(ctx, exchange, out);
+        self.is_open.set(true);
+    }
+
+    /// The same for early hints alone: what it gives to `write` is kept.
+    pub fn open_for_hints(&self, ctx: &AppContext, exchange: &Exchange, out: &mut WriteQueue) {
         let mut sink = match self.sink.take() {
             Some(sink) => sink,
             None => Box::new(ResponseSink::closed(ctx, self.generation.clone())),
@@ -117,12 +126,13 @@ impl ResponseState {
         self.generation.set(self.generation.get() + 1);
         sink.open(ctx, exchange, out);
         self.sink.put(sink);
-        self.is_open.set(true);
+        self.takes_hints.set(true);
     }
 
     /// The application returned, or raised: puts the queue back into `out`.
     pub fn close(&self, out: &mut WriteQueue) -> Closed {
         self.is_open.set(false);
+        self.takes_hints.set(false);
         self.generation.set(self.generation.get() + 1);
         let Some(mut sink) = self.sink.take() else {
             return Closed::Lost;
@@ -290,6 +300,27 @@ impl ResponseState {
             self.is_open.set(true);
         }
         written
+    }
+
+    /// The call of `wsgi.early_hints`: nothing where the head is sent, or the client is of HTTP/1.0.
+    pub fn send_early_hints(&self, gil: Gil<'_>, headers: &Object) -> Result<()> {
+        child::leave_if_forked(gil);
+        let mut head = ResponseHead::default();
+        // It may run Python code, after which all is looked at anew.
+        render_fields(gil, &mut head, headers)?;
+        let is_begun = self.sent.get() || self.wrote.get() || self.over.get();
+        if is_begun || !self.takes_hints.get() {
+            return Ok(());
+        }
+        let generation = self.generation.get();
+        let Some(mut sink) = self.sink.take() else {
+            return Ok(());
+        };
+        sink.send_before_head(gil, |out| head.push_early_hints(out));
+        if self.generation.get() == generation {
+            self.sink.put(sink);
+        }
+        Ok(())
     }
 
     fn send(&self, gil: Gil<'_>, item: Owned, generation: u64) -> Result<()> {
