@@ -119,6 +119,8 @@ static OWN: [AtomicU64; WORDS.len()] = [const { AtomicU64::new(0) }; WORDS.len()
 /// Since when every thread is in a call, where there are several; 0: not so.
 static ALL_BUSY_SINCE: AtomicU64 = AtomicU64::new(0);
 
+static TURN_BEGAN: AtomicU64 = AtomicU64::new(0);
+
 static SHARED: OnceLock<Shared> = OnceLock::new();
 
 struct Shared {
@@ -207,9 +209,16 @@ pub fn end_run() {
 
 /// The loop is at work from now on.
 pub fn begin_turn() {
+    let now = monotonic_micros();
+    TURN_BEGAN.store(now, Ordering::Relaxed);
     if ALL_BUSY_SINCE.load(Ordering::Relaxed) == 0 {
-        set(Word::LateSince, now());
+        set(Word::LateSince, (now / 1_000).max(1));
     }
+}
+
+/// Since when it is at work: what its poll found is ready since then, in microseconds.
+pub fn turn_began() -> u64 {
+    TURN_BEGAN.load(Ordering::Relaxed)
 }
 
 /// The loop waits.
@@ -233,9 +242,11 @@ fn now() -> u64 {
     (monotonic_micros() / 1_000).max(1)
 }
 
-/// When a call begins; for [`end_call`].
-pub fn begin_call() -> u64 {
-    monotonic_micros()
+/// A call begins for a request that is ready since `arrived`, in microseconds. The time, for [`end_call`].
+pub fn begin_call(arrived: u64) -> u64 {
+    let now = monotonic_micros();
+    add(Word::WaitMicroseconds, now.saturating_sub(arrived));
+    now
 }
 
 /// A call that began at this time has returned.
@@ -284,8 +295,10 @@ mod tests {
 
         begin_turn();
         assert_ne!(slot[Word::LateSince as usize].load(Ordering::Relaxed), 0);
-        end_call(begin_call() - 20_000_000);
-        end_call(begin_call() - 7_000);
+        end_call(begin_call(u64::MAX) - 20_000_000);
+        end_call(begin_call(turn_began()) - 7_000);
+        let waited = begin_call(turn_began()) - turn_began();
+        assert!(count_of(Word::WaitMicroseconds) >= waited);
         assert_eq!(count_of(Word::CallLeInf), 1);
         assert_eq!(count_of(Word::CallLe10ms), 1);
         assert!(count_of(Word::CallMicroseconds) >= 20_007_000);

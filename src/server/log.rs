@@ -37,8 +37,6 @@ pub struct AccessLog {
     /// The second that `time` shows.
     second: Cell<i64>,
     time: RefCell<Vec<u8>>,
-    /// When the loop had something to do, in microseconds.
-    turn_began: Cell<u64>,
     process: u32,
     wants_head: bool,
     /// Whose word on the client counts: `config.proxy_headers`.
@@ -84,7 +82,6 @@ impl AccessLog {
             scratch: RefCell::default(),
             second: Cell::new(i64::MIN),
             time: RefCell::default(),
-            turn_began: Cell::default(),
             process: std::process::id(),
             wants_head,
             believed,
@@ -132,17 +129,11 @@ impl AccessLog {
 
     /// The loop has something to do; it is `second` (Unix time).
     pub fn begin_turn(&self, second: i64) {
-        self.turn_began.set(clock::monotonic_micros());
         if self.second.replace(second) != second {
             let is_json = self.settings.format.is_json;
             self.time
                 .replace(time_text(clock::local_time(second), is_json).into_bytes());
         }
-    }
-
-    /// When the loop had something to do, in microseconds.
-    pub fn turn_began(&self) -> u64 {
-        self.turn_began.get()
     }
 
     /// A response that is whole: `bytes` are those of its body.

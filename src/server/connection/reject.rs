@@ -45,8 +45,8 @@ pub fn reject(
         };
         log.log(&answered, &work.out, work.out.page_bytes());
         work.pending = None;
-        work.arrived = 0;
     }
+    work.arrived = 0;
     work.incoming = None;
     work.request = None;
     work.on(Event::Rejected);

@@ -40,10 +40,8 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
     {
         return step;
     }
-    if let Some(log) = &reactor.log
-        && work.arrived == 0
-    {
-        work.arrived = log.turn_began();
+    if work.arrived == 0 {
+        work.arrived = scoreboard::turn_began();
     }
     let foreseen = match foresee(turn, work) {
         Foreseen::Queue => return Step::Queue,
@@ -227,7 +225,8 @@ fn respond(
     if turn.crew.looks_for_slow_calls {
         work.called = Some(called(connection, &exchange));
     }
-    let began = scoreboard::begin_call();
+    let arrived = std::mem::take(&mut work.arrived);
+    let began = scoreboard::begin_call(arrived);
     let response = turn.enter(gil, work.called.as_ref(), || {
         call::respond(gil, ctx, &mut exchange, &mut work.out)
     });
@@ -241,7 +240,7 @@ fn respond(
             client: &connection.client,
             variables: &exchange.logged,
             status: response.code,
-            arrived: std::mem::take(&mut work.arrived),
+            arrived,
             called: began,
         };
         work.pending = begin_line(log, &answered, &response, &work.out);

@@ -76,7 +76,7 @@ pub struct Work {
     pub pending: Option<Box<Pending>>,
     /// What the response is of, where slow calls are looked for.
     pub called: Option<Arc<Called>>,
-    /// When the request that is to be called for was there, for the access log; 0 before that.
+    /// When the request that is to be called for was there, in microseconds; 0 before that.
     pub arrived: u64,
     /// Whether a request of it had its response.
     pub served_any: bool,
