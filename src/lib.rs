@@ -38,5 +38,6 @@ pub mod py;
 #[cfg(interpreter)]
 pub mod queue;
 pub mod server;
+pub mod server_log;
 #[cfg(interpreter)]
 pub mod transmit;

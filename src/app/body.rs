@@ -12,7 +12,8 @@
 
 use std::ffi::CStr;
 
-use crate::app::{child, console, file_wrapper, invalid_item};
+use crate::app::exchange::Exchange;
+use crate::app::{child, console, failure, file_wrapper, invalid_item};
 use crate::dialect::{Dialect, InvalidItem};
 use crate::py::file::{is_in_memory, real_file};
 use crate::py::{
@@ -39,6 +40,8 @@ pub struct Body {
     source: Source,
     /// The result's `close` method.
     close: Option<Owned>,
+    /// What was asked for, where Python code of the body may raise in the standard dialect.
+    request: Box<[u8]>,
 }
 
 /// Where the chunks come from.
@@ -57,17 +60,26 @@ pub enum Source {
 
 impl Body {
     /// Takes the application's result; `policy` is for items of a list that cannot be sent.
-    pub fn new(gil: Gil<'_>, dialect: Dialect, result: Owned, policy: InvalidItem) -> Result<Body> {
+    /// With `exchange` the log of what it raises says what was asked for.
+    pub fn new(
+        gil: Gil<'_>,
+        dialect: Dialect,
+        result: Owned,
+        policy: InvalidItem,
+        exchange: Option<&Exchange>,
+    ) -> Result<Body> {
         if result.is_plain_sequence() {
             return Ok(Body {
                 source: items(gil, &result, policy)?,
                 close: None,
+                request: Box::default(),
             });
         }
         let close = result.optional_attr(gil, &names(gil).close)?;
         let mut body = Body {
             source: Source::Nothing,
             close,
+            request: exchange.map(Exchange::label).unwrap_or_default(),
         };
         body.source = source(gil, dialect, &result, policy)?;
         Ok(body)
@@ -78,7 +90,13 @@ impl Body {
         Body {
             source: Source::Nothing,
             close: None,
+            request: Box::default(),
         }
+    }
+
+    /// What was asked for; empty in the legacy dialect.
+    pub fn request(&self) -> &[u8] {
+        &self.request
     }
 
     /// Where the chunks come from.
@@ -145,7 +163,12 @@ impl Drop for Body {
         // An exception may be on its way up; `close` must not see it.
         let pending = Raised::occurred(gil).map(|raised| Exception::take(gil, raised));
         if let Err(raised) = child::exit_if_forked(gil, close.call(gil, &[])) {
-            console::log_raised(gil, raised);
+            let exception = Exception::take(gil, raised);
+            if self.request.is_empty() {
+                console::log_exception(gil, &exception);
+            } else {
+                failure::report_close(gil, &exception, &self.request);
+            }
         }
         if let Some(pending) = pending {
             // It is set again, and its `Raised` is still held by a caller.

@@ -31,7 +31,8 @@ pub fn respond(
         Err(raised) => {
             let exception = Exception::take(gil, raised);
             let head_only = exchange.is_head_request();
-            Response::last(failure::push(gil, ctx, exception, head_only, out))
+            let label = exchange.label();
+            Response::last(failure::push(gil, ctx, exception, &label, head_only, out))
         }
     };
     child::leave_if_forked(gil);
@@ -63,12 +64,13 @@ fn try_respond(
         Closed::Streamed(sent) => Ok(response::streamed(
             gil,
             ctx,
+            exchange,
             start_response,
             sent,
             result,
             out,
         )),
-        Closed::Lost => Ok(response::lost(gil, ctx, result)),
+        Closed::Lost => Ok(response::lost(gil, ctx, exchange, result)),
     }
 }
 

@@ -117,6 +117,12 @@ impl Exchange {
         self.head.method.of(self.message())
     }
 
+    /// What is asked for, for those who read the log: the method and the target.
+    pub fn label(&self) -> Box<[u8]> {
+        let target = self.head.target.of(self.message());
+        [self.method(), b" ", target].concat().into()
+    }
+
     /// The parts of the target.
     pub fn target(&self) -> Target<'_> {
         self.target.of(self.message())

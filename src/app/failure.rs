@@ -10,16 +10,18 @@ use crate::http::reply::{push_error, push_legacy_failure_head};
 use crate::py::out::Stream;
 use crate::py::{Exception, Gil, Result, names, text};
 use crate::queue::WriteQueue;
+use crate::server_log::ServerLog;
 
 /// Logs the exception, and queues the 500 page; its status.
 pub fn push(
     gil: Gil<'_>,
     ctx: &AppContext,
     exception: Exception,
+    request: &[u8],
     head_only: bool,
     out: &mut WriteQueue,
 ) -> u16 {
-    let traceback = report(gil, ctx, &exception);
+    let traceback = report(gil, ctx, &exception, request);
     match ctx.dialect {
         Dialect::Legacy => {
             push_legacy_failure_head(out.buffer(), &ctx.base.ident);
@@ -46,9 +48,8 @@ pub fn push(
     HttpError::Internal.status()
 }
 
-/// Logs an exception: on stdout in the legacy dialect, else on stderr; what was
-/// shown.
-pub fn report(gil: Gil<'_>, ctx: &AppContext, exception: &Exception) -> Vec<u8> {
+/// Logs an exception: on stdout in the legacy dialect, else on stderr, with its `request`; the traceback.
+pub fn report(gil: Gil<'_>, ctx: &AppContext, exception: &Exception, request: &[u8]) -> Vec<u8> {
     ctx.failures.set(ctx.failures.get() + 1);
     match ctx.dialect {
         Dialect::Legacy => {
@@ -64,10 +65,21 @@ pub fn report(gil: Gil<'_>, ctx: &AppContext, exception: &Exception) -> Vec<u8> 
         }
         Dialect::Standard => {
             let text = plain(gil, exception);
-            console::write(gil, Stream::Stderr, &text);
+            log(gil, request, &text);
             text
         }
     }
+}
+
+/// Logs what `close()` of a result raised.
+pub fn report_close(gil: Gil<'_>, exception: &Exception, request: &[u8]) {
+    log(gil, request, &plain(gil, exception));
+}
+
+fn log(gil: Gil<'_>, request: &[u8], traceback: &[u8]) {
+    let text = [b"the application failed: ", request, b"\n", traceback].concat();
+    let lines = ServerLog::of_stderr().error(&text);
+    console::write(gil, Stream::Stderr, &lines);
 }
 
 fn plain(gil: Gil<'_>, exception: &Exception) -> Vec<u8> {

@@ -105,7 +105,7 @@ fn legacy(
     } else {
         InvalidItem::Warn
     };
-    let mut body = Body::new(gil, Dialect::Legacy, result, policy)?;
+    let mut body = Body::new(gil, Dialect::Legacy, result, policy, None)?;
     // The first item is pulled before the head is looked at, for HEAD too: it is in it that a
     // generator calls `start_response`.
     let first = match body.source() {
@@ -170,7 +170,8 @@ fn standard(
         let keep_alive = framing.keep_alive && progress == Progress::Complete;
         return Ok(Response::whole(code, keep_alive));
     }
-    let body = Body::new(gil, Dialect::Standard, result, InvalidItem::Raise)?;
+    let policy = InvalidItem::Raise;
+    let body = Body::new(gil, Dialect::Standard, result, policy, Some(exchange))?;
     let mut rest = ResponseBody {
         body,
         encoder: BodyEncoder::NoBody,
@@ -209,17 +210,19 @@ fn standard(
 pub fn streamed(
     gil: Gil<'_>,
     ctx: &AppContext,
+    exchange: &Exchange,
     start_response: StartResponse,
     streamed: SentHead,
     result: Result<Owned>,
     out: &mut WriteQueue,
 ) -> Response {
+    let policy = InvalidItem::Raise;
     let body =
-        result.and_then(|result| Body::new(gil, Dialect::Standard, result, InvalidItem::Raise));
+        result.and_then(|result| Body::new(gil, Dialect::Standard, result, policy, Some(exchange)));
     let (body, failed) = match body {
         Ok(body) => (body, false),
         Err(raised) => {
-            failure::report(gil, ctx, &Exception::take(gil, raised));
+            failure::report(gil, ctx, &Exception::take(gil, raised), &exchange.label());
             (Body::nothing(), true)
         }
     };
@@ -246,14 +249,20 @@ pub fn streamed(
 
 /// The end of a response whose queue another thread has, which is in the middle of `write()` although
 /// the application returned: what was queued is that thread's to send, and nothing can follow it.
-pub fn lost(gil: Gil<'_>, ctx: &AppContext, result: Result<Owned>) -> Response {
+pub fn lost(
+    gil: Gil<'_>,
+    ctx: &AppContext,
+    exchange: &Exchange,
+    result: Result<Owned>,
+) -> Response {
+    let policy = InvalidItem::Ignore;
     let body =
-        result.and_then(|result| Body::new(gil, Dialect::Standard, result, InvalidItem::Ignore));
+        result.and_then(|result| Body::new(gil, Dialect::Standard, result, policy, Some(exchange)));
     // Its `close()` is called.
     match body {
         Ok(body) => drop(body),
         Err(raised) => {
-            failure::report(gil, ctx, &Exception::take(gil, raised));
+            failure::report(gil, ctx, &Exception::take(gil, raised), &exchange.label());
         }
     }
     Response::last(0)

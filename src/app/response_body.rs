@@ -113,7 +113,8 @@ impl ResponseBody {
             Ok(Some((_, false))) => Progress::Truncated,
             Err(raised) => {
                 let exception = Exception::take(gil, raised);
-                failure::push(gil, ctx, exception, unbegun.inputs.head_only, out);
+                let head_only = unbegun.inputs.head_only;
+                failure::push(gil, ctx, exception, self.body.request(), head_only, out);
                 self.exhausted = true;
                 Progress::Truncated
             }
@@ -150,7 +151,7 @@ impl ResponseBody {
             },
             Ok(None) => self.finish(gil, out),
             Err(exception) => {
-                failure::report(gil, ctx, &exception);
+                failure::report(gil, ctx, &exception, self.body.request());
                 self.exhausted = true;
                 self.truncated = true;
                 Progress::Truncated

@@ -36,7 +36,6 @@ pub mod registry;
 pub mod routes;
 #[cfg(interpreter)]
 pub mod run;
-pub mod server_log;
 #[cfg(interpreter)]
 pub mod signals;
 pub mod slow_calls;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::access_log::escape::push_text;
 use crate::scoreboard::{self, Word};
-use crate::server::server_log::ServerLog;
+use crate::server_log::ServerLog;
 use crate::sys::clock::monotonic_micros;
 use crate::sys::park::Parker;
 use crate::sys::stderr;

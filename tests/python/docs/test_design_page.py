@@ -13,10 +13,12 @@ ROOMS = {
     "py": set(),
     "ev": set(),
     "sys": set(),
-    "app": {"http", "py", "sys", "config", "dialect", "queue", "outbox", "transmit"},
+    "app": {
+        "http", "py", "sys", "config", "dialect", "queue", "outbox", "transmit", "server_log",
+    },
     "server": {
         "http", "py", "ev", "sys", "app", "config", "dialect", "queue", "outbox", "transmit",
-        "scoreboard", "access_log", "networks",
+        "scoreboard", "access_log", "networks", "server_log",
     },
     "scoreboard": {"sys"},
     "access_log": {"http", "py"},

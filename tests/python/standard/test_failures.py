@@ -1,5 +1,7 @@
 """Applications that raise: what the client gets, what the log gets, and that the server goes on."""
 
+import re
+
 import pytest
 from support.client import ProtocolError
 from standard.message import post, request, respond
@@ -84,6 +86,12 @@ def test_every_failure_is_logged(serve_probe, raises, where):
         client.read_to_end()
     probe.wait_for_output(raises, "stderr")
     assert "outgoing.py" in probe.stderr
+    lines = probe.stderr.splitlines()
+    heads = [line for line in lines if line.endswith(f"the application failed: GET {target}")]
+    assert heads, lines
+    stamp = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] "
+    assert re.match(stamp + rf"\[{probe.pid}\] \[ERROR\] ", heads[0]), heads
+    assert lines[lines.index(heads[0]) + 1] == "Traceback (most recent call last):"
 
 
 def test_the_traceback_is_shown_when_configured(serve_probe):

@@ -8,8 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::sys::clock::{LocalTime, local_time};
 use crate::sys::file;
 
-/// The priority of a warning (syslog(3)).
-const WARNING: &str = "<4>";
+/// A level's name, and its priority (syslog(3)).
+struct Level(&'static str, &'static str);
+
+const WARNING: Level = Level("WARNING", "<4>");
+const ERROR: Level = Level("ERROR", "<3>");
 
 /// Where the lines go.
 pub struct ServerLog {
@@ -26,14 +29,23 @@ impl ServerLog {
 
     /// A text of one or more lines, as a warning.
     pub fn warning(&self, text: &[u8]) -> Vec<u8> {
+        self.lines(WARNING, text)
+    }
+
+    /// The same as an error.
+    pub fn error(&self, text: &[u8]) -> Vec<u8> {
+        self.lines(ERROR, text)
+    }
+
+    fn lines(&self, Level(name, priority): Level, text: &[u8]) -> Vec<u8> {
         let text = text.trim_ascii_end();
         if self.in_journal {
-            return with_priority(WARNING, text);
+            return with_priority(priority, text);
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let time = time_text(local_time(now.map_or(0, |now| now.as_secs() as i64)));
         let process = std::process::id();
-        let mut lines = format!("[{time}] [{process}] [WARNING] ").into_bytes();
+        let mut lines = format!("[{time}] [{process}] [{name}] ").into_bytes();
         lines.extend_from_slice(text);
         lines.push(b'\n');
         lines
@@ -96,5 +108,6 @@ mod tests {
     fn in_the_journal_each_line_has_a_priority() {
         let log = ServerLog { in_journal: true };
         assert_eq!(log.warning(b"one\n  two\n"), b"<4>one\n<4>  two\n");
+        assert_eq!(log.error(b"one"), b"<3>one\n");
     }
 }
