@@ -22,7 +22,7 @@ _MEANINGS = (
     ("rejected", "counter", "Messages rejected before an application saw them."),
     ("timeouts", "counter", "Connections that were too slow."),
     ("slow_requests", "counter", "Calls that took longer than slow_request."),
-    ("longest_call_ms", "gauge", "What the longest call took, in milliseconds."),
+    ("longest_call_ms", "gauge", "What the longest call took."),
     ("accepted", "counter", "Connections accepted."),
     ("bytes_in", "counter", "Bytes read."),
     ("bytes_out", "counter", "Bytes written."),
@@ -33,6 +33,9 @@ _MEANINGS = (
     ("draining", "gauge", "1 for a worker that is about to end."),
     ("deferred", "gauge", "Deferred calls waiting now."),
 )
+
+#: Milliseconds of ours, which Prometheus has in seconds.
+_IN_SECONDS = {"longest_call_ms": "longest_call_seconds"}
 
 #: Upper bounds of the words call_le_..., in seconds.
 _BOUNDS = (
@@ -124,7 +127,8 @@ class Stats(object):
         lines = []
         for name, kind, words in _MEANINGS:
             if name in numbers.total:
-                _family(lines, name, kind, words, [("", numbers.total[name])])
+                _family(lines, _IN_SECONDS.get(name, name), kind, words,
+                        [("", _value(name, numbers.total[name]))])
         _histogram(lines, numbers.total)
         waited = "%.6f" % (numbers.total["wait_microseconds"] / 1e6)
         _family(lines, "wait_seconds", "counter",
@@ -136,10 +140,10 @@ class Stats(object):
                     [('{cause="%s"}' % name[len("restarts_"):], value) for name, value in causes])
             _family(lines, "reloads", "counter", "Reloads.", [("", numbers.master["reloads"])])
             for name, kind, words in _MEANINGS:
-                values = [('{worker="%d"}' % slot, worker[name])
+                values = [('{worker="%d"}' % slot, _value(name, worker[name]))
                           for slot, worker in numbers.workers if name in worker]
                 if values:
-                    _family(lines, "worker_" + name, kind, words, values)
+                    _family(lines, "worker_" + _IN_SECONDS.get(name, name), kind, words, values)
         return "\n".join(lines) + "\n"
 
     def page(self):
@@ -181,6 +185,10 @@ class _Numbers(object):
                 name: sum(worker[name] for _, worker in self.workers) for name in board.fields}
             self.total["longest_call_ms"] = max(
                 [0] + [worker["longest_call_ms"] for _, worker in self.workers])
+
+
+def _value(name, number):
+    return "%.3f" % (number / 1e3) if name in _IN_SECONDS else number
 
 
 def _family(lines, name, kind, words, values):

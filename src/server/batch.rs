@@ -20,7 +20,7 @@ use crate::queue::WriteQueue;
 use crate::server::crew::Crew;
 use crate::server::monitor::{Seat, Watch};
 use crate::server::ready::Id;
-use crate::server::slow_calls::Called;
+use crate::server::slow_calls::{Call, Called};
 use crate::sys::socket::Socket;
 
 /// The turn of a thread.
@@ -132,12 +132,24 @@ impl Turn {
         {
             self.holds.set(false);
         }
+        self.end_published(gil, published);
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Releases what runs `close()` of an application, in sight of those who look for slow calls. The loop
+    /// stays with this thread.
+    pub fn release<T>(&self, gil: Gil<'_>, called: Option<&Arc<Called>>, done: T) {
+        let published = called.map(|called| self.watch().begin_call(&self.seat, called));
+        drop(done);
+        self.end_published(gil, published);
+    }
+
+    fn end_published(&self, gil: Gil<'_>, published: Option<Arc<Call>>) {
         if let Some(published) = published
-            && let Some(line) = crew.watch.end_call(&self.seat, &published)
+            && let Some(line) = self.watch().end_call(&self.seat, &published)
         {
             console::write(gil, Stream::Stderr, &line);
         }
-        result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// The same where bytes of the connection are ready: the monitor sends what stands in `out` if the call

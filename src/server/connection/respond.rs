@@ -290,7 +290,7 @@ pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
         if exhausted && short {
             // Its `close()` is called.
             let done = work.response.take();
-            drop(done);
+            turn.release(gil, work.called.as_ref(), done);
             if !work.state.ends() {
                 work.on(Event::Complete);
                 return Step::Again;
@@ -314,7 +314,7 @@ pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
             }
         }
         let Some(source) = work.response.as_mut().filter(|rest| !rest.is_exhausted()) else {
-            return complete(connection, work, resets);
+            return complete(gil, turn, connection, work, resets);
         };
         if work.quantum.is_over(ctx.dialect.items_a_turn(), look) {
             if work.is_fruitless(connection) && work.socket.has_ended() {
@@ -354,7 +354,13 @@ pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
 }
 
 /// Everything is written.
-fn complete(connection: &Connection, work: &mut Work, resets: bool) -> Step {
+fn complete(
+    gil: Gil<'_>,
+    turn: &Turn,
+    connection: &Connection,
+    work: &mut Work,
+    resets: bool,
+) -> Step {
     let done = work.response.take();
     if resets && done.as_ref().is_some_and(|rest| rest.is_truncated_unseen()) {
         // Rejected by a descriptor that is no socket any more: it is closed either way.
@@ -363,7 +369,7 @@ fn complete(connection: &Connection, work: &mut Work, resets: bool) -> Step {
         work.on(Event::Gone);
         return Step::Again;
     }
-    drop(done);
+    turn.release(gil, work.called.as_ref(), done);
     if !work.state.ends() {
         work.on(Event::Complete);
         return Step::Again;

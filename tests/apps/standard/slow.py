@@ -44,6 +44,26 @@ def items(environ, start_response):
     yield b"last"
 
 
+class Closing(object):
+    """An item; `close()` waits."""
+
+    def __init__(self, flag):
+        self.items = iter([b"item"])
+        self.flag = flag
+
+    def __iter__(self):
+        return self.items
+
+    def close(self):
+        wait_there(self.flag)
+
+
+def closes(environ, start_response):
+    """`/closes?flag`: is quick, and waits when it is closed."""
+    start_response("200 OK", PLAIN)
+    return Closing(environ["QUERY_STRING"])
+
+
 def locked(environ, start_response):
     """`/locked?fifo`: a call into C that keeps the interpreter's lock until the client writes."""
     import ctypes
@@ -70,8 +90,8 @@ def stats(environ, start_response):
     return [json.dumps(state["evwsgi"].stats()).encode("ascii")]
 
 
-ROUTES = {"/here": here, "/there": there, "/items": items, "/locked": locked, "/later": later,
-          "/stats": stats}
+ROUTES = {"/here": here, "/there": there, "/items": items, "/closes": closes, "/locked": locked,
+          "/later": later, "/stats": stats}
 
 
 def application(environ, start_response):

@@ -93,6 +93,18 @@ def test_an_item_that_takes_its_time(slow, tmp_path):
     line(server, what, "ended after")
 
 
+def test_a_close_that_takes_its_time(slow, tmp_path):
+    server, flag = slow(), tmp_path / "flag"
+    with server.connect() as client:
+        client.send(request(f"/closes?{flag}"))
+        what = f"request: GET /closes?{flag} from 127.0.0.1"
+        found = line(server, what, r"taken .* so far; its stack:")
+        wait_until(lambda: "in close" in stack(server, found), "the stack")
+        flag.touch()
+        assert client.response().body == b"item"
+    line(server, what, "ended after")
+
+
 def test_timers_and_deferred_calls(slow, tmp_path):
     server, flag = slow(), tmp_path / "flag"
     assert server.get(f"/later?{flag}").body == b"later"
