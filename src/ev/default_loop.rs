@@ -400,7 +400,9 @@ mod tests {
         // SAFETY: waits until the child ended, leaving it to be waited for; fills `about` in.
         let ended = unsafe {
             let wait = libc::WEXITED | libc::WNOWAIT;
-            libc::waitid(libc::P_PID, child.id(), about.as_mut_ptr(), wait)
+            // Of 64 bits on FreeBSD.
+            let id = child.id() as libc::id_t;
+            libc::waitid(libc::P_PID, id, about.as_mut_ptr(), wait)
         };
         assert_eq!(ended, 0);
         settle(lp);

@@ -22,7 +22,9 @@ from support.environment import run
 from support.ports import free_port
 from support.process import Process, clean_environment, wait_until
 
-SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+SYSTEM_PATH = os.pathsep.join(
+    [os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", str(ROOT / "build/pound/sbin")]
+)
 
 #: For pages that show no application.
 HELLO = """

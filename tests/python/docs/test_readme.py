@@ -25,6 +25,10 @@ COMMANDS = {
     "make help": "docs/test_readme.py::test_make_help",
     "make docs": "docs/test_site.py::test_the_site",
     "make wheel": "docs/test_readme.py::test_make_wheel",
+    "make wheel PYTHON=python2.7": "docs/test_readme.py::test_make_wheel",
+    "make wheel TARGET=aarch64-unknown-linux-gnu": "docs/test_readme.py::test_make_wheel",
+    # Minutes for each system.
+    "make check-targets": "docs/test_readme.py::test_make_check_targets",
     "pip install . flask": "docs/test_readme.py::test_the_quick_start",
     "pip install .": "packaging/test_install.py::test_pip_install",
     "python setup.py install": "packaging/test_install.py::test_setup_py_install",
@@ -211,6 +215,14 @@ class TestMake:
     def test_make_wheel(self):
         # `distributions.py`, which it ends with, installs what it made.
         assert "tests/python/packaging/distributions.py" in self.output("make", "-n", "wheel")
+        words = ["PYTHON=python2.7", "TARGET=aarch64-unknown-linux-gnu"]
+        would = self.output("make", "-n", "wheel", *words)
+        assert ".ci/wheel python2.7 aarch64-unknown-linux-gnu dist" in would
+
+    def test_make_check_targets(self):
+        would = self.output("make", "-n", "check-targets")
+        for name in ("freebsd", "openbsd", "netbsd", "apple-darwin", "musl", "i686"):
+            assert name in would
 
     @staticmethod
     def output(*command):

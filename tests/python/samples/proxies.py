@@ -16,11 +16,14 @@ import subprocess
 
 import pytest
 from program import SAMPLES
-from support import PATIENCE
+from support import PATIENCE, ROOT
 from support.ports import free_ports
 from support.process import Process, wait_until
 
-SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+#: `make pound` brings the last one.
+SYSTEM_PATH = os.pathsep.join(
+    [os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", str(ROOT / "build/pound/sbin")]
+)
 
 
 class Proxy(Process):
@@ -112,7 +115,7 @@ class Pound(Proxy):
     program = "pound"
     packaged = False
     files = ("pound.cfg",)
-    arguments = ("-F", "-f", "pound.cfg", "-p", "pound.pid")
+    arguments = ("-F", "-Wno-include-dir", "-f", "pound.cfg", "-p", "pound.pid")
     plain = "Port 8080"
     tls = "Port 8443"
     on_tcp = "Address 127.0.0.1\n        Port 8081\n"

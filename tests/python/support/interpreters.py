@@ -135,3 +135,9 @@ def _pyenv_versions():
         answer = subprocess.run(["pyenv", "root"], stdout=subprocess.PIPE, text=True, check=False)
         root = answer.stdout.strip()
     return sorted(pathlib.Path(root, "versions").glob("*")) if root else []
+
+
+if __name__ == "__main__":
+    # `python -m support.interpreters 3.14`: whether this Python, or a later one, was found.
+    least = tuple(map(int, sys.argv[1].split(".")))
+    sys.exit(not found() or found()[-1].version < least)
