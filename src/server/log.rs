@@ -150,6 +150,20 @@ impl AccessLog {
         });
     }
 
+    /// A page of the server's own, queued since [`WriteQueue::begin_response`].
+    pub fn log_page(&self, request: &[u8], client: &Client, status: u16, out: &WriteQueue) {
+        let now = clock::monotonic_micros();
+        let answered = Answered {
+            request,
+            client,
+            variables: &[],
+            status,
+            arrived: now,
+            called: now,
+        };
+        self.log(&answered, out, out.page_bytes());
+    }
+
     /// A response whose body is still to come.
     pub fn begin(&self, answered: &Answered<'_>, out: &WriteQueue) -> Option<Box<Pending>> {
         let line = RequestLine::of(answered.request, self.longest_line);

@@ -47,11 +47,17 @@ pub fn respond(gil: Gil<'_>, connection: &Connection, work: &mut Work) -> Option
         request.framing.keep_alive && !is_ending,
     );
     work.prepare_queue(connection);
+    if connection.reactor.log.is_some() {
+        work.out.begin_response();
+    }
     let lines = ctx.lines.borrow();
     push_health(work.out.buffer(), status, lines.lines(), framing, body);
     let stats = &registry(gil).stats;
     count(&stats.requests, 1);
     stats.count_code(status);
+    if let Some(log) = &connection.reactor.log {
+        log.log_page(work.received(), &connection.client, status, &work.out);
+    }
     let request = work.request.take()?;
     work.at += request.length;
     work.unseen = work.at < work.input.len();

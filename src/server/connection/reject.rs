@@ -6,10 +6,8 @@ use crate::http::error::HttpError;
 use crate::py::Gil;
 use crate::server::connection::state::{Event, START};
 use crate::server::connection::work::{Connection, Work};
-use crate::server::log::Answered;
 use crate::server::registry::registry;
 use crate::server::stats::count;
-use crate::sys::clock;
 
 /// Queues the response to a message that is rejected.
 pub fn reject(
@@ -30,20 +28,11 @@ pub fn reject(
     count(&stats.refused, 1);
     stats.count_code(code);
     if let Some(log) = &reactor.log {
-        let now = clock::monotonic_micros();
         let request = match &work.incoming {
             Some(incoming) => &incoming.input,
             None => work.received(),
         };
-        let answered = Answered {
-            request,
-            client: &connection.client,
-            variables: &[],
-            status: code,
-            arrived: now,
-            called: now,
-        };
-        log.log(&answered, &work.out, work.out.page_bytes());
+        log.log_page(request, &connection.client, code, &work.out);
         work.pending = None;
     }
     work.arrived = 0;
