@@ -30,6 +30,8 @@ GAUGES = (
 
 _WORD = 8
 _HEADER = 64 * _WORD
+#: Where the master says how many slots were in use at a time: nobody looks at more.
+_USED = _HEADER - _WORD
 
 #: The Scoreboard of this process, in a worker of the command; None elsewhere.
 current = None
@@ -54,6 +56,8 @@ class Scoreboard(object):
             if slot not in self._taken:
                 self._taken.add(slot)
                 self._clear(slot)
+                used = struct.unpack_from("Q", self._memory, _USED)[0]
+                struct.pack_into("Q", self._memory, _USED, max(used, slot + 1))
                 return slot
         return None
 
@@ -64,8 +68,8 @@ class Scoreboard(object):
             self._taken.discard(slot)
 
     def share(self, slot):
-        """Have the core of this process publish in a slot."""
-        _evwsgi.share(self._file.fileno(), self._offset(slot))
+        """Have the core of this process publish in a slot, and read the others."""
+        _evwsgi.share(self._file.fileno(), self._offset(slot), _HEADER, _USED)
 
     def get(self, slot, name):
         """One number of a slot."""

@@ -357,12 +357,20 @@ pub fn on_ready(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     Ok(Owned::none(gil))
 }
 
-/// `share(descriptor, offset)`.
+/// `share(descriptor, offset)`, `share(descriptor, offset, first, used)`.
 pub fn share(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
-    let [fd, offset] = arguments.exactly(gil, "share")?;
+    let place = |object: &Object| -> Result<u64> {
+        Ok(u64::try_from(object.to_int(gil)?).unwrap_or(u64::MAX))
+    };
+    let (fd, offset, others) = if arguments.count() == 4 {
+        let [fd, offset, first, used] = arguments.exactly(gil, "share")?;
+        (fd, offset, Some((place(first)?, place(used)?)))
+    } else {
+        let [fd, offset] = arguments.exactly(gil, "share")?;
+        (fd, offset, None)
+    };
     let fd = i32::try_from(fd.to_int(gil)?).unwrap_or(-1);
-    let offset = u64::try_from(offset.to_int(gil)?).unwrap_or(u64::MAX);
-    match scoreboard::share(fd, offset) {
+    match scoreboard::share(fd, place(offset)?, others) {
         Ok(true) => Ok(Owned::none(gil)),
         Ok(false) => Err(registry(gil).error(gil, "share() was called before")),
         Err(error) => Err(registry(gil).error(gil, &format!("cannot share: {error}"))),

@@ -15,7 +15,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sys::clock::monotonic_micros;
-use crate::sys::shared_memory::map_words;
+use crate::sys::file;
+use crate::sys::shared_memory::{WORD, map_words};
 
 macro_rules! words {
     ($($(#[$doc:meta])* $word:ident $name:literal $kind:ident,)*) => {
@@ -127,6 +128,27 @@ struct Shared {
     words: &'static [AtomicU64],
     /// What the slot's earlier processes had counted.
     before: Vec<u64>,
+    slots: Option<Slots>,
+}
+
+/// The slots of all workers.
+struct Slots {
+    /// From the first slot on.
+    words: &'static [AtomicU64],
+    /// How many slots were in use at a time, so far.
+    used: &'static AtomicU64,
+    /// This process's.
+    own: usize,
+}
+
+/// Another worker, as it is at this moment.
+pub struct Sibling {
+    /// Its open connections.
+    pub connections: u64,
+    /// Connections that its slot has accepted.
+    pub accepted: u64,
+    /// Whether its loop waits.
+    pub waits: bool,
 }
 
 #[inline]
@@ -140,13 +162,20 @@ fn cell(word: Word) -> &'static AtomicU64 {
 /// Puts the words into the file `fd` at byte `offset`, for the rest of the process's life. What was
 /// counted so far goes along. `false`: they are in a file already, and stay there.
 ///
+/// With `others`, the bytes where the first slot begins and where the word stands that says how many there
+/// are, the others' words are read, too.
+///
 /// # Errors
 /// Those of [`map_words`].
-pub fn share(fd: RawFd, offset: u64) -> io::Result<bool> {
+pub fn share(fd: RawFd, offset: u64, others: Option<(u64, u64)>) -> io::Result<bool> {
     if SHARED.get().is_some() {
         return Ok(false);
     }
     let words = map_words(fd, offset, WORDS.len())?;
+    let slots = match others {
+        Some((first, used)) => Some(map_slots(fd, offset, first, used)?),
+        None => None,
+    };
     let mut before = vec![0; WORDS.len()];
     for (index, &(_, _, kind)) in WORDS.iter().enumerate() {
         let own = OWN[index].load(Ordering::Relaxed);
@@ -157,7 +186,40 @@ pub fn share(fd: RawFd, offset: u64) -> io::Result<bool> {
             words[index].store(own, Ordering::Relaxed);
         }
     }
-    Ok(SHARED.set(Shared { words, before }).is_ok())
+    let shared = Shared {
+        words,
+        before,
+        slots,
+    };
+    Ok(SHARED.set(shared).is_ok())
+}
+
+fn map_slots(fd: RawFd, offset: u64, first: u64, used: u64) -> io::Result<Slots> {
+    let size = WORDS.len() as u64 * WORD;
+    let length = file::size(fd)?.saturating_sub(first);
+    Ok(Slots {
+        words: map_words(fd, first, (length / WORD) as usize)?,
+        used: &map_words(fd, used, 1)?[0],
+        own: (offset.saturating_sub(first) / size) as usize,
+    })
+}
+
+/// The workers beside this one that are not about to end.
+pub fn siblings() -> impl Iterator<Item = Sibling> {
+    let slots = SHARED.get().and_then(|shared| shared.slots.as_ref());
+    slots.into_iter().flat_map(|slots| {
+        let used = slots.used.load(Ordering::Relaxed) as usize;
+        let all = slots.words.chunks_exact(WORDS.len()).take(used);
+        all.enumerate().filter_map(|(index, words)| {
+            let word = |word: Word| words[word as usize].load(Ordering::Relaxed);
+            let serves = index != slots.own && word(Word::Pid) != 0 && word(Word::Draining) == 0;
+            serves.then(|| Sibling {
+                connections: word(Word::Connections),
+                accepted: word(Word::Accepted),
+                waits: word(Word::LateSince) == 0,
+            })
+        })
+    })
 }
 
 /// Counts `more`.
@@ -282,12 +344,29 @@ mod tests {
     fn counters_go_along_into_a_slot_and_go_on_from_what_was_there() {
         add(Word::Requests, 2);
         let mut spool = Spool::new().unwrap();
-        spool.append(&[0; 8 * (1 + WORDS.len())]).unwrap();
+        spool.append(&[0; 8 * (1 + 3 * WORDS.len())]).unwrap();
         let slot = map_words(spool.as_raw_fd(), 8, WORDS.len()).unwrap();
         slot[Word::Requests as usize].store(40, Ordering::Relaxed);
         slot[Word::Draining as usize].store(1, Ordering::Relaxed);
-        assert!(share(spool.as_raw_fd(), 8).unwrap());
-        assert!(!share(spool.as_raw_fd(), 8).unwrap());
+        let others = Some((8, 0));
+        assert!(share(spool.as_raw_fd(), 8, others).unwrap());
+        assert!(!share(spool.as_raw_fd(), 8, others).unwrap());
+        let file = map_words(spool.as_raw_fd(), 0, 1 + 3 * WORDS.len()).unwrap();
+        let other = |slot: usize, word: Word, value| {
+            file[1 + slot * WORDS.len() + word as usize].store(value, Ordering::Relaxed);
+        };
+        for (slot, draining) in [(1, 0), (2, 1)] {
+            other(slot, Word::Pid, 5);
+            other(slot, Word::Draining, draining);
+            other(slot, Word::Connections, 7);
+            other(slot, Word::LateSince, 1);
+        }
+        assert_eq!(siblings().count(), 0);
+        file[0].store(3, Ordering::Relaxed);
+        let seen: Vec<_> = siblings()
+            .map(|each| (each.connections, each.waits))
+            .collect();
+        assert_eq!(seen, [(7, false)]);
         add(Word::Requests, 1);
         assert_eq!(slot[Word::Requests as usize].load(Ordering::Relaxed), 43);
         assert_eq!(count_of(Word::Requests), 3);

@@ -21,6 +21,8 @@ pub mod defer;
 mod ending;
 pub mod expectation;
 #[cfg(interpreter)]
+pub mod fair_share;
+#[cfg(interpreter)]
 pub mod listener;
 #[cfg(interpreter)]
 pub mod log;

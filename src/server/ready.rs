@@ -27,6 +27,8 @@ pub enum Ready {
     Listener(usize),
     /// The timer of this index fires.
     Timer(usize),
+    /// Listeners that were paused may accept again.
+    AcceptAgain,
     /// A signal came.
     Signal(i32),
     /// The timer of this index is to be started.

@@ -28,6 +28,7 @@ use crate::server::connection::state::{Event, Stage};
 use crate::server::connection::work::Connection;
 use crate::server::connection::write::{Flushed, flush, flush_now};
 use crate::server::crew::Crew;
+use crate::server::fair_share::FairShare;
 use crate::server::listener::Acceptor;
 use crate::server::log::AccessLog;
 use crate::server::monitor::{Monitor, Watch};
@@ -53,6 +54,8 @@ pub struct Run {
     pub(super) acceptors: Vec<Rc<Acceptor>>,
     pub(super) crew: Rc<Crew>,
     pub(super) watch: Arc<Watch>,
+    /// Whom it leaves to other workers.
+    fair_share: FairShare,
     /// What it does about signals.
     pub(super) signals: OnceCell<Signals>,
     /// The monitor's look when the bytes that it sent were counted last.
@@ -136,6 +139,7 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
         acceptors,
         crew: crew.clone(),
         watch,
+        fair_share: FairShare::new(&reactor.ready),
         signals: OnceCell::new(),
         counted: Cell::new(None),
         lost_lines: Cell::new((0, 0)),
@@ -299,6 +303,7 @@ impl Run {
             Ready::StartTimer(index) => registry(gil).timers.start(index),
             Ready::Stop if self.reactor.is_draining() => {}
             Ready::Stop => self.end_later(gil, turn),
+            Ready::AcceptAgain => self.accept_again(),
             // It is looked for when nothing else is ready.
             Ready::Deferred => {}
             Ready::Signal(number) => self.signalled(gil, turn, number),
@@ -342,6 +347,13 @@ impl Run {
         };
         for _ in 0..ACCEPT_QUANTUM {
             if self.reactor.is_draining() {
+                return;
+            }
+            if self
+                .fair_share
+                .declines(self.reactor.lp, self.reactor.open.get() as u64)
+            {
+                acceptor.pause();
                 return;
             }
             match accept_next(gil, &self.reactor, &self.table, acceptor) {
