@@ -115,6 +115,9 @@ const BOUNDS: [u64; 9] = [
     1_000, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000, 10_000_000,
 ];
 
+/// A worker whose loop is at work for less than this, in milliseconds, is about to look for clients.
+const SHORT_TURN: u64 = 5;
+
 static OWN: [AtomicU64; WORDS.len()] = [const { AtomicU64::new(0) }; WORDS.len()];
 
 /// Since when every thread is in a call, where there are several; 0: not so.
@@ -147,8 +150,8 @@ pub struct Sibling {
     pub connections: u64,
     /// Connections that its slot has accepted.
     pub accepted: u64,
-    /// Whether its loop waits.
-    pub waits: bool,
+    /// Whether its loop waits, or will within a few milliseconds, as far as can be seen.
+    pub is_free: bool,
 }
 
 #[inline]
@@ -208,15 +211,19 @@ fn map_slots(fd: RawFd, offset: u64, first: u64, used: u64) -> io::Result<Slots>
 pub fn siblings() -> impl Iterator<Item = Sibling> {
     let slots = SHARED.get().and_then(|shared| shared.slots.as_ref());
     slots.into_iter().flat_map(|slots| {
+        let now = now();
         let used = slots.used.load(Ordering::Relaxed) as usize;
         let all = slots.words.chunks_exact(WORDS.len()).take(used);
-        all.enumerate().filter_map(|(index, words)| {
+        all.enumerate().filter_map(move |(index, words)| {
             let word = |word: Word| words[word as usize].load(Ordering::Relaxed);
             let serves = index != slots.own && word(Word::Pid) != 0 && word(Word::Draining) == 0;
             serves.then(|| Sibling {
                 connections: word(Word::Connections),
                 accepted: word(Word::Accepted),
-                waits: word(Word::LateSince) == 0,
+                is_free: match word(Word::LateSince) {
+                    0 => true,
+                    since => now.saturating_sub(since) < SHORT_TURN,
+                },
             })
         })
     })
@@ -364,7 +371,7 @@ mod tests {
         assert_eq!(siblings().count(), 0);
         file[0].store(3, Ordering::Relaxed);
         let seen: Vec<_> = siblings()
-            .map(|each| (each.connections, each.waits))
+            .map(|each| (each.connections, each.is_free))
             .collect();
         assert_eq!(seen, [(7, false)]);
         add(Word::Requests, 1);

@@ -2,7 +2,7 @@
 //!
 //! The kernel wakes every worker that waits when a client connects, and whoever comes first takes it: the
 //! first of several workers would have most of the connections that are opened at once, and keep them. So
-//! one that has more than its share leaves a client to a worker that waits and has fewer, for some
+//! one that has more than its share leaves a client to one that has fewer and is in no call, for some
 //! milliseconds. While the others are busy it takes it at once.
 
 #![forbid(unsafe_code)]
@@ -21,8 +21,9 @@ const PAUSE: f64 = 0.001;
 /// Microseconds for which a client is left to others that accept nobody.
 const PATIENCE: u64 = 10_000;
 
-/// Microseconds for which nobody is left to others once they did not come: one may be stopped.
-const DISTRUST: u64 = 1_000_000;
+/// Clients who are taken without looking once the others did not come, at the first time. While they
+/// do not come, since one is stopped, it doubles.
+const GRANTED: u64 = 4;
 
 /// A pause that is older than this has no client who still waits for its end.
 const FORGOTTEN: u64 = 10 * 1_000;
@@ -37,8 +38,10 @@ pub struct FairShare {
     last: Cell<u64>,
     /// What the others had accepted then.
     accepted: Cell<u64>,
-    /// Until when none is.
-    distrusts_until: Cell<u64>,
+    /// How many are taken without looking.
+    granted: Cell<u64>,
+    /// What was granted last.
+    last_grant: Cell<u64>,
 }
 
 impl FairShare {
@@ -50,21 +53,22 @@ impl FairShare {
             since: Cell::default(),
             last: Cell::default(),
             accepted: Cell::default(),
-            distrusts_until: Cell::default(),
+            granted: Cell::default(),
+            last_grant: Cell::default(),
         }
     }
 
     /// Whether a client who waits is left to others, by a worker with `own` connections. Listeners are
     /// then to be paused, until [`Ready::AcceptAgain`].
     pub fn declines(&self, lp: Loop, own: u64) -> bool {
-        let (mut workers, mut total, mut accepted, mut one_waits) = (1, own, 0u64, false);
+        let (mut workers, mut total, mut accepted, mut one_is_free) = (1, own, 0u64, false);
         for sibling in siblings() {
             workers += 1;
             total += sibling.connections;
             accepted = accepted.wrapping_add(sibling.accepted);
-            one_waits |= sibling.waits && sibling.connections < own;
+            one_is_free |= sibling.is_free && sibling.connections < own;
         }
-        if !one_waits || own * workers <= total {
+        if !one_is_free || own * workers <= total {
             self.since.set(0);
             return false;
         }
@@ -77,11 +81,15 @@ impl FairShare {
 
     /// Whether the others may still come, who have accepted so many.
     fn has_patience(&self, now: u64, accepted: u64) -> bool {
-        if now < self.distrusts_until.get() {
+        if let Some(left) = self.granted.get().checked_sub(1) {
+            self.granted.set(left);
             return false;
         }
         let goes_on = self.accepted.replace(accepted) != accepted;
         let is_new = now.saturating_sub(self.last.replace(now)) > FORGOTTEN;
+        if goes_on {
+            self.last_grant.set(0);
+        }
         if self.since.get() == 0 || goes_on || is_new {
             self.since.set(now);
         }
@@ -89,7 +97,9 @@ impl FairShare {
             return true;
         }
         self.since.set(0);
-        self.distrusts_until.set(now + DISTRUST);
+        let grant = GRANTED.max(self.last_grant.get().saturating_mul(2));
+        self.last_grant.set(grant);
+        self.granted.set(grant - 1);
         false
     }
 }
@@ -102,12 +112,21 @@ mod tests {
     fn patience_ends_where_nobody_comes() {
         let share = FairShare::new(&Rc::default());
         let start = 1_000_000;
-        for step in 0..10 {
-            assert!(share.has_patience(start + step * 1_000, 7), "{step}");
+        let mut now = start;
+        for grant in [GRANTED, 2 * GRANTED, 4 * GRANTED] {
+            for step in 0..10 {
+                assert!(share.has_patience(now + step * 1_000, 7), "{step}");
+            }
+            now += 10_000;
+            for _ in 0..grant {
+                assert!(!share.has_patience(now, 7));
+            }
         }
-        assert!(!share.has_patience(start + 10_000, 7));
-        assert!(!share.has_patience(start + 11_000, 7), "once it has ended");
-        assert!(share.has_patience(start + 10_000 + DISTRUST, 7));
+        for step in 0..10 {
+            assert!(share.has_patience(now + step * 1_000, 8), "they come again");
+        }
+        let taken = (0..).take_while(|_| !share.has_patience(now + 10_000, 8));
+        assert_eq!(taken.count() as u64, GRANTED);
     }
 
     #[test]

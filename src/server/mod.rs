@@ -20,7 +20,6 @@ pub mod defer;
 #[cfg(interpreter)]
 mod ending;
 pub mod expectation;
-#[cfg(interpreter)]
 pub mod fair_share;
 #[cfg(interpreter)]
 pub mod listener;
