@@ -8,6 +8,10 @@ its reader's business: the core's for those of `fapws.config`, the command's for
 import os
 
 from fapws import config
+from fapws.setting_kinds import (
+    COUNT, FLAG, LINE, NETWORKS, NUMBER, OPTIONAL_PATH, PATH, POSITIVE, SECONDS, SIZE, TEXT,
+    Account, Choice, Pairs, ProxyProtocol, Texts, Umask, find_group, find_user,
+)
 
 #: What the server speaks; the core's own words.
 DIALECTS = ("standard", "legacy")
@@ -16,9 +20,6 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 #: Where it listens by default: only this machine reaches it there.
 DEFAULT_ADDRESS = "127.0.0.1:8000"
-
-_TEXT = type(u"")
-_INTEGERS = (int, type(1 << 64))  # Python 2 has two types
 
 
 class SettingsError(ValueError):
@@ -85,281 +86,6 @@ def _wanted(error, kind):
     return str(error) or kind.wanted
 
 
-# --- kinds of values ------------------------------------------------------------------------------
-
-
-class Kind(object):
-    """Values of one kind: how one is written, and which a program may give.
-
-    parse(text) and check(value) return the value or raise ValueError, with words where `wanted`
-    says too little.
-    """
-
-    metavar = "TEXT"
-    unit = ""
-    wanted = "a string"
-    #: Whether its option stands alone: `--reload`.
-    is_flag = False
-    #: What its option means without a value, where one may be left out.
-    bare = None
-    repeats = False
-
-    def parse(self, text):
-        return self.check(text)
-
-    def check(self, value):
-        if isinstance(value, (str, _TEXT)):
-            return value
-        raise ValueError
-
-
-class _Line(Kind):
-    wanted = "sent as a header, in one line"
-
-    def check(self, value):
-        if not isinstance(value, (str, _TEXT)):
-            raise ValueError("a string")
-        if "\r" in value or "\n" in value or "\0" in value:
-            raise ValueError
-        return value
-
-
-class _Path(Kind):
-    metavar = "FILE"
-
-
-class _OptionalPath(_Path):
-    bare = "-"
-
-
-class _Choice(Kind):
-    def __init__(self, words):
-        self.words = words
-        self.metavar = "|".join(words)
-        quoted = ['"%s"' % word for word in words]
-        self.wanted = "%s or %s" % (", ".join(quoted[:-1]), quoted[-1])
-
-    def check(self, value):
-        if isinstance(value, (str, _TEXT)) and value.lower() in self.words:
-            return str(value.lower())
-        raise ValueError
-
-
-class _ProxyProtocol(_Choice):
-    bare = "auto"
-
-    def check(self, value):
-        if isinstance(value, bool):
-            return "auto" if value else "off"
-        return _Choice.check(self, value)
-
-
-class _Flag(Kind):
-    is_flag = True
-    wanted = "True or False"
-    _WORDS = {"1": True, "true": True, "yes": True, "on": True,
-              "0": False, "false": False, "no": False, "off": False}
-
-    def parse(self, text):
-        if text.lower() not in self._WORDS:
-            raise ValueError("1 or 0")
-        return self._WORDS[text.lower()]
-
-    def check(self, value):
-        if isinstance(value, bool):
-            return value
-        raise ValueError
-
-
-class _Number(Kind):
-    """Not below 0; `inf` is no limit."""
-
-    metavar = "N"
-    wanted = "a number not below 0"
-
-    def __init__(self, unit="", metavar="N"):
-        self.unit = unit
-        self.metavar = metavar
-
-    def parse(self, text):
-        try:
-            number = int(text)
-        except ValueError:
-            try:
-                number = float(text)
-            except ValueError:
-                raise ValueError(self.wanted)
-        return self.check(number)
-
-    def check(self, value):
-        is_number = isinstance(value, _INTEGERS + (float,)) and not isinstance(value, bool)
-        if is_number and value >= 0:
-            return value
-        raise ValueError
-
-
-class _Size(_Number):
-    wanted = "a number of bytes, as 65536, 64K, 10M or 1G"
-
-    def parse(self, text):
-        factor = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(text[-1:].upper())
-        try:
-            number = _Number.parse(self, text[:-1] if factor else text)
-        except ValueError:
-            raise ValueError(self.wanted)
-        return int(number * factor) if factor else number
-
-    def check(self, value):
-        try:
-            return _Number.check(self, value)
-        except ValueError:
-            raise ValueError(_Number.wanted)
-
-
-class _Count(Kind):
-    metavar = "N"
-
-    def __init__(self, least):
-        self.least = least
-        self.wanted = "an integer not below %d" % least
-
-    def parse(self, text):
-        try:
-            return self.check(int(text))
-        except ValueError:
-            raise ValueError(self.wanted)
-
-    def check(self, value):
-        is_integer = isinstance(value, _INTEGERS) and not isinstance(value, bool)
-        if is_integer and value >= self.least:
-            return value
-        raise ValueError
-
-
-class _Umask(Kind):
-    metavar = "MODE"
-    wanted = "an octal number from 0 to 777, as 007"
-
-    def parse(self, text):
-        try:
-            return self.check(int(text, 8))
-        except ValueError:
-            raise ValueError(self.wanted)
-
-    def check(self, value):
-        if isinstance(value, str):
-            return self.parse(value)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 0o777:
-            return value
-        raise ValueError
-
-
-class _Account(Kind):
-    """The name or number of a user or group; the number is what counts."""
-
-    def __init__(self, metavar, find):
-        self.metavar = metavar
-        self._find = find
-
-    def check(self, value):
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        if isinstance(value, (str, _TEXT)) and value:
-            return int(value) if value.isdigit() else self._find(str(value))
-        raise ValueError("a name or a number")
-
-
-class _Texts(Kind):
-    """A list; in one string its members stand between commas. An option that repeats has one."""
-
-    wanted = "a string or a list of strings"
-
-    def __init__(self, metavar, repeats=False):
-        self.metavar = metavar
-        self.repeats = repeats
-
-    def parse(self, text):
-        return self.check([text] if self.repeats else text)
-
-    def check(self, value):
-        if isinstance(value, (str, _TEXT)):
-            return [word.strip() for word in value.split(",") if word.strip()]
-        if isinstance(value, (list, tuple)):
-            if all(isinstance(each, (str, _TEXT)) for each in value):
-                return list(value)
-        raise ValueError
-
-
-class _Networks(_Texts):
-    wanted = "addresses and networks between commas, as 127.0.0.1,10.0.0.0/8, or *"
-
-    def check(self, value):
-        words = _Texts.check(self, value)
-        for word in words:
-            if not _is_network(word):
-                raise ValueError
-        return ",".join(words)
-
-
-class _Pairs(_Texts):
-    wanted = "NAME=VALUE"
-
-    def check(self, value):
-        pairs = _Texts.check(self, value)
-        if all("=" in pair for pair in pairs):
-            return pairs
-        raise ValueError
-
-
-class _Callable(Kind):
-    wanted = "a function"
-
-    def check(self, value):
-        if callable(value):
-            return value
-        raise ValueError
-
-
-def _find_user(name):
-    import pwd
-
-    try:
-        return pwd.getpwnam(name).pw_uid
-    except KeyError:
-        raise ValueError("the name of a user that exists")
-
-
-def _find_group(name):
-    import grp
-
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        raise ValueError("the name of a group that exists")
-
-
-def _is_network(word):
-    import socket
-
-    address, slash, bits = word.partition("/")
-    if word == "*":
-        return True
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        socket.inet_pton(family, address)
-    except (socket.error, ValueError):
-        return False
-    most = 128 if family == socket.AF_INET6 else 32
-    return not slash or bits.isdigit() and int(bits) <= most
-
-
-TEXT, LINE, PATH, OPTIONAL_PATH = Kind(), _Line(), _Path(), _OptionalPath()
-FLAG, SIZE, CALLABLE = _Flag(), _Size("bytes", "SIZE"), _Callable()
-SECONDS, NUMBER = _Number("seconds", "SECONDS"), _Number()
-POSITIVE, COUNT = _Count(1), _Count(0)
-NETWORKS = _Networks("ADDRESSES")
-
-
 # --- the table ------------------------------------------------------------------------------------
 
 _LOCAL = "127.0.0.1,::1"
@@ -368,28 +94,28 @@ GROUPS = (
     ("What is served, and where", (
         Setting("application", "", TEXT, None, "MODULE:NAME, where the call names none",
                 gunicorn="wsgi_app", shown="none"),
-        Setting("bind", "-b --bind", _Texts("ADDRESS", repeats=True), None,
+        Setting("bind", "-b --bind", Texts("ADDRESS", repeats=True), None,
                 "HOST:PORT, [IPV6]:PORT, :PORT, unix:PATH or fd://NUMBER; may be repeated",
                 shown="systemd's sockets, else %s" % DEFAULT_ADDRESS),
         Setting("backlog", "--backlog", POSITIVE, None,
                 "connections that may wait to be accepted", shown="the system's somaxconn",
                 native=True),
-        Setting("umask", "--umask", _Umask(), None, "permission bits that new files lack",
+        Setting("umask", "--umask", Umask(), None, "permission bits that new files lack",
                 shown="as started", gunicorn="-m"),
-        Setting("user", "-u --user", _Account("USER", _find_user), None,
+        Setting("user", "-u --user", Account("USER", find_user), None,
                 "the user that workers run as, by name or number", shown="as started"),
-        Setting("group", "-g --group", _Account("GROUP", _find_group), None,
+        Setting("group", "-g --group", Account("GROUP", find_group), None,
                 "their group", shown="the user's, else as started"),
         Setting("chdir", "--chdir", PATH, None, "the folder to work in", metavar="FOLDER",
                 shown="as started"),
-        Setting("pythonpath", "--pythonpath", _Texts("FOLDERS"), None,
+        Setting("pythonpath", "--pythonpath", Texts("FOLDERS"), None,
                 "folders to import from first, between commas", shown="none"),
         Setting("root_path", "--root-path", TEXT, "",
                 "the prefix of the application's URLs: SCRIPT_NAME", metavar="PATH",
                 shown="none", native=True),
-        Setting("dialect", "--dialect", _Choice(DIALECTS), "standard",
+        Setting("dialect", "--dialect", Choice(DIALECTS), "standard",
                 "standard: HTTP/1.1 and PEP 3333; legacy: as Fapws3 0.11", native=True),
-        Setting("raw_env", "", _Pairs("NAME=VALUE", repeats=True), None,
+        Setting("raw_env", "", Pairs("NAME=VALUE", repeats=True), None,
                 "variables to set in the environment", gunicorn="-e --env", shown="none"),
     )),
     ("Processes and threads", (
@@ -413,7 +139,7 @@ GROUPS = (
         Setting("max_memory", "--max-memory", SIZE, 0,
                 "resident memory above which a worker is replaced; 0: never"),
         Setting("reload", "--reload", FLAG, False, "start anew when a source file changes"),
-        Setting("reload_extra_file", "--reload-extra-file", _Texts("FILE", repeats=True), None,
+        Setting("reload_extra_file", "--reload-extra-file", Texts("FILE", repeats=True), None,
                 "a file that counts as a source, too; may be repeated",
                 gunicorn="reload_extra_files", shown="none"),
         Setting("name", "-n --name", TEXT, None,
@@ -466,7 +192,7 @@ GROUPS = (
                 "believe their X-Forwarded-For, -Host, -Port, -Prefix and Forwarded, too",
                 native=True),
         Setting("proxy_protocol", "--proxy-protocol",
-                _ProxyProtocol(("off", "v1", "v2", "auto")), "off",
+                ProxyProtocol(("off", "v1", "v2", "auto")), "off",
                 "the PROXY protocol before each connection; alone: auto", native=True),
         Setting("proxy_allow_from", "--proxy-allow-from", NETWORKS, _LOCAL,
                 "peers that may speak it", gunicorn="proxy_allow_ips",
@@ -481,9 +207,9 @@ GROUPS = (
                 shown="the combined log format", native=True),
         Setting("access_log_json", "--access-log-json", FLAG, False,
                 "a JSON object for each request", native=True),
-        Setting("access_log_skip", "--access-log-skip", _Texts("PATH", repeats=True), None,
+        Setting("access_log_skip", "--access-log-skip", Texts("PATH", repeats=True), None,
                 "a path without lines; may be repeated", shown="none", native=True),
-        Setting("log_level", "--log-level", _Choice(LOG_LEVELS), "info",
+        Setting("log_level", "--log-level", Choice(LOG_LEVELS), "info",
                 "least level of the server's own lines", gunicorn="loglevel"),
         Setting("slow_request", "--slow-request", SECONDS, 0,
                 "a call that takes longer is logged, with its stack; 0: none", native=True),
