@@ -31,7 +31,10 @@ import signal
 import sys
 
 from fapws import console, process
+from fapws.children import Template, Worker
 from fapws.limits import Limits
+from fapws.link import CANNOT_LOAD, CHANGED, FORKED, LOADED, NOT_FORKED, SERVING, WAITING, Link
+from fapws.pipes import close_on_exec, drain, pipe
 
 #: A worker that dies younger than this, in seconds, makes its successor wait.
 MIN_UPTIME = 2.0
@@ -53,111 +56,11 @@ KILL_AFTER = 2.0
 #: How long, in seconds, the master waits for one thing to happen before it looks again.
 LONGEST_WAIT = 3600.0
 
-#: The exit code of a worker whose application cannot be loaded (EX_CONFIG of sysexits.h).
-CANNOT_LOAD = 78
-
-#: What a worker reports over its link: that it serves, that it cannot load the application and
-#: waits for a change, and that its sources have changed.
-SERVING, WAITING, CHANGED = "serving", "waiting", "changed"
-
-#: What a template process reports (fapws/template.py): that it has loaded the application; the
-#: process that it forked for a slot; that it could not.
-LOADED, FORKED, NOT_FORKED = "loaded", "forked", "not-forked"
-
 _FORWARDED = (signal.SIGUSR1,)
 _HANDLED = (
     signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGTTIN, signal.SIGTTOU,
     signal.SIGCHLD, signal.SIGUSR2, signal.SIGWINCH,
 ) + _FORWARDED
-
-
-class Link(object):
-    """A child's end of what joins it to the master.
-
-    report: sends the master one of the words above. lifeline: a descriptor that is at its end when
-    the master is no more. slot (int or None): the child's in `board`, a `scoreboard.Scoreboard` or
-    None. age: the number of the fork, from 1. orders: of a template, the pipe that it reads; else
-    None.
-    """
-
-    orders = None
-
-    def __init__(self, descriptor, lifeline, board=None, slot=None, age=0):
-        self._descriptor = descriptor
-        self.lifeline = lifeline
-        self.board = board
-        self.slot = slot
-        self.age = age
-
-    def report(self, *words):
-        """Send the master words; where it is gone they are lost."""
-        line = " ".join([str(os.getpid())] + [str(word) for word in words]) + "\n"
-        try:
-            # Whole, whatever else writes: it is shorter than PIPE_BUF.
-            os.write(self._descriptor, line.encode("ascii"))
-        except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.EAGAIN):
-                raise
-
-    def for_worker(self, slot, age):
-        """The Link of a worker that this process has forked."""
-        return Link(self._descriptor, self.lifeline, self.board, slot, age)
-
-
-class Template(object):
-    """What the master knows of a template process. orders: the pipe that it takes orders from."""
-
-    def __init__(self, pid, generation, orders, now):
-        self.pid = pid
-        self.generation = generation
-        self.orders = orders
-        self.started = now
-        self.loaded = False
-        self.waiting = False
-        #: As a Worker's.
-        self.pending_signals = []
-        #: (slot, age) of the workers that it has been ordered to fork.
-        self.ordered = []
-
-    @property
-    def leaving(self):
-        """Whether it was sent a signal to end."""
-        return bool(self.pending_signals)
-
-    def order(self, slot, age):
-        """Order a worker; one that is for nobody is lost with the template."""
-        try:
-            os.write(self.orders, ("%d %d\n" % (-1 if slot is None else slot, age)).encode("ascii"))
-        except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.EAGAIN):
-                raise
-        self.ordered.append((slot, age))
-
-
-class Worker(object):
-    """What the master knows of one worker."""
-
-    def __init__(self, pid, generation, slot, now):
-        self.pid = pid
-        self.generation = generation
-        self.slot = slot
-        self.started = now
-        self.serving = False
-        #: Whether it waits for a change of its sources.
-        self.waiting = False
-        #: Why it is to be replaced: a name of MASTER_FIELDS, or None.
-        self.retiring = None
-        #: What it is to be sent, and when, the next first: (time, signal, whether it is late then).
-        self.pending_signals = []
-        #: What earlier workers have served in its slot.
-        self.requests_before = 0
-        #: What `limits` notes of it.
-        self.watched = None
-
-    @property
-    def leaving(self):
-        """Whether it was sent a signal to end."""
-        return bool(self.pending_signals)
 
 
 class Master(object):
@@ -209,9 +112,9 @@ class Master(object):
         process.load_codecs()
         self._saved = [(number, signal.getsignal(number)) for number in _HANDLED]
         self._lifeline = os.pipe()
-        _close_on_exec(*self._lifeline)
-        self._alarm = _pipe()
-        self._reports = _pipe()
+        close_on_exec(*self._lifeline)
+        self._alarm = pipe()
+        self._reports = pipe()
         signal.set_wakeup_fd(self._alarm[1])
         for number in _HANDLED:
             signal.signal(number, self._receive)
@@ -623,7 +526,7 @@ class Master(object):
         except OSError as error:
             self._could_not_fork(error, now)
             return None
-        _close_on_exec(*orders)
+        close_on_exec(*orders)
         flags = fcntl.fcntl(orders[1], fcntl.F_GETFL)
         fcntl.fcntl(orders[1], fcntl.F_SETFL, flags | os.O_NONBLOCK)
         pid = self._fork_child(now, orders)
@@ -738,7 +641,7 @@ class Master(object):
                 raise
             return
         if self._alarm[0] in readable:
-            _drain(self._alarm[0])
+            drain(self._alarm[0])
         if self._reports[0] in readable:
             self._read_reports()
         if len(sources) == 3 and sources[2] in readable:
@@ -857,28 +760,3 @@ def _isolates_workers():
     Not at a terminal: a background group may not read from it, so no debugger would work.
     """
     return sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty()
-
-
-def _pipe():
-    """A pipe whose ends do not block; the programs that the application runs do not see it."""
-    ends = os.pipe()
-    for descriptor in ends:
-        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_NONBLOCK)
-    _close_on_exec(*ends)
-    return ends
-
-
-def _close_on_exec(*descriptors):
-    for descriptor in descriptors:
-        flags = fcntl.fcntl(descriptor, fcntl.F_GETFD)
-        fcntl.fcntl(descriptor, fcntl.F_SETFD, flags | fcntl.FD_CLOEXEC)
-
-
-def _drain(descriptor):
-    try:
-        while os.read(descriptor, 4096):
-            pass
-    except OSError as error:
-        if error.errno != errno.EAGAIN:
-            raise

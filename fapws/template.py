@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 
-from fapws.master import FORKED, LOADED, NOT_FORKED
+from fapws.link import FORKED, LOADED, NOT_FORKED
 
 #: prctl(2): orphans of this process's tree become its children.
 _PR_SET_CHILD_SUBREAPER = 36
@@ -40,7 +40,7 @@ def adopt_orphans():
 
 
 def run(link, log, load):
-    """Load the application, then fork workers until the master ends; `link` is a `master.Link`.
+    """Load the application, then fork workers until the master ends; `link` is a `link.Link`.
 
     Returns its Link and the application in each worker; None in the template, at its end. What
     `load` raises is the caller's.

@@ -12,7 +12,8 @@ import threading
 import time
 
 from fapws import _evwsgi, base, loading, process, scoreboard
-from fapws.master import CANNOT_LOAD, CHANGED, KILL_AFTER, SERVING, WAITING
+from fapws.link import CANNOT_LOAD, CHANGED, SERVING, WAITING
+from fapws.master import KILL_AFTER
 from fapws.readiness import when_ready
 from fapws.settings import SettingsError
 
@@ -37,7 +38,7 @@ class WorkerSpec(object):
 
     def serve(self, link):
         """Load the application and serve it until a signal ends it; the exit code. `link` is a
-        `master.Link`.
+        `link.Link`.
         """
         began = time.time()
         self._become_worker(link)
