@@ -1,6 +1,6 @@
 //! The head that an application passed to `start_response`: checked, and rendered once.
 //!
-//! Invariant: `fields` holds whole field lines that were checked, so that what an application says
+//! Invariant: `lines` holds whole lines that were checked, so that what an application says
 //! can never add a line of its own (response splitting). What frames the message (Content-Length and
 //! the connection's own fields) is not among them: it is decided when the head is pushed.
 
@@ -52,12 +52,17 @@ impl HeadFault {
     }
 }
 
+/// What every status line begins with.
+const VERSION: &[u8] = b"HTTP/1.1 ";
+
 /// A checked head.
 #[derive(Clone, Default)]
 pub struct ResponseHead {
     code: u16,
-    status: Vec<u8>,
-    fields: Vec<u8>,
+    /// The status line, and the fields behind it.
+    lines: Vec<u8>,
+    /// Where the fields begin.
+    fields_at: usize,
     promised: Option<u64>,
     has_date: bool,
     has_server: bool,
@@ -77,8 +82,8 @@ impl ResponseHead {
     /// Starts again, keeping the memory.
     pub fn clear(&mut self) {
         self.code = 0;
-        self.status.clear();
-        self.fields.clear();
+        self.lines.clear();
+        self.fields_at = 0;
         self.promised = None;
         self.has_date = false;
         self.has_server = false;
@@ -97,8 +102,10 @@ impl ResponseHead {
             return Err(HeadFault::Interim);
         }
         self.code = code;
-        self.status.clear();
-        self.status.extend_from_slice(status);
+        let line = [VERSION, status, b"\r\n"].concat();
+        let length = line.len();
+        self.lines.splice(..self.fields_at, line);
+        self.fields_at = length;
         Ok(())
     }
 
@@ -124,13 +131,13 @@ impl ResponseHead {
                 return Ok(());
             }
         }
-        self.fields
+        self.lines
             .try_reserve(name.len() + value.len() + 4)
             .map_err(|_| HeadFault::TooLong)?;
-        self.fields.extend_from_slice(name);
-        self.fields.extend_from_slice(b": ");
-        self.fields.extend_from_slice(value);
-        self.fields.extend_from_slice(b"\r\n");
+        self.lines.extend_from_slice(name);
+        self.lines.extend_from_slice(b": ");
+        self.lines.extend_from_slice(value);
+        self.lines.extend_from_slice(b"\r\n");
         Ok(())
     }
 
@@ -153,43 +160,45 @@ impl ResponseHead {
             FieldRole::Plain | FieldRole::Connection => {}
         }
         let kept: Vec<u8> = self
-            .fields
+            .fields()
             .split_inclusive(|&byte| byte == b'\n')
             .filter(|line| !field_name(line).eq_ignore_ascii_case(name))
             .flatten()
             .copied()
             .collect();
-        self.fields = kept;
+        self.lines.truncate(self.fields_at);
+        self.lines.extend_from_slice(&kept);
     }
 
     /// The last value given under this name.
     pub fn value(&self, name: &[u8]) -> Option<&[u8]> {
-        self.fields
+        self.fields()
             .split(|&byte| byte == b'\n')
             .rfind(|line| field_name(line).eq_ignore_ascii_case(name))
             .map(|line| &line[name.len() + 2..line.len() - 1])
     }
 
+    fn fields(&self) -> &[u8] {
+        &self.lines[self.fields_at..]
+    }
+
     /// Writes the fields into `out`, as those of a response that comes before the final one (RFC 8297).
     pub fn push_early_hints(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"HTTP/1.1 103 Early Hints\r\n");
-        out.extend_from_slice(&self.fields);
+        out.extend_from_slice(self.fields());
         out.extend_from_slice(b"\r\n");
     }
 
     /// Writes the head into `out`, framed as `framing` says.
     pub fn push(&self, out: &mut Vec<u8>, framing: &ReplyFraming, ready: &DateServerLines) {
-        out.reserve(self.status.len() + self.fields.len() + 160);
-        out.extend_from_slice(b"HTTP/1.1 ");
-        out.extend_from_slice(&self.status);
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(&self.fields);
-        if !self.has_date {
-            out.extend_from_slice(ready.date_line());
-        }
-        if !self.has_server {
-            out.extend_from_slice(ready.server_line());
-        }
+        out.reserve(self.lines.len() + 160);
+        out.extend_from_slice(&self.lines);
+        out.extend_from_slice(match (self.has_date, self.has_server) {
+            (false, false) => ready.lines(),
+            (false, true) => ready.date_line(),
+            (true, false) => ready.server_line(),
+            (true, true) => b"",
+        });
         match framing.body {
             ReplyBody::Length(length) => {
                 out.extend_from_slice(b"Content-Length: ");
