@@ -128,7 +128,7 @@ static TURN_BEGAN: AtomicU64 = AtomicU64::new(0);
 static SHARED: OnceLock<Shared> = OnceLock::new();
 
 struct Shared {
-    words: &'static [AtomicU64],
+    words: &'static [AtomicU64; WORDS.len()],
     /// What the slot's earlier processes had counted.
     before: Vec<u64>,
     slots: Option<Slots>,
@@ -174,7 +174,9 @@ pub fn share(fd: RawFd, offset: u64, others: Option<(u64, u64)>) -> io::Result<b
     if SHARED.get().is_some() {
         return Ok(false);
     }
-    let words = map_words(fd, offset, WORDS.len())?;
+    let words: &[AtomicU64; WORDS.len()] = map_words(fd, offset, WORDS.len())?
+        .try_into()
+        .map_err(io::Error::other)?;
     let slots = match others {
         Some((first, used)) => Some(map_slots(fd, offset, first, used)?),
         None => None,

@@ -32,6 +32,9 @@ pub fn note_change<T: Watched + 'static>(guard: &LoopGuard, owner: &Rc<T>) {
 /// others meanwhile, which are looked at too.
 pub fn give_up_closed(guard: &LoopGuard) -> bool {
     let changed = CHANGED.get(guard);
+    if changed.borrow().is_empty() {
+        return false;
+    }
     let mut looked_at = Vec::new();
     let mut any = false;
     loop {

@@ -38,7 +38,9 @@ impl Clock {
 
     fn ticks(seconds: f64) -> u32 {
         // A conversion by saturation: an infinite timeout is the end of the clock.
-        (seconds / PERIOD).ceil() as u32
+        let ticks = seconds / PERIOD;
+        let whole = ticks as u32;
+        whole.saturating_add(u32::from(f64::from(whole) < ticks))
     }
 }
 
