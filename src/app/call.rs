@@ -112,7 +112,7 @@ fn prepare(
     let cached = std::mem::replace(&mut exchange.cached, CacheResult::Bypass);
     if matches!(cached, CacheResult::Hit(_)) {
         // The class was replaced since this head was cached: its fields were not parsed this time.
-        let (mut head, limits) = (Head::default(), ctx.config.head_limits());
+        let (mut head, limits) = (Box::<Head>::default(), ctx.config.head_limits());
         let length = exchange.head.len;
         let parsed = ctx
             .dialect
@@ -122,7 +122,7 @@ fn prepare(
             return rejected(ctx, error, exchange, out);
         }
     }
-    match via_base_class(gil, ctx, base, exchange)? {
+    match via_base_class(gil, ctx, &base, exchange)? {
         Made::Environ(environ, route) => Ok(Prepared::Call(environ, route.callback)),
         Made::Rejected(error) => rejected(ctx, error, exchange, out),
         Made::Options(methods) => {

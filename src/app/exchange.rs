@@ -30,7 +30,7 @@ pub struct Exchange {
     /// below are relative to its first byte.
     pub message: Range<usize>,
     /// The head. Of one that was found in the cache, only what the request line says.
-    pub head: Head,
+    pub head: Box<Head>,
     /// The parts of the target.
     pub target: TargetSpans,
     /// How the message is delimited.
@@ -78,7 +78,7 @@ pub enum RequestBody {
     /// It is in memory of its own.
     Memory(Vec<u8>),
     /// It is in the memory for long ones.
-    Pooled(PooledBuffer),
+    Pooled(Box<PooledBuffer>),
     /// It is in a temporary file.
     Spooled(Spool),
 }

@@ -58,11 +58,17 @@ impl Members {
     }
 
     /// Whether the class has the very members that it had, and no other.
+    #[inline]
     pub fn unchanged(&self, gil: Gil<'_>) -> Result<bool> {
         let now = version(&self.class);
         if now != 0 && now == self.version.get() {
             return Ok(true);
         }
+        self.look_again(gil)
+    }
+
+    #[cold]
+    fn look_again(&self, gil: Gil<'_>) -> Result<bool> {
         let Some(namespace) = namespace(gil, &self.class)? else {
             return Ok(false);
         };

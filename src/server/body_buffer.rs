@@ -153,7 +153,7 @@ impl BodyBuffer {
     pub fn into_body(self) -> RequestBody {
         match self {
             BodyBuffer::Memory(memory) => RequestBody::Memory(memory),
-            BodyBuffer::Pooled(pooled) => RequestBody::Pooled(pooled),
+            BodyBuffer::Pooled(pooled) => RequestBody::Pooled(Box::new(pooled)),
             BodyBuffer::Spooled(spool) => RequestBody::Spooled(spool),
         }
     }

@@ -65,8 +65,8 @@ pub struct Reactor {
     pub awaiting_descriptor: RefCell<Vec<Id>>,
     /// The buffer for what is read.
     pub input: Cell<Vec<u8>>,
-    /// The buffer for a parsed head.
-    pub head: Cell<Head>,
+    /// Memory for the next parsed head.
+    head: Cell<Option<Box<Head>>>,
     /// Write queues to be used again.
     pub queues: Queues,
     /// Open connections.
@@ -174,6 +174,16 @@ impl Reactor {
             pool: &self.pool,
             may_spool: self.open.get() + spool::open() < self.max_descriptors,
         }
+    }
+
+    /// Memory for a parsed head.
+    pub fn take_head(&self) -> Box<Head> {
+        self.head.take().unwrap_or_default()
+    }
+
+    /// Keeps the memory of one that is of no use any more.
+    pub fn put_head(&self, head: Box<Head>) {
+        self.head.set(Some(head));
     }
 
     /// Keeps a buffer for what is read next, unless it grew too large.

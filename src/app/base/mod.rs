@@ -30,22 +30,17 @@ pub struct Base {
     pub software: Owned,
     /// The module's own dict: where the names are looked up at each request.
     namespace: Option<Owned>,
-    environ: Exclusive<Recognition>,
-    start_response: Exclusive<Recognition>,
-}
-
-/// What was found out about the class that stood under a name last.
-struct Recognition {
-    class: Owned,
-    stock: Option<Rc<Stock>>,
+    /// What was found out about the classes when they were asked for last.
+    environ: Exclusive<Rc<BaseClass>>,
+    start_response: Exclusive<Rc<BaseClass>>,
 }
 
 /// A class of the base module.
 pub struct BaseClass {
-    /// The class as it is now.
+    /// The class.
     pub class: Owned,
     /// Its effect, where it is known, so that it can be produced natively.
-    pub stock: Option<Rc<Stock>>,
+    pub stock: Option<Stock>,
 }
 
 impl Base {
@@ -85,13 +80,13 @@ impl Base {
     }
 
     /// The class `Environ`.
-    pub fn environ(&self, gil: Gil<'_>) -> Result<BaseClass> {
+    pub fn environ(&self, gil: Gil<'_>) -> Result<Rc<BaseClass>> {
         let class = self.name(gil, &names(gil).environ)?;
         self.recognise(gil, class, &self.environ, stock::environ)
     }
 
     /// The class `Start_response`.
-    pub fn start_response(&self, gil: Gil<'_>) -> Result<BaseClass> {
+    pub fn start_response(&self, gil: Gil<'_>) -> Result<Rc<BaseClass>> {
         let class = self.name(gil, &names(gil).start_response)?;
         self.recognise(gil, class, &self.start_response, stock::start_response)
     }
@@ -113,20 +108,29 @@ impl Base {
         &self,
         gil: Gil<'_>,
         class: Owned,
-        known: &Exclusive<Recognition>,
+        known: &Exclusive<Rc<BaseClass>>,
         judge: fn(Gil<'_>, &Object, &Object) -> Result<Option<Stock>>,
-    ) -> Result<BaseClass> {
+    ) -> Result<Rc<BaseClass>> {
         // Looking may run Python code that comes here, too: it looks for itself.
         let before = known.take().filter(|before| before.class.is(&class));
-        let stock = match before.map(|before| before.stock) {
-            Some(None) => None,
-            Some(Some(stock)) if stock.unchanged(gil)? => Some(stock),
-            _ => judge(gil, &self.module, &class)?.map(Rc::new),
+        let recognised = match before {
+            Some(before) if before.is_unchanged(gil)? => before,
+            _ => {
+                let stock = judge(gil, &self.module, &class)?;
+                Rc::new(BaseClass { class, stock })
+            }
         };
-        known.put(Recognition {
-            class: class.own(gil),
-            stock: stock.clone(),
-        });
-        Ok(BaseClass { class, stock })
+        known.put(recognised.clone());
+        Ok(recognised)
+    }
+}
+
+impl BaseClass {
+    /// Whether what was found out about the class is so still.
+    fn is_unchanged(&self, gil: Gil<'_>) -> Result<bool> {
+        match &self.stock {
+            Some(stock) => stock.unchanged(gil),
+            None => Ok(true),
+        }
     }
 }

@@ -25,12 +25,12 @@ pub enum Made {
 pub fn via_base_class(
     gil: Gil<'_>,
     ctx: &AppContext,
-    base: BaseClass,
+    base: &BaseClass,
     exchange: &mut Exchange,
 ) -> Result<Made> {
     let BaseClass { class, stock } = base;
     let names = names(gil);
-    let environ = match &stock {
+    let environ = match stock {
         Some(stock) => stock.new_environ(gil)?,
         None => class.call(gil, &[])?,
     };

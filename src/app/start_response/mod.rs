@@ -10,7 +10,6 @@ pub mod state;
 
 use std::rc::Rc;
 
-use crate::app::base::stock::Stock;
 use crate::app::base::{BaseClass, custom};
 use crate::app::context::AppContext;
 use crate::app::exchange::Exchange;
@@ -25,18 +24,18 @@ use crate::queue::WriteQueue;
 pub enum StartResponse {
     /// The standard dialect's own.
     Native(NativeStartResponse),
-    /// The base module's, and what is known of its class.
-    Custom(Owned, Option<Rc<Stock>>),
+    /// The base module's, and its class.
+    Custom(Owned, Rc<BaseClass>),
 }
 
 impl StartResponse {
     /// The one that the base module's class asks for.
     pub fn new(gil: Gil<'_>, ctx: &AppContext) -> Result<StartResponse> {
-        let BaseClass { class, stock } = ctx.base.start_response(gil)?;
-        if stock.is_some() && ctx.dialect.has_native_start_response() {
+        let base = ctx.base.start_response(gil)?;
+        if base.stock.is_some() && ctx.dialect.has_native_start_response() {
             return NativeStartResponse::new(gil, ctx).map(StartResponse::Native);
         }
-        let made = match &stock {
+        let made = match &base.stock {
             Some(stock) => {
                 stock.new_start_response(gil, |headers| ctx.stamp_headers(gil, headers))?
             }
@@ -45,12 +44,12 @@ impl StartResponse {
         let object = match made {
             Some(object) => object,
             None => {
-                let (object, headers) = custom::start_response(gil, &class)?;
+                let (object, headers) = custom::start_response(gil, &base.class)?;
                 ctx.stamp_headers(gil, &headers)?;
                 object
             }
         };
-        Ok(StartResponse::Custom(object, stock))
+        Ok(StartResponse::Custom(object, base))
     }
 
     /// What the application gets.
@@ -93,7 +92,8 @@ impl StartResponse {
 
     /// The head as the base module renders it.
     pub fn head_text(&self, gil: Gil<'_>) -> Result<Vec<u8>> {
-        if let StartResponse::Custom(object, Some(stock)) = self
+        if let StartResponse::Custom(object, base) = self
+            && let Some(stock) = &base.stock
             && let Some(head) = stock.head_text(gil, object)?
         {
             return Ok(head);

@@ -61,7 +61,7 @@ pub fn respond(gil: Gil<'_>, connection: &Connection, work: &mut Work) -> Option
     let request = work.request.take()?;
     work.at += request.length;
     work.unseen = work.at < work.input.len();
-    connection.reactor.head.set(request.head);
+    connection.reactor.put_head(request.head);
     work.served_any = true;
     work.arrived = 0;
     if framing.keep_alive {

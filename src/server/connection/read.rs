@@ -95,19 +95,19 @@ fn start_head_timeout(connection: &Connection) {
 /// Looks for a head in what was received; `None`: more is needed.
 fn look(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> Option<Step> {
     let reactor = &connection.reactor;
-    let mut head = reactor.head.take();
+    let mut head = reactor.take_head();
     let bytes = &work.input[work.at..];
     let parsed = parse(gil, connection, &mut work.search, bytes, &mut head);
     let (framing, cached) = match parsed {
         Ok(Some(parsed)) => parsed,
         Ok(None) => {
-            reactor.head.set(head);
+            reactor.put_head(head);
             return None;
         }
         // What was parsed of a rejected head is of an earlier request: only its bytes say the method.
         Err(error) => {
             let head_only = is_head_request(bytes);
-            reactor.head.set(head);
+            reactor.put_head(head);
             reject(gil, connection, work, error, head_only);
             return Some(Step::Again);
         }

@@ -11,7 +11,7 @@ use crate::server::body_buffer::BodyBuffer;
 /// A request whose head was parsed.
 pub struct ParsedRequest {
     /// Its head; the spans are offsets into what was received from its first byte on.
-    pub head: Head,
+    pub head: Box<Head>,
     /// How the message is delimited.
     pub framing: Framing,
     /// What the cache of environs says of it.

@@ -231,14 +231,20 @@ fn respond(
         call::respond(gil, ctx, &mut exchange, &mut work.out)
     });
     scoreboard::end_call(began);
-    work.input = std::mem::take(&mut exchange.input);
-    reactor.head.set(std::mem::take(&mut exchange.head));
+    let Exchange {
+        input,
+        head,
+        logged,
+        ..
+    } = exchange;
+    work.input = input;
+    reactor.put_head(head);
     registry.stats.count_code(response.code);
     if let Some(log) = &reactor.log {
         let answered = Answered {
             request: &work.input[range],
             client: &connection.client,
-            variables: &exchange.logged,
+            variables: &logged,
             status: response.code,
             arrived,
             called: began,
