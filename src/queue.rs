@@ -243,6 +243,12 @@ impl WriteQueue {
         self.first.len() + rest - self.written
     }
 
+    /// What is queued, where it is one piece in memory, as of an ordinary response.
+    pub fn only_segment(&self) -> Option<&[u8]> {
+        let first = self.first.get(self.written..)?;
+        (self.rest.is_empty() && !first.is_empty()).then_some(first)
+    }
+
     /// The first pieces in memory, as many as `slots` takes, up to the first file.
     pub fn fill<'a>(&'a self, slots: &mut [&'a [u8]]) -> usize {
         let mut filled = 0;

@@ -28,6 +28,9 @@ pub fn transmit(socket: &Socket, queue: &mut WriteQueue) -> io::Result<Flow> {
 /// # Errors
 /// Those of `Socket::write`.
 pub fn send_memory(socket: &Socket, queue: &WriteQueue) -> io::Result<Flow> {
+    if let Some(bytes) = queue.only_segment() {
+        return socket.write(bytes, queue.end_is_due());
+    }
     let mut segments: [&[u8]; SEGMENTS] = [&[]; SEGMENTS];
     let filled = queue.fill(&mut segments);
     let more = queue.file_follows() || queue.end_is_due();
