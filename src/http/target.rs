@@ -25,7 +25,7 @@ pub struct Target<'b> {
     /// Path and query together, as the origin form has them: what prefixes are compared with. Of an
     /// absolute form without a path it is `/` alone.
     pub origin: &'b [u8],
-    /// Begins with `/`, or is `*`.
+    /// Begins with `/`, or is `*`; what the origin form begins with.
     pub path: &'b [u8],
     /// What follows the first `?`.
     pub query: Option<&'b [u8]>,
@@ -36,7 +36,8 @@ pub struct Target<'b> {
 pub struct TargetSpans {
     authority: Option<Span>,
     origin: Part,
-    path: Part,
+    /// The path is that much of the origin form.
+    path_len: u32,
     query: Option<Span>,
 }
 
@@ -62,7 +63,7 @@ impl TargetSpans {
         TargetSpans {
             authority: target.authority.and_then(span),
             origin: part(target.origin),
-            path: part(target.path),
+            path_len: target.path.len() as u32,
             query: target.query.and_then(span),
         }
     }
@@ -74,10 +75,11 @@ impl TargetSpans {
             Part::Root => b"/",
             Part::Asterisk => b"*",
         };
+        let origin = part(self.origin);
         Target {
             authority: self.authority.map(|span| span.of(message)),
-            origin: part(self.origin),
-            path: part(self.path),
+            origin,
+            path: &origin[..self.path_len as usize],
             query: self.query.map(|span| span.of(message)),
         }
     }

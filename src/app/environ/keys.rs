@@ -192,13 +192,13 @@ pub fn standard_uri_keys(
     if let Some(script_name) = &route.script_name {
         environ.dict_set(gil, &names.script_name, script_name)?;
     }
-    let path_info = text::native(gil, &percent_decode(path, dialect.plus_in_path()))?;
+    let decoded = percent_decode(path, dialect.plus_in_path());
+    let path_info = text::native(gil, &decoded)?;
     environ.dict_set(gil, &names.path_info, &path_info)?;
     if dialect.promises_pep_3333() {
         let target = exchange.head.target.of(exchange.message());
         // Of most targets nothing was decoded or taken away.
-        let same = text::latin1(gil, &path_info).is_some_and(|path| *path == *target);
-        let target = if same {
+        let target = if *decoded == *target {
             path_info
         } else {
             text::native(gil, target)?
