@@ -125,6 +125,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// The positional argument at `index`, or the keyword argument `name`.
+    #[inline]
     pub fn get_or_keyword(&self, gil: Gil<'_>, index: usize, name: &str) -> Option<&Object> {
         self.get(index).or_else(|| self.keyword(gil, name))
     }

@@ -5,6 +5,14 @@
 //! meanwhile can take it out; only a tuple keeps its items while it lives.
 
 use super::ffi;
+#[cfg(all(feature = "python3", not(feature = "abi3")))]
+use super::ffi::{PyList_GET_ITEM, PyList_GET_SIZE, PyTuple_GET_ITEM, PyTuple_GET_SIZE};
+// The macros' work, by functions that look again whether it is what it should be.
+#[cfg(any(feature = "python2", feature = "abi3"))]
+use super::ffi::{
+    PyList_GetItem as PyList_GET_ITEM, PyList_Size as PyList_GET_SIZE,
+    PyTuple_GetItem as PyTuple_GET_ITEM, PyTuple_Size as PyTuple_GET_SIZE,
+};
 use super::gil::Gil;
 use super::object::{Object, Owned};
 use super::raised::{Result, check};
@@ -83,7 +91,7 @@ impl Object {
             return 0;
         }
         // SAFETY: `self` is a list.
-        unsafe { ffi::PyList_Size(self.as_ptr()) as usize }
+        unsafe { PyList_GET_SIZE(self.as_ptr()) as usize }
     }
 
     /// A list's item, borrowed: the caller runs no Python code while it uses it, which could take it off
@@ -93,7 +101,7 @@ impl Object {
             return None;
         }
         // SAFETY: `self` is a list and has that index, so the result is a live borrowed item.
-        Some(unsafe { Object::borrowed(ffi::PyList_GetItem(self.as_ptr(), index as _)) })
+        Some(unsafe { Object::borrowed(PyList_GET_ITEM(self.as_ptr(), index as _)) })
     }
 
     /// A list's item.
@@ -119,7 +127,7 @@ impl Object {
             return 0;
         }
         // SAFETY: `self` is a tuple.
-        unsafe { ffi::PyTuple_Size(self.as_ptr()) as usize }
+        unsafe { PyTuple_GET_SIZE(self.as_ptr()) as usize }
     }
 
     /// A tuple's item.
@@ -128,7 +136,7 @@ impl Object {
             return None;
         }
         // SAFETY: `self` is a tuple and has that index; a tuple keeps its items while it lives.
-        Some(unsafe { Object::borrowed(ffi::PyTuple_GetItem(self.as_ptr(), index as _)) })
+        Some(unsafe { Object::borrowed(PyTuple_GET_ITEM(self.as_ptr(), index as _)) })
     }
 
     /// The length of a list or tuple.

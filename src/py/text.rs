@@ -213,14 +213,23 @@ pub fn argument(gil: Gil<'_>, object: &Object) -> Result<Option<Owned>> {
 impl Object {
     /// A bytes object's content.
     pub fn as_bytes(&self) -> Option<&[u8]> {
-        // SAFETY: of a bytes object the call gives its memory, which does not change while the
+        // SAFETY: of a bytes object this is its memory, which does not change while the
         // object lives.
         unsafe {
             if ffi::PyBytes_Check(self.as_ptr()) == 0 {
                 return None;
             }
-            let (mut start, mut length) = (std::ptr::null_mut(), 0);
-            ffi::PyBytes_AsStringAndSize(self.as_ptr(), &mut start, &mut length);
+            #[cfg(all(feature = "python3", not(feature = "abi3")))]
+            let (start, length) = (
+                ffi::PyBytes_AS_STRING(self.as_ptr()),
+                ffi::Py_SIZE(self.as_ptr()),
+            );
+            #[cfg(any(feature = "python2", feature = "abi3"))]
+            let (start, length) = {
+                let (mut start, mut length) = (std::ptr::null_mut(), 0);
+                ffi::PyBytes_AsStringAndSize(self.as_ptr(), &mut start, &mut length);
+                (start, length)
+            };
             Some(std::slice::from_raw_parts(start.cast(), length as usize))
         }
     }
