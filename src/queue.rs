@@ -193,7 +193,9 @@ impl WriteQueue {
             self.buffer().extend_from_slice(&other.first);
             other.first.clear();
         }
-        self.rest.append(&mut other.rest);
+        if !other.rest.is_empty() {
+            self.rest.append(&mut other.rest);
+        }
         self.response.body += std::mem::take(&mut other.response.body);
     }
 

@@ -142,7 +142,8 @@ impl ResponseBody {
         // Taken before anything else runs, which must not see it.
         let item = item.map_err(|raised| Exception::take(gil, raised));
         let written = self.start_response.take_overflow();
-        let full = written.send(gil, &mut self.encoder, out) == Progress::Complete;
+        let full =
+            !written.is_empty() && written.send(gil, &mut self.encoder, out) == Progress::Complete;
         match item {
             Ok(_) if full => self.finish(gil, out),
             Ok(Some(item)) => match encode::push(gil, &mut self.encoder, item, out) {

@@ -31,11 +31,14 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 /// [`LAST_CHUNK`]. The data follows, then CR LF.
 pub fn push_chunk_size(out: &mut Vec<u8>, len: u64) {
     debug_assert!(len > 0, "a chunk of no bytes ends the body");
-    let digits = (u64::BITS - len.leading_zeros()).div_ceil(4).max(1);
-    for digit in (0..digits).rev() {
-        out.push(b"0123456789abcdef"[(len >> (digit * 4) & 0xf) as usize]);
+    let mut line = *b"................\r\n";
+    let (mut start, mut rest) = (line.len() - 2, len);
+    while rest > 0 {
+        start -= 1;
+        line[start] = b"0123456789abcdef"[(rest & 0xf) as usize];
+        rest >>= 4;
     }
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(&line[start..]);
 }
 
 /// What a chunked body may cost, in bytes but for the fields.

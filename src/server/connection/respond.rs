@@ -281,6 +281,22 @@ fn begin_line(
 
 /// Writes, and asks the application for more, as long as it is this connection's turn.
 pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Step {
+    let mut part = None;
+    let step = send_items(gil, turn, connection, work, &mut part);
+    if let Some(part) = part {
+        connection.reactor.queues.put(gil, part);
+    }
+    step
+}
+
+/// The same. What the application gives while the rest stands in the outbox goes through `part`.
+fn send_items(
+    gil: Gil<'_>,
+    turn: &Turn,
+    connection: &Rc<Connection>,
+    work: &mut Work,
+    part: &mut Option<WriteQueue>,
+) -> Step {
     let ctx = &connection.reactor.ctx;
     let resets = ctx.dialect.resets_what_was_cut();
     loop {
@@ -342,12 +358,9 @@ pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
                 source.pull(gil, ctx, out)
             })
         } else {
-            let mut part = connection.reactor.queues.take();
-            let progress = turn.call(gil, called, socket, out, || {
-                source.pull(gil, ctx, &mut part)
-            });
-            out.append(&mut part);
-            connection.reactor.queues.put(gil, part);
+            let part = part.get_or_insert_with(|| connection.reactor.queues.take());
+            let progress = turn.call(gil, called, socket, out, || source.pull(gil, ctx, part));
+            out.append(part);
             progress
         };
         if !work.out.is_empty() {
