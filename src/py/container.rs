@@ -109,13 +109,17 @@ impl Object {
         self.list_peek(index).map(|item| item.own(gil))
     }
 
-    /// Whether it is a list of tuples, two items each, that are these very objects.
+    /// Whether it is a list of tuples, two items each, that are these strings.
     pub fn is_list_of_pairs(&self, pairs: &[(Owned, Owned)]) -> bool {
         let same = |(index, (first, second)): (usize, &(Owned, Owned))| {
             self.list_peek(index).is_some_and(|pair| {
                 pair.tuple_len() == 2
-                    && pair.tuple_item(0).is_some_and(|item| item.is(first))
-                    && pair.tuple_item(1).is_some_and(|item| item.is(second))
+                    && pair
+                        .tuple_item(0)
+                        .is_some_and(|item| item.is_same_native(first))
+                    && pair
+                        .tuple_item(1)
+                        .is_some_and(|item| item.is_same_native(second))
             })
         };
         self.is_list() && self.list_len() == pairs.len() && pairs.iter().enumerate().all(same)

@@ -263,6 +263,31 @@ impl Object {
         // SAFETY: the type object is the interpreter's and lives as long as it.
         self.type_is(unsafe { Object::borrowed((&raw mut NATIVE).cast()) })
     }
+
+    /// Whether it is this native string, or another with the same characters. Of a derived class only
+    /// the very same object is: it could say itself what it equals.
+    pub fn is_same_native(&self, other: &Object) -> bool {
+        self.is(other)
+            || self.is_plain_native() && other.is_plain_native() && has_same_text(self, other)
+    }
+}
+
+#[cfg(feature = "python2")]
+fn has_same_text(one: &Object, other: &Object) -> bool {
+    one.as_bytes() == other.as_bytes()
+}
+
+#[cfg(feature = "python3")]
+fn has_same_text(one: &Object, other: &Object) -> bool {
+    // SAFETY: both are alive, and strings, which are compared without Python code. Where there is no
+    // memory to give an old one its final form, which versions before 3.12 had, an exception is set.
+    unsafe {
+        let order = ffi::PyUnicode_Compare(one.as_ptr(), other.as_ptr());
+        if order == -1 && !ffi::PyErr_Occurred().is_null() {
+            ffi::PyErr_Clear();
+        }
+        order == 0
+    }
 }
 
 #[cfg(feature = "python2")]

@@ -8,8 +8,8 @@ use crate::http::reply::{FieldRole, field_role};
 use crate::http::response_head::{HeadFault, ResponseHead};
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
 
-/// The strings of a head. Programs call `start_response` with literals, so that request after request
-/// brings the very same objects; strings never change, so neither does what was rendered from them.
+/// The strings of a head. Request after request brings the same ones, literals even the very same
+/// objects; strings never change, so neither does what was rendered from them.
 pub struct RenderedCache {
     status: Owned,
     fields: Vec<(Owned, Owned)>,
@@ -33,9 +33,9 @@ impl RenderedCache {
             .then_some(RenderedCache { status, fields })
     }
 
-    /// Whether these are the very strings.
+    /// Whether these are its strings.
     pub fn is_of(&self, status: &Object, headers: &Object) -> bool {
-        self.status.is(status) && headers.is_list_of_pairs(&self.fields)
+        status.is_same_native(&self.status) && headers.is_list_of_pairs(&self.fields)
     }
 }
 
