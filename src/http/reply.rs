@@ -224,6 +224,10 @@ pub fn field_role(name: &[u8]) -> FieldRole {
 /// Whether a value can be sent in the legacy dialect: no NUL, and no CR or LF but in a fold, CR LF
 /// and a blank.
 pub fn is_folded_value(bytes: &[u8]) -> bool {
+    // Most values are short, and have no control byte.
+    if bytes.iter().all(|&byte| byte > b'\r') {
+        return true;
+    }
     let mut rest = bytes;
     while let Some(at) = memchr::memchr3(b'\r', b'\n', 0, rest) {
         match &rest[at..] {

@@ -21,11 +21,15 @@ pub enum Peer {
 impl Peer {
     /// The address without its port and scope, written into `buffer`; empty for a unix socket.
     pub fn address_text<'b>(&self, buffer: &'b mut [u8; TEXT_SIZE]) -> &'b str {
-        let mut rest = &mut buffer[..];
-        if let Peer::Inet(address) = self {
-            write!(rest, "{}", address.ip()).expect("no address is longer");
-        }
-        let length = TEXT_SIZE - rest.len();
+        let length = match self {
+            Peer::Unix => 0,
+            Peer::Inet(SocketAddr::V4(address)) => write_dotted(address.ip().octets(), buffer),
+            Peer::Inet(SocketAddr::V6(address)) => {
+                let mut rest = &mut buffer[..];
+                write!(rest, "{}", address.ip()).expect("no address is longer");
+                TEXT_SIZE - rest.len()
+            }
+        };
         std::str::from_utf8(&buffer[..length]).expect("an address is ASCII")
     }
 
@@ -60,6 +64,22 @@ impl Peer {
             _ => Peer::Unix,
         }
     }
+}
+
+/// Writes four numbers with points between them; how many bytes that are. As `Display` does, which
+/// takes ten times as long.
+fn write_dotted(octets: [u8; 4], buffer: &mut [u8; TEXT_SIZE]) -> usize {
+    let mut length = 0;
+    for (index, octet) in octets.into_iter().enumerate() {
+        let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
+        let zeros = usize::from(octet < 100) + usize::from(octet < 10);
+        let point: &[u8] = if index == 0 { b"" } else { b"." };
+        for &byte in point.iter().chain(&digits[zeros..]) {
+            buffer[length] = byte;
+            length += 1;
+        }
+    }
+    length
 }
 
 #[cfg(test)]
@@ -107,6 +127,14 @@ mod tests {
             "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
         );
         assert_eq!(Peer::Inet(longest).port(), 65535);
+    }
+
+    #[test]
+    fn every_octet_is_written_as_display_does() {
+        for octet in 0..=255 {
+            let address = Ipv4Addr::new(octet, 255 - octet, octet / 3, octet.wrapping_mul(7));
+            assert_eq!(text(Peer::Inet((address, 80).into())), address.to_string());
+        }
     }
 
     #[test]
