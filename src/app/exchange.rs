@@ -77,6 +77,8 @@ pub enum RequestBody {
     InInput(Range<usize>),
     /// It is in memory of its own.
     Memory(Vec<u8>),
+    /// It is a bytes object.
+    Object(Owned),
     /// It is in the memory for long ones.
     Pooled(Box<PooledBuffer>),
     /// It is in a temporary file.
@@ -148,6 +150,7 @@ impl Exchange {
             RequestBody::Empty => Some(b""),
             RequestBody::InInput(range) => self.input[self.message.start..].get(range.clone()),
             RequestBody::Memory(body) => Some(body),
+            RequestBody::Object(body) => body.as_bytes(),
             RequestBody::Pooled(body) => Some(&body.bytes),
             RequestBody::Spooled(_) => None,
         }

@@ -1,5 +1,9 @@
 //! `fapws.params`: the pairs of a query or of a form, as a dict of lists.
 //!
+//! To parse a form of ten kilobytes takes ten times as long as the rest of its request, and most
+//! applications read the body themselves. So in the standard dialect it is parsed when the application
+//! looks ([`crate::py::deferred_dict`]).
+//!
 //! A program's forms have the same names again and again, so the strings of those seen last are kept:
 //! the dict finds them hashed already. The same table knows which names are new in a dict, which
 //! spares looking for them there.
@@ -7,12 +11,14 @@
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
+use std::ffi::CStr;
 
 use crate::app::exchange::{Exchange, RequestBody};
 use crate::app::exclusive::Exclusive;
 use crate::app::once::Once;
 use crate::http::target::Pairs;
-use crate::py::{Gil, Object, Owned, Result, container, text};
+use crate::py::deferred_dict::{Deferred, deferred_dict};
+use crate::py::{Gil, Object, Owned, Result, State, container, text};
 
 /// A longer form is not parsed for `fapws.params`: it would have to be in memory twice over.
 const LONGEST_FORM: u64 = 1 << 20;
@@ -42,6 +48,44 @@ pub fn form<'a>(exchange: &'a Exchange, media: Option<&[u8]>) -> Option<Cow<'a, 
             Some(Cow::Owned(whole))
         }
         _ => exchange.body_in_memory().map(Cow::Borrowed),
+    }
+}
+
+/// The pairs of the form, or else of the query, as soon as the application looks.
+pub fn when_asked(gil: Gil<'_>, exchange: &mut Exchange, media: Option<&[u8]>) -> Result<Owned> {
+    let form = match form(exchange, media) {
+        Some(form) => Some(text::bytes(gil, &form)?),
+        None => None,
+    };
+    let source = match form {
+        Some(form) => {
+            if let RequestBody::InInput(_) | RequestBody::Memory(_) = exchange.body {
+                // The input reads the same object.
+                exchange.body = RequestBody::Object(form.own(gil));
+            }
+            form
+        }
+        None => text::bytes(gil, exchange.target().query.unwrap_or_default())?,
+    };
+    if source.as_bytes() == Some(b"") {
+        return container::dict(gil);
+    }
+    deferred_dict::<Params>(gil, &source)
+}
+
+/// The pairs of what is being asked.
+struct Params;
+
+impl Deferred for Params {
+    const NAME: &'static CStr = c"fapws._evwsgi.Params";
+
+    fn class() -> &'static State<Owned> {
+        static CLASS: State<Owned> = State::new();
+        &CLASS
+    }
+
+    fn make(gil: Gil<'_>, source: &Object) -> Result<Owned> {
+        parse_query(gil, source.as_bytes().unwrap_or_default())
     }
 }
 

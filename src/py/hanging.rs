@@ -59,6 +59,13 @@ hanging! {
     fn PyObject_Str(object: *mut PyObject) -> *mut PyObject;
     fn PyObject_GetIter(object: *mut PyObject) -> *mut PyObject;
     fn PyIter_Next(object: *mut PyObject) -> *mut PyObject;
+    fn PyObject_Repr(object: *mut PyObject) -> *mut PyObject;
+    fn PyObject_RichCompare(a: *mut PyObject, b: *mut PyObject, how: c_int) -> *mut PyObject;
+    fn PyObject_GetItem(object: *mut PyObject, key: *mut PyObject) -> *mut PyObject;
+    fn PyObject_SetItem(object: *mut PyObject, key: *mut PyObject, item: *mut PyObject) -> c_int;
+    fn PyObject_DelItem(object: *mut PyObject, key: *mut PyObject) -> c_int;
+    fn PyNumber_Or(a: *mut PyObject, b: *mut PyObject) -> *mut PyObject;
+    fn PyNumber_InPlaceOr(a: *mut PyObject, b: *mut PyObject) -> *mut PyObject;
     fn PyObject_RichCompareBool(a: *mut PyObject, b: *mut PyObject, how: c_int) -> c_int;
     fn PySequence_Contains(object: *mut PyObject, item: *mut PyObject) -> c_int;
     #[cfg(feature = "abi3")]

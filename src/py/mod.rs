@@ -23,6 +23,7 @@ pub mod call;
 pub mod class;
 mod collect;
 pub mod container;
+pub mod deferred_dict;
 pub mod exception;
 mod ffi;
 #[cfg(feature = "python2")]

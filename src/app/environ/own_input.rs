@@ -37,9 +37,13 @@ pub fn give_body(
     let supplied = environ.dict_get(gil, &names.wsgi_input);
     match (&exchange.body, supplied) {
         // Another body is longer than a program's own object may want to hold in one piece.
-        (RequestBody::Memory(_) | RequestBody::InInput(_) | RequestBody::Empty, Some(supplied))
-            if supplied.optional_attr(gil, &names.write)?.is_some() =>
-        {
+        (
+            RequestBody::Memory(_)
+            | RequestBody::Object(_)
+            | RequestBody::InInput(_)
+            | RequestBody::Empty,
+            Some(supplied),
+        ) if supplied.optional_attr(gil, &names.write)?.is_some() => {
             let buffer = text::body_buffer(gil, exchange.body_in_memory().unwrap_or_default())?;
             supplied.call_method(gil, &names.write, &[&buffer])?;
             supplied.call_method(gil, &names.seek, &[&*number::int(gil, 0)?])?;

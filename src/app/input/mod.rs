@@ -49,6 +49,7 @@ pub fn of(gil: Gil<'_>, exchange: &mut Exchange) -> Result<Owned> {
             Content::Memory(text::bytes(gil, body)?)
         }
         RequestBody::Memory(body) => Content::Memory(text::bytes(gil, &body)?),
+        RequestBody::Object(body) => Content::Memory(body),
         RequestBody::Pooled(body) => Content::Pooled(*body),
         RequestBody::Spooled(spool) => Content::Spooled(spool),
     };
