@@ -9,6 +9,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::TryReserveError;
 use std::rc::Rc;
 
+use crate::py::bytes_builder::{BytesBuilder, BytesMemory, IS_REUSABLE, WholeBytes};
+use crate::py::{Gil, Object};
+
 /// How long such a body may be, and how much room all have together, in multiples of `body_memory`.
 const LONGEST: u64 = 32;
 const ALL: u64 = 1024;
@@ -25,9 +28,43 @@ pub struct BufferPool {
     /// Bytes of memory that bodies have.
     taken: Cell<u64>,
     /// Memory for the next ones; it counts as well.
-    spare: RefCell<Vec<Vec<u8>>>,
+    spare: RefCell<Spare>,
     /// Whether a body came since [`BufferPool::trim`].
     used: Cell<bool>,
+}
+
+#[derive(Default)]
+struct Spare {
+    bytes: Vec<Vec<u8>>,
+    objects: Vec<BytesMemory>,
+}
+
+impl Spare {
+    fn size(&self) -> u64 {
+        let bytes = self.bytes.iter().map(Vec::capacity);
+        let objects = self.objects.iter().map(BytesMemory::capacity);
+        bytes.chain(objects).map(|size| size as u64).sum()
+    }
+}
+
+/// A body in the room that is an object, which an application may keep; dropped, its place is free.
+pub struct PooledObject {
+    body: Option<WholeBytes>,
+    /// Its place, when `body` is dropped.
+    place: Place,
+}
+
+/// A body on its way into such an object.
+pub struct PooledBuilder {
+    /// The object.
+    pub object: BytesBuilder,
+    place: Place,
+}
+
+/// Memory that counts.
+struct Place {
+    size: u64,
+    pool: Rc<BufferPool>,
 }
 
 /// A body in the room; dropped, its place is free.
@@ -69,6 +106,45 @@ impl BufferPool {
         })
     }
 
+    /// A place for a body of this length in an object, if there is one.
+    pub fn take_object(self: &Rc<BufferPool>, gil: Gil<'_>, length: u64) -> Option<PooledBuilder> {
+        if length > LONGEST.saturating_mul(self.unit) || !IS_REUSABLE {
+            return None;
+        }
+        let length = usize::try_from(length).ok()?;
+        let memory = self.object_memory(gil, length)?;
+        let size = memory.capacity() as u64;
+        self.taken.set(self.taken.get() + size);
+        self.used.set(true);
+        Some(PooledBuilder {
+            object: memory.build(length)?,
+            place: Place {
+                size,
+                pool: self.clone(),
+            },
+        })
+    }
+
+    /// The memory of an object that fits, or that of a new one.
+    fn object_memory(&self, gil: Gil<'_>, wanted: usize) -> Option<BytesMemory> {
+        let mut spare = self.spare.borrow_mut();
+        let fits = |memory: &BytesMemory| (wanted..=2 * wanted).contains(&memory.capacity());
+        if let Some(found) = spare.objects.iter().position(fits) {
+            return Some(spare.objects.swap_remove(found));
+        }
+        if !self.make_room(&mut spare, wanted as u64) {
+            return None;
+        }
+        drop(spare);
+        match BytesMemory::new(gil, wanted) {
+            Ok(memory) => Some(memory),
+            Err(raised) => {
+                raised.clear(gil);
+                None
+            }
+        }
+    }
+
     /// A place for a body of unknown length that begins with `begun`, which `more` bytes follow.
     pub fn take_begun(self: &Rc<BufferPool>, begun: &[u8], more: usize) -> Option<PooledBuffer> {
         let length = (begun.len() + more) as u64;
@@ -82,24 +158,28 @@ impl BufferPool {
     fn memory(&self, wanted: u64) -> Option<Vec<u8>> {
         let mut spare = self.spare.borrow_mut();
         let fits = |bytes: &Vec<u8>| (wanted..=2 * wanted).contains(&(bytes.capacity() as u64));
-        if let Some(found) = spare.iter().position(fits) {
-            return Some(spare.swap_remove(found));
+        if let Some(found) = spare.bytes.iter().position(fits) {
+            return Some(spare.bytes.swap_remove(found));
         }
-        let size = ALL.saturating_mul(self.unit);
-        let kept = |spare: &[Vec<u8>]| {
-            spare
-                .iter()
-                .map(|bytes| bytes.capacity() as u64)
-                .sum::<u64>()
-        };
-        while self.taken.get() + kept(&spare) + wanted > size {
-            spare.pop()?;
+        if !self.make_room(&mut spare, wanted) {
+            return None;
         }
         let mut bytes = Vec::new();
         bytes
             .try_reserve_exact(usize::try_from(wanted).ok()?)
             .ok()?;
         Some(bytes)
+    }
+
+    /// Frees memory that nobody uses, until there is room for so much more. Whether there is.
+    fn make_room(&self, spare: &mut Spare, wanted: u64) -> bool {
+        let size = ALL.saturating_mul(self.unit);
+        while self.taken.get() + spare.size() + wanted > size {
+            if spare.bytes.pop().is_none() && spare.objects.pop().is_none() {
+                return false;
+            }
+        }
+        true
     }
 
     /// Gives memory back that nothing came for since the last time.
@@ -132,6 +212,40 @@ impl PooledBuffer {
     }
 }
 
+impl PooledBuilder {
+    /// The object, if it is full.
+    pub fn finish(self) -> Option<PooledObject> {
+        let body = self.object.finish()?;
+        Some(PooledObject {
+            body: Some(body),
+            place: self.place,
+        })
+    }
+}
+
+impl PooledObject {
+    /// The object.
+    pub fn object(&self) -> &Object {
+        let body = self.body.as_ref().expect("taken only when it is dropped");
+        body.object()
+    }
+}
+
+impl Drop for PooledObject {
+    fn drop(&mut self) {
+        let memory = self.body.take().and_then(WholeBytes::reclaim);
+        if let Some(memory) = memory {
+            self.place.pool.spare.borrow_mut().objects.push(memory);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.pool.taken.set(self.pool.taken.get() - self.size);
+    }
+}
+
 impl Drop for PooledBuffer {
     fn drop(&mut self) {
         let pool = &self.pool;
@@ -140,7 +254,7 @@ impl Drop for PooledBuffer {
         // One that became too long has more.
         if bytes.capacity() as u64 == self.size {
             bytes.clear();
-            pool.spare.borrow_mut().push(bytes);
+            pool.spare.borrow_mut().bytes.push(bytes);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::app::buffer_pool::PooledBuffer;
+use crate::app::buffer_pool::{PooledBuffer, PooledObject};
 use crate::app::client::Client;
 use crate::app::endpoint::Endpoint;
 use crate::http::framing::{self, Framing, ReplyFraming};
@@ -79,6 +79,8 @@ pub enum RequestBody {
     Memory(Vec<u8>),
     /// It is a bytes object.
     Object(Owned),
+    /// It is a bytes object in the memory for long ones.
+    PooledObject(Box<PooledObject>),
     /// It is in the memory for long ones.
     Pooled(Box<PooledBuffer>),
     /// It is in a temporary file.
@@ -151,6 +153,7 @@ impl Exchange {
             RequestBody::InInput(range) => self.input[self.message.start..].get(range.clone()),
             RequestBody::Memory(body) => Some(body),
             RequestBody::Object(body) => body.as_bytes(),
+            RequestBody::PooledObject(body) => body.object().as_bytes(),
             RequestBody::Pooled(body) => Some(&body.bytes),
             RequestBody::Spooled(_) => None,
         }

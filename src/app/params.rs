@@ -34,7 +34,11 @@ pub fn form<'a>(exchange: &'a Exchange, media: Option<&[u8]>) -> Option<Cow<'a, 
     }
     match &exchange.body {
         RequestBody::Spooled(spool) if spool.len() > LONGEST_FORM => None,
-        RequestBody::Pooled(body) if body.bytes.len() as u64 > LONGEST_FORM => None,
+        RequestBody::Pooled(_) | RequestBody::PooledObject(_)
+            if exchange.body_len() > LONGEST_FORM =>
+        {
+            None
+        }
         RequestBody::Spooled(spool) => {
             // At most `LONGEST_FORM`: the cast loses nothing.
             let mut whole = vec![0; spool.len() as usize];

@@ -189,6 +189,8 @@ unsafe extern "C" {
     pub fn PyTuple_GetItem(tuple: *mut PyObject, index: Py_ssize_t) -> *mut PyObject;
     pub fn PyTuple_SetItem(tuple: *mut PyObject, index: Py_ssize_t, item: *mut PyObject) -> c_int;
 
+    #[link_name = "PyString_AsString"]
+    pub fn PyBytes_AsString(object: *mut PyObject) -> *mut c_char;
     #[link_name = "PyString_FromStringAndSize"]
     pub fn PyBytes_FromStringAndSize(bytes: *const c_char, length: Py_ssize_t) -> *mut PyObject;
     #[link_name = "PyString_AsStringAndSize"]

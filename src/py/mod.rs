@@ -19,6 +19,7 @@
 //! - **No panic crosses into C**: each trampoline catches it and raises `SystemError`.
 //! - Any call into Python can run anything, us included. No `&mut` of ours is alive across one.
 
+pub mod bytes_builder;
 pub mod call;
 pub mod class;
 mod collect;

@@ -1,4 +1,5 @@
-//! A body on its way in: in memory, then in the pool, then in an unlinked temporary file.
+//! A body on its way in: in memory, then in the pool, then in an unlinked temporary file. A long one
+//! whose length was announced is received into the bytes object that `wsgi.input.read()` returns.
 //!
 //! Owns the decision of where a body is kept, and when it moves. Invariant: what was appended is in
 //! one place, whole; a body that should be in a file and is not ([`Appended::AwaitsDescriptor`]) is
@@ -9,8 +10,9 @@
 use std::io;
 use std::rc::Rc;
 
-use crate::app::buffer_pool::{BufferPool, PooledBuffer};
+use crate::app::buffer_pool::{BufferPool, PooledBuffer, PooledBuilder};
 use crate::app::exchange::RequestBody;
+use crate::py::Gil;
 use crate::sys::limits::no_descriptor_left;
 use crate::sys::spool::Spool;
 
@@ -37,6 +39,8 @@ pub enum Appended {
 pub enum BodyBuffer {
     /// Short as yet.
     Memory(Vec<u8>),
+    /// Of a length that was announced, longer than `config.body_memory`.
+    Object(PooledBuilder),
     /// Longer than `config.body_memory`, but on its way since so recently that it may be here soon.
     Pooled(PooledBuffer),
     /// Longer than `config.body_memory`.
@@ -45,7 +49,12 @@ pub enum BodyBuffer {
 
 impl BodyBuffer {
     /// For a body of a known length, in bytes.
-    pub fn with_length(length: u64, places: &Places<'_>) -> BodyBuffer {
+    pub fn with_length(gil: Gil<'_>, length: u64, places: &Places<'_>) -> BodyBuffer {
+        if length > places.memory as u64
+            && let Some(object) = places.pool.take_object(gil, length)
+        {
+            return BodyBuffer::Object(object);
+        }
         if length > places.memory as u64
             && let Some(pooled) = places.pool.take(length)
         {
@@ -66,6 +75,10 @@ impl BodyBuffer {
     ) -> io::Result<Appended> {
         match self {
             BodyBuffer::Spooled(spool) => spool.append(bytes)?,
+            BodyBuffer::Object(body) => {
+                let taken = body.object.append(bytes);
+                debug_assert_eq!(taken, bytes.len(), "no more than was announced");
+            }
             BodyBuffer::Pooled(pooled) => pooled
                 .append(bytes)
                 .map_err(|_| io::ErrorKind::OutOfMemory)?,
@@ -93,7 +106,7 @@ impl BodyBuffer {
         let is_full = match self {
             BodyBuffer::Memory(memory) => memory.len() > places.memory,
             BodyBuffer::Pooled(pooled) => pooled.is_too_long(),
-            BodyBuffer::Spooled(_) => false,
+            BodyBuffer::Object(..) | BodyBuffer::Spooled(_) => false,
         };
         if is_full {
             self.spill(places)
@@ -107,21 +120,27 @@ impl BodyBuffer {
     /// # Errors
     /// Those of the temporary file.
     pub fn unpool(&mut self, places: &Places<'_>) -> io::Result<Appended> {
-        if let BodyBuffer::Pooled(pooled) = self
-            && pooled.bytes.len() <= places.memory
-        {
-            *self = BodyBuffer::Memory(pooled.bytes.to_vec());
+        let bytes = self.in_memory();
+        if self.is_pooled() && bytes.len() <= places.memory {
+            *self = BodyBuffer::Memory(bytes.to_vec());
             return Ok(Appended::Kept);
         }
         self.spill(places)
     }
 
-    fn spill(&mut self, places: &Places<'_>) -> io::Result<Appended> {
-        let memory = match self {
+    fn in_memory(&self) -> &[u8] {
+        match self {
             BodyBuffer::Memory(memory) => memory,
-            BodyBuffer::Pooled(pooled) => &mut pooled.bytes,
-            BodyBuffer::Spooled(_) => return Ok(Appended::Kept),
-        };
+            BodyBuffer::Object(body) => body.object.filled(),
+            BodyBuffer::Pooled(pooled) => &pooled.bytes,
+            BodyBuffer::Spooled(_) => &[],
+        }
+    }
+
+    fn spill(&mut self, places: &Places<'_>) -> io::Result<Appended> {
+        if let BodyBuffer::Spooled(_) = self {
+            return Ok(Appended::Kept);
+        }
         if !places.may_spool {
             return Ok(Appended::AwaitsDescriptor);
         }
@@ -130,7 +149,7 @@ impl BodyBuffer {
             Err(error) if no_descriptor_left(&error) => return Ok(Appended::AwaitsDescriptor),
             Err(error) => return Err(error),
         };
-        spool.append(memory)?;
+        spool.append(self.in_memory())?;
         *self = BodyBuffer::Spooled(spool);
         Ok(Appended::Kept)
     }
@@ -138,21 +157,24 @@ impl BodyBuffer {
     /// Bytes so far.
     pub fn length(&self) -> u64 {
         match self {
-            BodyBuffer::Memory(memory) => memory.len() as u64,
-            BodyBuffer::Pooled(pooled) => pooled.bytes.len() as u64,
             BodyBuffer::Spooled(spool) => spool.len(),
+            _ => self.in_memory().len() as u64,
         }
     }
 
-    /// Whether it takes memory of the pool.
+    /// Whether it takes room of the pool.
     pub fn is_pooled(&self) -> bool {
-        matches!(self, BodyBuffer::Pooled(_))
+        matches!(self, BodyBuffer::Object(..) | BodyBuffer::Pooled(_))
     }
 
     /// The body, whole.
     pub fn into_body(self) -> RequestBody {
         match self {
             BodyBuffer::Memory(memory) => RequestBody::Memory(memory),
+            BodyBuffer::Object(body) => match body.finish() {
+                Some(body) => RequestBody::PooledObject(Box::new(body)),
+                None => unreachable!("a body is whole when all that was announced is there"),
+            },
             BodyBuffer::Pooled(pooled) => RequestBody::Pooled(Box::new(pooled)),
             BodyBuffer::Spooled(spool) => RequestBody::Spooled(spool),
         }
@@ -176,7 +198,7 @@ mod tests {
     fn place(buffer: &BodyBuffer) -> &'static str {
         match buffer {
             BodyBuffer::Memory(_) => "memory",
-            BodyBuffer::Pooled(_) => "pool",
+            BodyBuffer::Object(..) | BodyBuffer::Pooled(_) => "pool",
             BodyBuffer::Spooled(_) => "file",
         }
     }
@@ -225,16 +247,16 @@ mod tests {
     }
 
     #[test]
-    fn a_known_length_has_its_place_from_the_start_and_can_leave_it() {
+    fn a_body_in_the_pool_can_leave_it() {
         let pool = BufferPool::new(MEMORY);
         let places = places(&pool, true);
-        assert_eq!(place(&BodyBuffer::with_length(16, &places)), "memory");
-        let mut short = BodyBuffer::with_length(100, &places);
+        let pooled = || BodyBuffer::Pooled(pool.take(100).unwrap());
+        let mut short = pooled();
         assert!(short.is_pooled());
         short.append(b"begun", &places, true).unwrap();
         short.unpool(&places).unwrap();
         assert_eq!((place(&short), short.length()), ("memory", 5));
-        let mut long = BodyBuffer::with_length(100, &places);
+        let mut long = pooled();
         long.append(&[b'x'; 50], &places, true).unwrap();
         long.unpool(&places).unwrap();
         assert_eq!((place(&long), long.length()), ("file", 50));

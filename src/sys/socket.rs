@@ -9,6 +9,7 @@
 //! would close the new one's.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -62,6 +63,15 @@ impl Socket {
     /// See [`stream::read`].
     pub fn read(&self, buffer: &mut Vec<u8>, max: usize) -> io::Result<Flow> {
         stream::read(self.number(), buffer, max)
+    }
+
+    /// See [`stream::read_into`].
+    pub fn read_into<'m>(
+        &self,
+        room: &'m mut [MaybeUninit<u8>],
+        behind: &mut Vec<u8>,
+    ) -> io::Result<(Flow, &'m [u8])> {
+        stream::read_into(self.number(), room, behind)
     }
 
     /// Whether the peer sends no more, and nothing of it is left to be read.

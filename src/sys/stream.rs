@@ -11,6 +11,7 @@ use super::option;
 #[cfg(target_os = "linux")]
 use super::signal::Blocked;
 use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 
 #[cfg(not(target_vendor = "apple"))]
@@ -52,6 +53,47 @@ pub fn read(fd: RawFd, buffer: &mut Vec<u8>, max: usize) -> io::Result<Flow> {
         unsafe { buffer.set_len(buffer.len() + count) };
     }
     Ok(flow)
+}
+
+/// Fills `room`, and appends what comes behind that to `behind`, within the capacity that it has to
+/// spare. Also returns what was read into `room`.
+///
+/// # Errors
+/// As of [`read`].
+pub fn read_into<'m>(
+    fd: RawFd,
+    room: &'m mut [MaybeUninit<u8>],
+    behind: &mut Vec<u8>,
+) -> io::Result<(Flow, &'m [u8])> {
+    let spare = behind.spare_capacity_mut();
+    let mut slices = [
+        libc::iovec {
+            iov_base: room.as_mut_ptr().cast(),
+            iov_len: room.len(),
+        },
+        libc::iovec {
+            iov_base: spare.as_mut_ptr().cast(),
+            iov_len: spare.len(),
+        },
+    ];
+    // SAFETY: all zeros is a valid, empty message; the type has private padding on some systems.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = slices.as_mut_ptr();
+    message.msg_iovlen = slices.len() as _;
+    // SAFETY: the kernel writes into the two slices, each as long as it says, which need not be
+    // initialised for that.
+    let flow = flow(unsafe { syscall!(recvmsg(fd, &raw mut message, 0)) })?;
+    let Flow::Done(received) = flow else {
+        return Ok((flow, &[]));
+    };
+    let filled = received.min(room.len());
+    // SAFETY: the kernel filled the first slice, then the second, with `received` bytes in all.
+    let read = unsafe {
+        behind.set_len(behind.len() + received - filled);
+        std::slice::from_raw_parts(room.as_ptr().cast(), filled)
+    };
+    let flow = if received == 0 { Flow::Closed } else { flow };
+    Ok((flow, read))
 }
 
 /// # Safety
@@ -272,6 +314,29 @@ mod tests {
         near.set_nonblocking(true).unwrap();
         far.set_nonblocking(true).unwrap();
         (near, far)
+    }
+
+    #[test]
+    fn what_is_behind_the_room_is_appended() {
+        let (near, mut far) = pair();
+        let mut room = [MaybeUninit::uninit(); 4];
+        let mut behind = Vec::with_capacity(16);
+        behind.push(b'-');
+        let mut read = |behind: &mut Vec<u8>, size: usize| {
+            let (flow, read) = read_into(near.as_raw_fd(), &mut room[..size], behind).unwrap();
+            (flow, read.to_vec())
+        };
+        assert_eq!(read(&mut behind, 4), (Flow::Blocked, vec![]));
+        far.write_all(b"ab").unwrap();
+        assert_eq!(read(&mut behind, 4), (Flow::Done(2), b"ab".to_vec()));
+        far.write_all(b"cdefgh").unwrap();
+        assert_eq!(read(&mut behind, 4), (Flow::Done(6), b"cdef".to_vec()));
+        assert_eq!(behind, b"-gh");
+        far.write_all(b"i").unwrap();
+        assert_eq!(read(&mut behind, 0), (Flow::Done(1), vec![]));
+        assert_eq!(behind, b"-ghi");
+        drop(far);
+        assert_eq!(read(&mut behind, 4), (Flow::Closed, vec![]));
     }
 
     #[test]

@@ -50,9 +50,11 @@ pub fn give_body(
         }
         // Without `read` it cannot stand for the input: it takes the body in, as the package's
         // parser of forms does.
-        (RequestBody::Pooled(_) | RequestBody::Spooled(_), Some(supplied))
-            if supplied.optional_attr(gil, &names.write)?.is_some()
-                && supplied.optional_attr(gil, &names.read)?.is_none() =>
+        (
+            RequestBody::PooledObject(_) | RequestBody::Pooled(_) | RequestBody::Spooled(_),
+            Some(supplied),
+        ) if supplied.optional_attr(gil, &names.write)?.is_some()
+            && supplied.optional_attr(gil, &names.read)?.is_none() =>
         {
             write_long(gil, exchange, &supplied)?;
             supplied.call_method(gil, &names.seek, &[&*number::int(gil, 0)?])?;

@@ -6,7 +6,7 @@
 
 use std::io;
 
-use crate::app::buffer_pool::PooledBuffer;
+use crate::app::buffer_pool::{PooledBuffer, PooledObject};
 use crate::py::{Gil, Kind, Owned, Raised, text};
 use crate::sys::spool::Spool;
 
@@ -19,6 +19,8 @@ pub enum Content {
     Empty,
     /// In a bytes object.
     Memory(Owned),
+    /// In a bytes object in the memory for long ones.
+    PooledObject(PooledObject),
     /// In the memory for long ones.
     Pooled(PooledBuffer),
     /// In a temporary file.
@@ -82,6 +84,7 @@ impl Reader {
     fn len(&self) -> u64 {
         match &self.content {
             Content::Empty => 0,
+            Content::PooledObject(body) => body.object().as_bytes().map_or(0, <[u8]>::len) as u64,
             Content::Memory(bytes) => bytes.as_bytes().map_or(0, <[u8]>::len) as u64,
             Content::Pooled(body) => body.bytes.len() as u64,
             Content::Spooled(spool) => spool.len(),
@@ -113,6 +116,9 @@ impl Reader {
         let left = self.len() - at;
         let spool = match &self.content {
             Content::Empty => return Ok(b""),
+            Content::PooledObject(body) => {
+                return Ok(&body.object().as_bytes().unwrap_or_default()[at as usize..]);
+            }
             Content::Memory(bytes) => {
                 return Ok(&bytes.as_bytes().unwrap_or_default()[at as usize..]);
             }
@@ -139,6 +145,9 @@ impl Reader {
         let bytes = |content: &[u8]| text::bytes(gil, content).map_err(ReadFault::Python);
         let taken = match &self.content {
             Content::Memory(whole) if start == 0 && count == self.len() => whole.own(gil),
+            Content::PooledObject(body) if start == 0 && count == self.len() => {
+                body.object().own(gil)
+            }
             Content::Spooled(spool) if count > READ_AHEAD as u64 => {
                 bytes(&long_piece(spool, start, count)?)?
             }

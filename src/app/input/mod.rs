@@ -50,6 +50,7 @@ pub fn of(gil: Gil<'_>, exchange: &mut Exchange) -> Result<Owned> {
         }
         RequestBody::Memory(body) => Content::Memory(text::bytes(gil, &body)?),
         RequestBody::Object(body) => Content::Memory(body),
+        RequestBody::PooledObject(body) => Content::PooledObject(*body),
         RequestBody::Pooled(body) => Content::Pooled(*body),
         RequestBody::Spooled(spool) => Content::Spooled(spool),
     };

@@ -33,6 +33,7 @@ const SPILL_AFTER: f64 = 0.5;
 
 /// Gets ready for the body behind the head at the start of `bytes`.
 pub fn begin(
+    gil: Gil<'_>,
     connection: &Connection,
     request: ParsedRequest,
     bytes: &[u8],
@@ -51,7 +52,7 @@ pub fn begin(
             BodyProgress::InPlace(usize::try_from(due).unwrap_or(usize::MAX))
         }
         BodyLength::Fixed(due) => {
-            BodyProgress::Fixed(BodyBuffer::with_length(due, &reactor.places()), due)
+            BodyProgress::Fixed(BodyBuffer::with_length(gil, due, &reactor.places()), due)
         }
         BodyLength::None | BodyLength::Chunked => BodyProgress::Chunked(
             BodyBuffer::Memory(Vec::with_capacity(bytes.len() - head_length)),
@@ -137,29 +138,39 @@ pub fn receive(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> St
 
 /// Reads into the memory that the body has in the pool, else behind the head.
 fn read_some(work: &Work, incoming: &mut Incoming) -> std::io::Result<Flow> {
+    let out_of_memory = |_| std::io::Error::from(std::io::ErrorKind::OutOfMemory);
     let Incoming {
         input, progress, ..
     } = incoming;
-    let BodyProgress::Fixed(BodyBuffer::Pooled(body), due) = progress else {
-        input
-            .try_reserve(READ)
-            .map_err(|_| std::io::ErrorKind::OutOfMemory)?;
-        return work.socket.read(input, READ);
-    };
     // What comes behind the body is read as well: the kernel would reset the connection for it, if
     // this were the last response.
-    // The body has its memory already: no cast of what is due loses anything.
-    let most = READ_QUANTUM.min(*due as usize + READ);
-    body.bytes
-        .try_reserve(most)
-        .map_err(|_| std::io::ErrorKind::OutOfMemory)?;
-    let flow = work.socket.read(&mut body.bytes, most)?;
-    if let Flow::Done(received) = flow {
-        let behind = received.saturating_sub(*due as usize);
-        *due -= (received - behind) as u64;
-        input.extend(body.bytes.drain(body.bytes.len() - behind..));
+    match progress {
+        BodyProgress::Fixed(BodyBuffer::Object(body), due) => {
+            input.try_reserve(READ).map_err(out_of_memory)?;
+            let flow = body.object.fill(|room| {
+                let most = room.len().min(READ_QUANTUM);
+                work.socket.read_into(&mut room[..most], input)
+            });
+            *due = body.object.missing() as u64;
+            flow
+        }
+        BodyProgress::Fixed(BodyBuffer::Pooled(body), due) => {
+            // The body has its memory already: no cast of what is due loses anything.
+            let most = READ_QUANTUM.min(*due as usize + READ);
+            body.bytes.try_reserve(most).map_err(out_of_memory)?;
+            let flow = work.socket.read(&mut body.bytes, most)?;
+            if let Flow::Done(received) = flow {
+                let behind = received.saturating_sub(*due as usize);
+                *due -= (received - behind) as u64;
+                input.extend(body.bytes.drain(body.bytes.len() - behind..));
+            }
+            Ok(flow)
+        }
+        _ => {
+            input.try_reserve(READ).map_err(out_of_memory)?;
+            work.socket.read(input, READ)
+        }
     }
-    Ok(flow)
 }
 
 /// Moves what was received behind the head to where the body is kept. Whether the body is whole.

@@ -128,7 +128,7 @@ fn look(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> Option<St
         Ok(false) => {
             work.prepare_queue(connection);
             let bytes = &work.input[work.at..];
-            let incoming = body::begin(connection, request, bytes, &mut work.out);
+            let incoming = body::begin(gil, connection, request, bytes, &mut work.out);
             release_input(connection, work);
             work.incoming = Some(Box::new(incoming));
             work.on(Event::BodyAhead);

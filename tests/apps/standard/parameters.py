@@ -1,8 +1,9 @@
 """Looks at `fapws.params` in every way that a dict can be looked at, one a request.
 
-`/NAME` uses the way of that name on the request's own parameters, which nobody looked at before, and on
-a plain dict that is equal; the response says what came of both.
+`/NAME` uses the way of that name on the request's own parameters, which nobody looked at before,
+and on a plain dict that is equal; the response says what came of both.
 """
+
 import collections
 import copy
 import gc
@@ -97,7 +98,7 @@ WAYS = {
     "len": len,
     "bool": bool,
     "iter": lambda params: list(iter(params)),
-    "for": lambda params: [name for name in params],
+    "for": lambda params: [name + "!" for name in params],
     "list": list,
     "tuple": tuple,
     "set": lambda params: sorted(set(params)),

@@ -1,4 +1,4 @@
-"""`fapws.params` is parsed when the application looks, and then is a plain dict, however it looks."""
+"""`fapws.params` is parsed when the application looks, and is a plain dict, however it looks."""
 
 import urllib.parse
 
