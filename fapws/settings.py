@@ -208,7 +208,8 @@ GROUPS = (
         Setting("access_log_json", "--access-log-json", FLAG, False,
                 "a JSON object for each request", native=True),
         Setting("access_log_skip", "--access-log-skip", Texts("PATH", repeats=True), None,
-                "a path without lines; may be repeated", shown="none", native=True),
+                "a path without lines; may be repeated", shown="the path of health",
+                native=True),
         Setting("log_level", "--log-level", Choice(LOG_LEVELS), "info",
                 "least level of the server's own lines", gunicorn="loglevel"),
         Setting("slow_request", "--slow-request", SECONDS, 0,
@@ -332,6 +333,9 @@ class Settings(object):
         for name, value in self.given.items():
             if TABLE[name].native:
                 found[name] = value
+        if self.health:
+            # A check every few seconds would fill the log. Another value brings its lines back.
+            found.setdefault("access_log_skip", [self.health])
         return found
 
     def check(self):

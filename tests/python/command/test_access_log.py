@@ -152,6 +152,15 @@ def test_objects_of_json_without_the_paths_that_are_skipped(run_command, home):
     assert "/health" not in paths and paths[-1] == "/here"
 
 
+@pytest.mark.parametrize("words, logged", [([], False), (["--access-log-skip", ""], True)])
+def test_a_health_check_has_a_line_if_that_is_wanted(run_command, home, words, logged):
+    command = run_command("hello:app", "--access-log", "a.log", "--health", "/health", *words)
+    assert command.get("/health").status == 200
+    command.get("/here")
+    wait_until(lambda: "GET /here" in (home / "a.log").read_text(), "the line")
+    assert ("GET /health" in (home / "a.log").read_text()) == logged
+
+
 @pytest.mark.parametrize("more", [["--bind", "127.0.0.1:0"], ["--check"]])
 @pytest.mark.parametrize(
     "name, reason", [("nowhere/a.log", "No such file or directory"), (".", "Is a directory")]
