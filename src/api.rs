@@ -19,6 +19,7 @@ use crate::server::ready::Ready;
 use crate::server::registry::registry;
 use crate::server::run;
 use crate::server::slow_calls::{Call, Called};
+use crate::sys::fork;
 use crate::sys::listener::{ListenError, Listener};
 
 /// `start(host, port)`.
@@ -391,7 +392,8 @@ pub fn slot_fields(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 /// `reopen_access_log()`.
 pub fn reopen_access_log(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     arguments.no_keywords(gil, "reopen_access_log")?;
-    if let Some(reactor) = registry(gil).reactor()
+    // In a forked child what the monitor held at that moment is never given up.
+    if let Some(reactor) = registry(gil).reactor().filter(|_| !fork::is_child())
         && let Some(log) = &reactor.log
     {
         log.reopen(gil)?;
@@ -411,7 +413,8 @@ pub fn stats(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
         all.dict_set(gil, &name, &*number::int(gil, value as i64)?)?;
     }
     let calls = container::list(gil)?;
-    if let Some(reactor) = registry.reactor() {
+    // In a forked child what the monitor held at that moment is never given up.
+    if let Some(reactor) = registry.reactor().filter(|_| !fork::is_child()) {
         for call in reactor.watch.calls() {
             calls.list_append(gil, &*call_in_flight(gil, &call)?)?;
         }
