@@ -58,5 +58,6 @@ def application(environ, start_response):
 def register(evwsgi, base):
     state["evwsgi"] = evwsgi
     evwsgi.wsgi_cb(("/", application))
-    if os.environ.get("FORKED_BEFORE_RUN"):
-        os.fork()
+    if os.environ.get("FORKED_BEFORE_RUN") and os.fork() == 0:
+        evwsgi.run()
+        os._exit(0)
