@@ -94,6 +94,7 @@ impl Turn {
     pub fn add(&self, id: Id, outbound: Outbound) {
         self.crew.batch.borrow_mut().push(id);
         self.watch().batch.put(outbound);
+        self.watch().rouse_monitor();
     }
 
     /// Whether a connection has something ready.
@@ -167,6 +168,7 @@ impl Turn {
         }
         let queue = std::mem::take(out);
         self.outbox().put(Outbound::new(socket.clone(), queue));
+        self.watch().rouse_monitor();
         let result = catch_unwind(AssertUnwindSafe(|| self.enter(gil, called, call)));
         if let Some(outbound) = self.outbox().take_last() {
             *out = outbound.into_queue();

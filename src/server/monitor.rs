@@ -35,6 +35,11 @@ const CALM: Duration = Duration::from_millis(1);
 /// By how much, in nanoseconds.
 const CALM_SLACK: u64 = 4_000_000;
 
+/// Between two looks while the loop is found waiting, where one thread calls: it has little to do then,
+/// and a look would cost a tenth of what a thousand requests a second do. A call that is entered with
+/// something ready ends this wait.
+const LAZY: Duration = Duration::from_millis(20);
+
 /// Between two looks after one that had something to send.
 const HURRY: Duration = Duration::from_micros(125);
 
@@ -78,6 +83,8 @@ pub struct Watch {
     /// The monitor works.
     alive: AtomicBool,
     ending: AtomicBool,
+    /// The monitor is not to look for longer than [`CALM`].
+    is_lazy: AtomicBool,
     /// The monitor parks, or is about to.
     parks: AtomicBool,
     parker: Parker,
@@ -113,6 +120,14 @@ impl Watch {
     fn unpark_monitor(&self) {
         if self.parks.load(Ordering::SeqCst) {
             self.parks.store(false, Ordering::Relaxed);
+            self.parker.unpark();
+        }
+    }
+
+    /// Something is ready, and a call comes that may take its time.
+    pub fn rouse_monitor(&self) {
+        if self.is_lazy.load(Ordering::Relaxed) {
+            self.is_lazy.store(false, Ordering::Relaxed);
             self.parker.unpark();
         }
     }
@@ -321,7 +336,14 @@ impl Watch {
                 eventful = true;
                 self.wake_spare();
             }
-            pause = if eventful { HURRY } else { CALM.min(pause * 2) };
+            let is_lazy = waits && !self.hands_over.load(Ordering::Relaxed);
+            let longest = if is_lazy { LAZY } else { CALM };
+            pause = if eventful {
+                HURRY
+            } else {
+                longest.min(pause * 2)
+            };
+            self.is_lazy.store(pause > CALM, Ordering::Relaxed);
             if hurries != (pause < CALM) {
                 set_timer_slack(if hurries { CALM_SLACK } else { HURRY_SLACK });
             }
