@@ -72,12 +72,19 @@ pub fn start(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
             String::from_utf8_lossy(&port)
         ),
     };
-    let listener = origin
-        .listen()
-        .map_err(|error| listen_error(gil, &error, &address))?;
-    registry
+    // After a run that has closed its sockets it is the same listener again, and not a second one.
+    let listens = registry
         .listeners
-        .add(gil, listener, origin, &host, &port)?;
+        .listen_again(&origin)
+        .map_err(|error| listen_error(gil, &error, &address))?;
+    if !listens {
+        let listener = origin
+            .listen()
+            .map_err(|error| listen_error(gil, &error, &address))?;
+        registry
+            .listeners
+            .add(gil, listener, origin, &host, &port)?;
+    }
     console::print_line(gil, &format!("listen on {address}"));
     Ok(Owned::none(gil))
 }
@@ -126,6 +133,10 @@ pub fn start_fd(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
         }
     };
     let (name, port) = (word(1, "name")?, word(2, "port")?);
+    if registry.listeners.have(fd) {
+        let message = format!("start_fd: descriptor {fd} is served already");
+        return Err(registry.error(gil, &message));
+    }
     let listener = Listener::adopt(fd).map_err(|error| registry.error(gil, &error.to_string()))?;
     registry
         .listeners

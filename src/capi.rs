@@ -3,7 +3,7 @@
 
 use std::ffi::c_char;
 
-use crate::module;
+use crate::module::Evwsgi;
 use crate::py::module::{RawObject, initialise};
 
 /// The version of this library, a constant that ends in NUL.
@@ -12,7 +12,8 @@ pub extern "C" fn evwsgi_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// Makes the module `_evwsgi`, for Python 3. Returns a new reference, or NULL with an exception set.
+/// The definition of the module `_evwsgi`, for Python 3, of which the import system makes the module (PEP
+/// 489); NULL with an exception set where there is none.
 ///
 /// # Safety
 /// The interpreter calls it, with its lock held; or `PyImport_AppendInittab` is given it.
@@ -21,7 +22,7 @@ pub extern "C" fn evwsgi_version() -> *const c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn PyInit__evwsgi() -> *mut RawObject {
     // SAFETY: the caller's.
-    unsafe { initialise(module::initialise) }
+    unsafe { initialise::<Evwsgi>() }
 }
 
 /// Makes the module `_evwsgi`, for Python 2.7; an exception is set where it cannot.
@@ -32,5 +33,5 @@ pub unsafe extern "C" fn PyInit__evwsgi() -> *mut RawObject {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn init_evwsgi() {
     // SAFETY: the caller's. The module is in `sys.modules`; the reference of ours is kept for ever.
-    let _module: *mut RawObject = unsafe { initialise(module::initialise) };
+    let _module: *mut RawObject = unsafe { initialise::<Evwsgi>() };
 }

@@ -8,7 +8,7 @@ use crate::api;
 use crate::app::console;
 use crate::ev;
 use crate::py::module::{self, Function, Module};
-use crate::py::{Gil, Owned, Result, names, state};
+use crate::py::{Gil, Object, Result, names, state};
 use crate::server::registry::registry;
 
 /// The module's description.
@@ -153,19 +153,18 @@ impl Module for Evwsgi {
             call: api::stats,
         },
     ];
-}
 
-/// Makes the module; what its entry points call.
-pub fn initialise(gil: Gil<'_>) -> Result<Owned> {
-    ev::report_panics_to(console::log_panic);
-    if state::enter_interpreter(gil)? {
-        names::intern(gil)?;
-        let error = module::new_exception(gil, c"_evwsgi.error")?;
-        registry(gil).set_error_class(error);
+    fn fill(gil: Gil<'_>, module: &Object) -> Result<()> {
+        ev::report_panics_to(console::log_panic);
+        ev::report_fatal_to(console::log_fatal);
+        if state::enter_interpreter(gil)? {
+            names::intern(gil)?;
+            let error = module::new_exception(gil, c"_evwsgi.error")?;
+            registry(gil).set_error_class(error);
+        }
+        match registry(gil).error_class() {
+            Some(error) => module::add(gil, module, c"error", error),
+            None => Ok(()),
+        }
     }
-    let module = module::create::<Evwsgi>(gil)?;
-    if let Some(error) = registry(gil).error_class() {
-        module::add(gil, &module, c"error", error)?;
-    }
-    Ok(module)
 }

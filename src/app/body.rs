@@ -295,13 +295,13 @@ fn items(gil: Gil<'_>, result: &Object, policy: InvalidItem) -> Result<Source> {
 
 /// A regular file, to go by `sendfile`.
 fn regular_file(gil: Gil<'_>, object: &Object) -> Result<Option<FilePart>> {
-    let Some(real) = real_file(gil, object)? else {
-        return Ok(None);
-    };
-    let span = FileSpan::of(real.descriptor).ok().flatten();
-    Ok(span.map(|span| FilePart {
-        owner: FileOwner::Object(Kept::new(object.own(gil)), duplicate(real.descriptor).ok()),
-        offset: real.position,
-        remaining: (span.offset + span.remaining).saturating_sub(real.position),
+    let real = real_file(gil, object, |descriptor| {
+        let span = FileSpan::of(descriptor).ok().flatten()?;
+        Some((span, duplicate(descriptor).ok()))
+    })?;
+    Ok(real.map(|((span, copy), position)| FilePart {
+        owner: FileOwner::Object(Kept::new(object.own(gil)), copy),
+        offset: position,
+        remaining: (span.offset + span.remaining).saturating_sub(position),
     }))
 }

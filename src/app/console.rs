@@ -96,6 +96,11 @@ pub fn log_panic(text: &str) {
     stderr::write(text.as_bytes());
 }
 
+/// Writes why the process ends: whichever thread calls may lack the interpreter's lock.
+pub fn log_fatal(text: &str) {
+    stderr::write(format!("fapws: {text}; the process ends\n").as_bytes());
+}
+
 /// Takes the exception that is set and writes its traceback on stderr.
 pub fn log_raised(gil: Gil<'_>, raised: Raised) {
     let exception = Exception::take(gil, raised);

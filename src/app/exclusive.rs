@@ -2,7 +2,7 @@
 //!
 //! Any call into Python can run anything, so nothing of ours may be borrowed meanwhile. Of an
 //! [`Exclusive`] nothing can be borrowed: the code that works on the value has it, and code that comes
-//! meanwhile finds none and says what that means. (`py::Slot` lends its value, to what cannot call Python.)
+//! meanwhile finds none and says what that means.
 
 #![forbid(unsafe_code)]
 

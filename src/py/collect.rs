@@ -11,7 +11,6 @@ use std::rc::Rc;
 
 use super::ffi;
 use super::object::Owned;
-use super::slot::Slot;
 
 /// What the instances of a class own.
 pub enum Owns<T> {
@@ -68,20 +67,8 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    /// References that may come and go, in a slot: `see` shows them, `clear` drops them.
-    pub fn slot<T>(
-        &mut self,
-        slot: &Slot<T>,
-        see: impl FnOnce(&T, &mut Visitor<'a>),
-        clear: impl FnOnce(&mut T),
-    ) {
-        slot.look(|value| match self.0 {
-            Task::See { .. } => see(value, self),
-            Task::Clear => clear(value),
-        });
-    }
-
-    /// The same for a cell that may be borrowed just now: then nothing is shown, which keeps it.
+    /// References that may come and go, in a cell: `see` shows them, `clear` drops them. It may be borrowed just
+    /// now: then nothing is shown, which keeps it.
     pub fn cell<T>(
         &mut self,
         cell: &RefCell<T>,

@@ -19,9 +19,9 @@ pub use super::hanging::PyObject_Vectorcall;
 pub use super::hanging::{
     Py_DECREF, PyBytes_FromObject, PyDict_Copy, PyDict_DelItem, PyDict_GetItem, PyDict_New,
     PyDict_SetItem, PyDict_Update, PyErr_CheckSignals, PyErr_Clear, PyErr_NormalizeException,
-    PyErr_Restore, PyErr_SetString, PyFloat_AsDouble, PyImport_ImportModule, PyIter_Next,
-    PyList_New, PyLong_AsLongLong, PyMemoryView_FromObject, PyNumber_InPlaceOr, PyNumber_Or,
-    PyObject_DelItem, PyObject_GenericGetAttr, PyObject_GetAttr, PyObject_GetItem,
+    PyErr_Restore, PyErr_SetString, PyEval_RestoreThread, PyFloat_AsDouble, PyImport_ImportModule,
+    PyIter_Next, PyList_New, PyLong_AsLongLong, PyMemoryView_FromObject, PyNumber_InPlaceOr,
+    PyNumber_Or, PyObject_DelItem, PyObject_GenericGetAttr, PyObject_GetAttr, PyObject_GetItem,
     PyObject_GetIter, PyObject_Repr, PyObject_RichCompare, PyObject_RichCompareBool,
     PyObject_SetAttr, PyObject_SetItem, PyObject_Str, PySequence_Contains, PyTuple_New,
     PyUnicode_AsEncodedString,

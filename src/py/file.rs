@@ -15,17 +15,17 @@ use super::raised::Result;
 use super::state::State;
 use super::text::interned;
 
-/// A file object's descriptor and where its next `read` would start.
-#[derive(Clone, Copy, Debug)]
-pub struct RealFile {
-    /// Owned by the file object: keep that alive while this is used.
-    pub descriptor: RawFd,
-    /// Bytes from the start of the file; what the object has read ahead is not counted.
-    pub position: u64,
-}
-
-/// The real file behind `object`, or `None` where it has to be read instead.
-pub fn real_file(gil: Gil<'_>, object: &Object) -> Result<Option<RealFile>> {
+/// The real file behind `object`, or `None` where it has to be read instead: what `share` makes of its
+/// descriptor, and where its next `read` would start, in bytes from the start of the file (what the object has
+/// read ahead is not counted).
+///
+/// The number is the file object's, which Python code may close at any time; `share` is called before any
+/// other runs, so that it can duplicate it.
+pub fn real_file<S>(
+    gil: Gil<'_>,
+    object: &Object,
+    share: impl FnOnce(RawFd) -> Option<S>,
+) -> Result<Option<(S, u64)>> {
     if !is_real(gil, object)? {
         return Ok(None);
     }
@@ -43,16 +43,13 @@ pub fn real_file(gil: Gil<'_>, object: &Object) -> Result<Option<RealFile>> {
         }
     };
     let names = names(gil);
-    let (Some(descriptor), Some(position)) = (number(&names.fileno)?, number(&names.tell)?) else {
+    let descriptor = number(&names.fileno)?.and_then(|number| RawFd::try_from(number).ok());
+    let Some(shared) = descriptor.and_then(share) else {
         return Ok(None);
     };
-    let Ok(descriptor) = RawFd::try_from(descriptor) else {
-        return Ok(None);
-    };
-    Ok(Some(RealFile {
-        descriptor,
-        position: position as u64,
-    }))
+    // It may run Python code, of a raw stream under a buffered one.
+    let position = number(&names.tell)?;
+    Ok(position.map(|position| (shared, position as u64)))
 }
 
 /// Whether it is a file in memory, of which any amount is there at once.

@@ -3,7 +3,7 @@
 //! When Python ends, other threads of its may still run: daemons. As soon as one asks for the interpreter's
 //! lock, which any Python code does now and then, CPython before 3.14 calls `pthread_exit` on it: its frames
 //! are unwound, ours among them, and that aborts the process. So each call into the interpreter
-//! that may run Python code is made from a frame that stops the unwinding: the thread sleeps there until
+//! that may run Python code, or waits for the lock, is made from a frame that stops the unwinding: the thread sleeps there until
 //! the process ends, which is what CPython does itself from 3.14 on. It holds no lock by then.
 //!
 //! Functions of this file replace those of `pyo3-ffi` of the same names, which are declared as if
@@ -17,7 +17,7 @@
 
 use std::ffi::{c_char, c_double, c_int, c_longlong};
 
-use pyo3_ffi::{Py_ssize_t, PyObject};
+use pyo3_ffi::{Py_ssize_t, PyObject, PyThreadState};
 
 /// Sleeps until the process ends, should a frame be unwound.
 struct Hang;
@@ -127,6 +127,7 @@ hanging! {
     fn PyErr_Restore(class: *mut PyObject, value: *mut PyObject, traceback: *mut PyObject);
     fn PyErr_Clear();
     fn PyErr_CheckSignals() -> c_int;
+    fn PyEval_RestoreThread(state: *mut PyThreadState);
     #[cfg(feature = "abi3")]
     fn Py_DecRef(object: *mut PyObject);
     #[cfg(not(feature = "abi3"))]

@@ -1,6 +1,8 @@
 //! Making an extension module of a table of functions.
 
 use std::ffi::CStr;
+#[cfg(feature = "python3")]
+use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::call::Arguments;
@@ -28,6 +30,9 @@ pub trait Module {
     const DOC: &'static CStr;
     /// At most [`MAX_ENTRIES`] functions.
     const FUNCTIONS: &'static [Function];
+
+    /// Adds what is no function, once an import.
+    fn fill(gil: Gil<'_>, module: &Object) -> Result<()>;
 }
 
 /// How many entries a table of functions or methods can have.
@@ -125,8 +130,8 @@ pub(super) fn sentinel() -> ffi::PyMethodDef {
     unsafe { std::mem::zeroed() }
 }
 
-/// Makes the module object. The tables live as long as the process, as the interpreter wants.
-pub fn create<M: Module>(gil: Gil<'_>) -> Result<Owned> {
+/// The table of a module's functions, which lives as long as the process, as the interpreter wants.
+fn methods<M: Module>() -> *mut ffi::PyMethodDef {
     assert!(
         M::FUNCTIONS.len() <= MAX_ENTRIES,
         "a module has at most {MAX_ENTRIES} functions"
@@ -137,43 +142,86 @@ pub fn create<M: Module>(gil: Gil<'_>) -> Result<Owned> {
         .map(|(function, entry)| definition(function.name, function.doc, entry))
         .collect();
     methods.push(sentinel());
-    new_module::<M>(gil, Vec::leak(methods).as_mut_ptr())
+    Vec::leak(methods).as_mut_ptr()
 }
 
+/// What the import system calls: makes the module object, and fills it by `M::fill`.
+///
+/// # Safety
+/// The interpreter calls it, so the lock is held.
 #[cfg(feature = "python2")]
-fn new_module<M: Module>(gil: Gil<'_>, methods: *mut ffi::PyMethodDef) -> Result<Owned> {
-    // SAFETY: the tables live for ever; the result is null with an exception, or borrowed from
-    // `sys.modules`.
-    unsafe {
-        let module = ffi::Py_InitModule4_64(
-            M::NAME.as_ptr(),
-            methods,
-            M::DOC.as_ptr(),
-            std::ptr::null_mut(),
-            ffi::PYTHON_API_VERSION,
-        );
-        if module.is_null() {
-            return Err(Raised::assume());
-        }
-        Ok(Object::borrowed(module).own(gil))
-    }
+pub(crate) unsafe fn initialise<M: Module>() -> *mut ffi::PyObject {
+    // SAFETY: the caller's.
+    let gil = unsafe { Gil::assume_held() };
+    returned(guarded(gil, || {
+        // SAFETY: the tables live for ever; the result is null with an exception, or borrowed from
+        // `sys.modules`.
+        let module = unsafe {
+            let module = ffi::Py_InitModule4_64(
+                M::NAME.as_ptr(),
+                methods::<M>(),
+                M::DOC.as_ptr(),
+                std::ptr::null_mut(),
+                ffi::PYTHON_API_VERSION,
+            );
+            if module.is_null() {
+                return Err(Raised::assume());
+            }
+            Object::borrowed(module).own(gil)
+        };
+        M::fill(gil, &module)?;
+        Ok(module)
+    }))
+}
+
+/// What the import system calls: the module's definition, which it makes an object of and fills by
+/// `M::fill`, in each interpreter anew (PEP 489), so that each can be rejected.
+///
+/// # Safety
+/// The interpreter calls it, so the lock is held.
+#[cfg(feature = "python3")]
+pub(crate) unsafe fn initialise<M: Module>() -> *mut ffi::PyObject {
+    /// The address of the definition, of which the process has one.
+    static DEFINITION: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    let definition = *DEFINITION.get_or_init(|| {
+        let slots = vec![
+            ffi::PyModuleDef_Slot {
+                slot: ffi::Py_mod_exec,
+                value: fill::<M> as unsafe extern "C" fn(*mut ffi::PyObject) -> c_int
+                    as *mut c_void,
+            },
+            // The end of the table.
+            ffi::PyModuleDef_Slot::default(),
+        ];
+        let definition = Box::leak(Box::new(ffi::PyModuleDef {
+            m_base: ffi::PyModuleDef_HEAD_INIT,
+            m_name: M::NAME.as_ptr(),
+            m_doc: M::DOC.as_ptr(),
+            m_size: 0,
+            m_methods: methods::<M>(),
+            m_slots: Vec::leak(slots).as_mut_ptr(),
+            m_traverse: None,
+            m_clear: None,
+            m_free: None,
+        }));
+        std::ptr::from_mut(definition).expose_provenance()
+    });
+    // SAFETY: the definition and its tables live for ever, and are the interpreter's from now on.
+    unsafe { ffi::PyModuleDef_Init(std::ptr::with_exposed_provenance_mut(definition)) }
 }
 
 #[cfg(feature = "python3")]
-fn new_module<M: Module>(_: Gil<'_>, methods: *mut ffi::PyMethodDef) -> Result<Owned> {
-    let definition = Box::leak(Box::new(ffi::PyModuleDef {
-        m_base: ffi::PyModuleDef_HEAD_INIT,
-        m_name: M::NAME.as_ptr(),
-        m_doc: M::DOC.as_ptr(),
-        m_size: -1,
-        m_methods: methods,
-        m_slots: std::ptr::null_mut(),
-        m_traverse: None,
-        m_clear: None,
-        m_free: None,
-    }));
-    // SAFETY: the definition and its tables live for ever; the result is a new reference.
-    unsafe { Owned::new_reference(ffi::PyModule_Create(definition)) }
+unsafe extern "C" fn fill<M: Module>(module: *mut ffi::PyObject) -> c_int {
+    // SAFETY: the interpreter calls with the lock held and a live module.
+    let (gil, module) = unsafe { (Gil::assume_held(), Object::borrowed(module)) };
+    match guarded(gil, || M::fill(gil, module)) {
+        Ok(()) => 0,
+        Err(raised) => {
+            // The exception stays set, as the interpreter wants it with -1.
+            let _ = raised;
+            -1
+        }
+    }
 }
 
 /// `module.name = value`.
@@ -200,16 +248,6 @@ pub fn new_exception(_: Gil<'_>, name: &'static CStr) -> Result<Owned> {
             std::ptr::null_mut(),
         ))
     }
-}
-
-/// Runs an entry point of the module: what the interpreter calls at import.
-///
-/// # Safety
-/// The interpreter calls it, so the lock is held.
-pub(crate) unsafe fn initialise(body: fn(Gil<'_>) -> Result<Owned>) -> *mut ffi::PyObject {
-    // SAFETY: the caller's.
-    let gil = unsafe { Gil::assume_held() };
-    returned(guarded(gil, || body(gil)))
 }
 
 /// The raw object pointer, for the entry points' signatures.

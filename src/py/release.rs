@@ -1,24 +1,19 @@
 //! When references are released.
 //!
 //! The end of a reference can be the end of an object, and that runs Python code: a destructor, which
-//! may call anything of ours. So there are times at which none may end:
+//! may call anything of ours. So none may end while a [`Hold`] is alive, which is while an instance of a native
+//! class is half gone: references are queued, and released when the last hold ends. That also keeps a long chain
+//! of objects that free one another off the stack.
 //!
-//! - while a [`Hold`] is alive, which is while something of ours is borrowed (`Slot::with`) or half gone (an
-//!   instance of a native class that is being freed): references are queued, and released when the last
-//!   hold ends. That also keeps a long chain of objects that free one another off the stack;
-//! - when the interpreter has ended or ends (`interpreter_ends`): a thread may not hold its lock any more,
-//!   and may not get it. What such a thread drops is leaked, which costs memory and breaks nothing.
+//! There is none at nearly every drop, which asks one word. That a thread without the lock drops no reference is
+//! held by types: `Owned` is not `Send`, `without_lock` takes a closure that is, and a [`Kept`](super::Kept)
+//! looks at the thread's mark. When the interpreter ends, a thread that has no lock any more sleeps in a frame
+//! of ours and drops nothing (`hanging`).
 //!
-//! Neither is so at nearly every drop, which asks one word. In between, that a thread without the lock
-//! drops no reference is held by types: `Owned` is not `Send`, `without_lock` takes a closure that is, and a
-//! [`Kept`](super::Kept) looks at the thread's mark.
-//!
-//! Invariant: `REASONS` is the number of holds, and one more when the interpreter ends. `HOLDS`, `DRAINS`
-//! and `QUEUE` belong to the interpreter's lock.
+//! Invariant: `REASONS` is the number of holds. `HOLDS`, `DRAINS` and `QUEUE` belong to the interpreter's lock.
 
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
-use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::ffi;
@@ -39,8 +34,8 @@ thread_local!(static WITHOUT_LOCK: Cell<bool> = const { Cell::new(false) });
 /// Releases a reference now, or later, or never.
 ///
 /// # Safety
-/// The reference is the caller's, who does not use it any more. The thread holds the lock, or the
-/// interpreter ends.
+/// The reference is the caller's, who does not use it any more. The thread holds the lock, or is marked as one
+/// without it.
 #[inline]
 pub(super) unsafe fn release(object: NonNull<ffi::PyObject>) {
     if REASONS.load(Ordering::Relaxed) == 0 {
@@ -110,12 +105,6 @@ fn drain(gil: Gil<'_>) {
         unsafe { ffi::Py_DECREF(object.as_ptr()) }
     }
     drains.update(|drains| drains - 1);
-}
-
-/// From now on every drop asks whether its thread holds the lock.
-pub(super) fn interpreter_ends(_: Gil<'_>) {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| _ = REASONS.fetch_add(1, Ordering::Relaxed));
 }
 
 /// Whether the calling thread holds the lock, as far as is known: Python 2 and the stable

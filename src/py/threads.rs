@@ -94,12 +94,6 @@ pub fn is_serving() -> bool {
     SERVING.get()
 }
 
-/// The interpreter is about to end: from now on a thread that drops a reference without the lock leaks
-/// it.
-pub fn interpreter_ends(gil: Gil<'_>) {
-    super::release::interpreter_ends(gil);
-}
-
 /// This thread is none of Python's, and never holds the lock.
 pub fn mark_native() {
     mark_without_lock(true);

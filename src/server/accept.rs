@@ -39,7 +39,7 @@ pub fn accept_next(
                 let registry = registry(gil);
                 let socket = Socket::new(socket);
                 let number = socket.number();
-                disown(reactor, table, number);
+                disown(gil, reactor, table, number);
                 count(&registry.stats.accepted, 1);
                 registry.trace(gil, || format!("fd={} accepted", socket.number()));
                 let trusted = &reactor.ctx.config.forwarded_allow_ips;
@@ -88,9 +88,10 @@ fn make_room(gil: Gil<'_>, table: &Table) -> bool {
     true
 }
 
-/// The kernel gave a number that a connection of ours has: a program closed that one's by mistake. It is
-/// over, and must not close the number again.
-fn disown(reactor: &Reactor, table: &Table, number: RawFd) {
+/// The kernel gave a number that a connection or a listener of ours has: a program closed that one's by
+/// mistake. It is over, and must not close the number again.
+fn disown(gil: Gil<'_>, reactor: &Reactor, table: &Table, number: RawFd) {
+    registry(gil).listeners.disown(number);
     let Some(robbed) = table.owner(number) else {
         return;
     };

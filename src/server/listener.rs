@@ -13,6 +13,7 @@ use crate::server::ready::{Ready, ReadyList};
 use crate::sys::listener::{ListenError, Listener};
 
 /// Where a listening socket came from.
+#[derive(PartialEq, Eq)]
 pub enum Origin {
     /// `start(host, port)`.
     Tcp(String, String),
@@ -76,6 +77,28 @@ impl Acceptor {
         self.listener.borrow().as_ref().map(AsRawFd::as_raw_fd)
     }
 
+    /// The program closed the socket's number: its own are left alone. Whether that was so.
+    fn disown_if_closed(&self) -> Option<RawFd> {
+        let number = self.descriptor()?;
+        if self
+            .listener
+            .borrow()
+            .as_ref()
+            .is_some_and(Listener::is_intact)
+        {
+            return None;
+        }
+        self.disown();
+        Some(number)
+    }
+
+    fn disown(&self) {
+        self.io.stop();
+        if let Some(listener) = self.listener.take() {
+            listener.disown();
+        }
+    }
+
     /// Lets it accept.
     pub fn watch(self: &Rc<Self>, lp: Loop) {
         if !self.io.is_active()
@@ -137,6 +160,40 @@ impl Listeners {
         listeners.iter().rev().find_map(|last| last.descriptor())
     }
 
+    /// Whether one has this descriptor, which is intact.
+    pub fn have(&self, number: RawFd) -> bool {
+        let listeners = self.0.borrow();
+        let has = |each: &&Rc<Acceptor>| each.descriptor() == Some(number);
+        listeners
+            .iter()
+            .find(has)
+            .is_some_and(|owner| owner.disown_if_closed().is_none())
+    }
+
+    /// The kernel gave a number to a client that a listener has: a program closed that one's.
+    pub fn disown(&self, number: RawFd) {
+        let listeners = self.0.borrow();
+        let has = |each: &&Rc<Acceptor>| each.descriptor() == Some(number);
+        if let Some(robbed) = listeners.iter().find(has) {
+            robbed.disown();
+        }
+    }
+
+    /// Has the listener of before that came from `origin` listen again, if there is one that a run closed.
+    /// Whether there is.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn listen_again(&self, origin: &Origin) -> std::result::Result<bool, ListenError> {
+        let listeners = self.0.borrow();
+        let is_same = |each: &&Rc<Acceptor>| each.origin == *origin && each.descriptor().is_none();
+        let Some(known) = listeners.iter().find(is_same) else {
+            return Ok(false);
+        };
+        known.listener.replace(Some(origin.listen()?));
+        Ok(true)
+    }
+
     /// Whether there is one that can listen.
     pub fn can_listen(&self) -> bool {
         self.0.borrow().iter().any(|each| each.can_listen())
@@ -153,6 +210,16 @@ impl Listeners {
         defer_accept: bool,
         backlog: usize,
     ) -> std::result::Result<Vec<Rc<Acceptor>>, ListenError> {
+        let closed: Vec<RawFd> = {
+            let listeners = self.0.borrow();
+            listeners
+                .iter()
+                .filter_map(|each| each.disown_if_closed())
+                .collect()
+        };
+        if let Some(number) = closed.first() {
+            return Err(ListenError::Closed(*number));
+        }
         let usable = self.usable();
         let mut opened = Vec::new();
         for acceptor in &usable {

@@ -6,13 +6,13 @@
 //! Invariant: a unix socket's file is removed only by the process that bound it and only while the
 //! path still leads to that very file, never under a newer server's feet.
 
-use super::option;
+use super::{file, option};
 use std::ffi::{CStr, CString, OsStr};
 use std::fmt;
 use std::fs;
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -28,6 +28,8 @@ const BACKLOG: usize = 65535;
 #[derive(Debug)]
 pub struct Listener {
     fd: OwnedFd,
+    /// The socket's own identity, whatever becomes of its number.
+    inode: u64,
 }
 
 /// Why there is no listener.
@@ -47,6 +49,8 @@ pub enum ListenError {
     NotASocket,
     /// The unix path does not fit an address (107 bytes on Linux).
     PathTooLong,
+    /// The program closed the socket's descriptor, this number.
+    Closed(RawFd),
 }
 
 impl fmt::Display for ListenError {
@@ -59,6 +63,12 @@ impl fmt::Display for ListenError {
             ListenError::Live => out.write_str("a server is listening on this unix socket"),
             ListenError::NotASocket => out.write_str("not a stream socket"),
             ListenError::PathTooLong => out.write_str("the path of the unix socket is too long"),
+            ListenError::Closed(number) => {
+                write!(
+                    out,
+                    "the program closed descriptor {number}, a listening socket"
+                )
+            }
         }
     }
 }
@@ -78,7 +88,7 @@ impl Listener {
             match bound_tcp(address) {
                 Ok(fd) => {
                     listen(&fd)?;
-                    return Ok(Listener { fd });
+                    return Ok(Listener::own(fd));
                 }
                 Err(error) => failure = error,
             }
@@ -99,7 +109,7 @@ impl Listener {
             }
             let fd = bound_unix(&UnixAddress::new(path)?)?;
             listen(&fd)?;
-            return Ok(Listener { fd });
+            return Ok(Listener::own(fd));
         }
         let address = UnixAddress::new(path)?;
         let path = Path::new(OsStr::from_bytes(path));
@@ -109,7 +119,24 @@ impl Listener {
             Ok(_) if address.is_live()? => return Err(ListenError::Live),
             Ok(_) => replace(path, &address)?,
         };
-        Ok(Listener { fd })
+        Ok(Listener::own(fd))
+    }
+
+    fn own(fd: OwnedFd) -> Listener {
+        // Of an open socket it does not fail.
+        let inode = file::identity(fd.as_raw_fd()).map_or(0, |(_, inode)| inode);
+        Listener { fd, inode }
+    }
+
+    /// Whether its number is still its own: a program can close a number by mistake, which another descriptor
+    /// then gets.
+    pub fn is_intact(&self) -> bool {
+        file::identity(self.fd.as_raw_fd()).is_ok_and(|(_, inode)| inode == self.inode)
+    }
+
+    /// Leaves the number to whom it belongs by now: nothing is closed.
+    pub fn disown(self) {
+        let _ = self.fd.into_raw_fd();
     }
 
     /// Takes over a listening socket that another program opened (systemd's activation, an `fd://`
@@ -133,7 +160,7 @@ impl Listener {
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         // An error on unix sockets, which have no such delay.
         let _ = option::set(fd.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, 1);
-        Ok(Listener { fd })
+        Ok(Listener::own(fd))
     }
 
     /// Lets this many connections wait to be accepted, as far as the kernel's own limit goes.

@@ -9,7 +9,7 @@
 
 use std::io::ErrorKind;
 
-use crate::app::console;
+use crate::app::{child, console};
 use crate::py::{Gil, KeptBytes, Owned, Result, names, number, text};
 use crate::queue::{FileOwner, FilePart, Segment, WriteQueue};
 use crate::server::connection::work::{Connection, Quantum, Work};
@@ -62,6 +62,8 @@ fn flush_counting(
 ) -> Flushed {
     let mut quantum = WRITE_QUANTUM;
     while !out.is_empty() {
+        // Wherever the program forked, reading a file's block included, one request has one response.
+        child::leave_if_forked(gil);
         if quantum == 0 {
             return Flushed::Blocked;
         }
