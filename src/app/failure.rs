@@ -53,7 +53,8 @@ pub fn report(gil: Gil<'_>, ctx: &AppContext, exception: &Exception, request: &[
     ctx.failures.set(ctx.failures.get() + 1);
     match ctx.dialect {
         Dialect::Legacy => {
-            let text = redirected(gil, ctx, exception).unwrap_or_else(|raised| {
+            let text = console::despite_signals(gil, || redirected(gil, ctx, exception));
+            let text = text.unwrap_or_else(|raised| {
                 raised.clear(gil);
                 plain(gil, exception)
             });
@@ -83,7 +84,7 @@ fn log(gil: Gil<'_>, request: &[u8], traceback: &[u8]) {
 }
 
 fn plain(gil: Gil<'_>, exception: &Exception) -> Vec<u8> {
-    exception.text(gil).unwrap_or_else(|raised| {
+    console::despite_signals(gil, || exception.text(gil)).unwrap_or_else(|raised| {
         raised.clear(gil);
         b"(the traceback could not be rendered)\n".to_vec()
     })

@@ -104,7 +104,8 @@ impl Exception {
                         && let Ok(mut text) = text::display(gil, &code)
                     {
                         text.push(b'\n');
-                        stdio::write(gil, &stream, &text);
+                        stdio::write(gil, &stream, &text)
+                            .unwrap_or_else(|raised| raised.clear(gil));
                     }
                     1
                 }

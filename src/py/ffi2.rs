@@ -231,6 +231,7 @@ unsafe extern "C" {
     pub static PyExc_AssertionError: *mut PyObject;
     pub static PyExc_AttributeError: *mut PyObject;
     pub static PyExc_BaseException: *mut PyObject;
+    pub static PyExc_Exception: *mut PyObject;
     pub static PyExc_ImportError: *mut PyObject;
     pub static PyExc_IndexError: *mut PyObject;
     pub static PyExc_OSError: *mut PyObject;

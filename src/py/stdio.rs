@@ -2,8 +2,8 @@
 //!
 //! On Python 2 `print` and C share the C library's `stdout`, so ours goes there, and a program that
 //! replaced `sys.stdout` sees none of it. On Python 3 the buffer is Python's own, so ours
-//! goes through `sys.stdout`. Either way our lines keep their place among the program's. Nothing
-//! here raises: a stream that is closed or broken loses the lines.
+//! goes through `sys.stdout`. Either way our lines keep their place among the program's. A stream
+//! that is closed or broken loses the lines.
 
 use std::ffi::CStr;
 use std::os::fd::RawFd;
@@ -75,14 +75,10 @@ pub fn flush(gil: Gil<'_>, stream: Stream) {
 }
 
 /// Writes `content` to a stream object and flushes it.
-pub fn write(gil: Gil<'_>, stream: &Object, content: &[u8]) {
-    if let Err(raised) = try_write(gil, stream, content) {
-        raised.clear(gil);
-    }
-}
-
+///
+/// Raises what the stream does, and what a handler of a signal does meanwhile.
 #[cfg(feature = "python2")]
-fn try_write(gil: Gil<'_>, stream: &Object, content: &[u8]) -> Result<()> {
+pub fn write(gil: Gil<'_>, stream: &Object, content: &[u8]) -> Result<()> {
     // SAFETY: the call gives null for anything but a file object that is open.
     let file = unsafe { ffi::PyFile_AsFile(stream.as_ptr()) };
     if file.is_null() {
@@ -99,8 +95,11 @@ fn try_write(gil: Gil<'_>, stream: &Object, content: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Writes `content` to a stream object and flushes it.
+///
+/// Raises what the stream does, and what a handler of a signal does meanwhile.
 #[cfg(feature = "python3")]
-fn try_write(gil: Gil<'_>, stream: &Object, content: &[u8]) -> Result<()> {
+pub fn write(gil: Gil<'_>, stream: &Object, content: &[u8]) -> Result<()> {
     let line = text::from_utf8(gil, content)?;
     stream.call_method(gil, &names(gil).write, &[&line])?;
     stream.call_method(gil, &names(gil).flush, &[]).map(drop)

@@ -157,7 +157,7 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     registry.set_reactor(None);
     match ending {
         Some(exception) => Err(exception.restore(gil)),
-        None => Ok(()),
+        None => console::raise_interruption(gil),
     }
 }
 
@@ -281,7 +281,9 @@ impl Run {
             if let Some(log) = &reactor.log {
                 log.begin_turn(reactor.lp.now() as i64);
             }
-            if let Err(raised) = child::exit_if_forked(gil, Raised::check_signals(gil)) {
+            let signalled =
+                Raised::check_signals(gil).and_then(|()| console::raise_interruption(gil));
+            if let Err(raised) = child::exit_if_forked(gil, signalled) {
                 reactor.fail(Exception::take(gil, raised));
             }
         }
