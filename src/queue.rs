@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::py::{Gil, Kept, KeptBytes, Owned};
+use crate::sys::memory;
 use crate::sys::spool::Spool;
 
 /// An item up to this size is copied: below it a copy costs less than one more buffer to write.
@@ -82,6 +83,11 @@ pub struct WriteQueue {
     /// The monitor has looked since the first of these bytes came.
     seen: bool,
     response: QueuedResponse,
+}
+
+/// Whether `buffer` has room for `more` bytes, or could be given it.
+fn has_room(buffer: &mut Vec<u8>, more: usize) -> bool {
+    buffer.capacity() - buffer.len() >= more || memory::reserve(buffer, more).is_ok()
 }
 
 /// How far the end of the stream is.
@@ -179,7 +185,7 @@ impl WriteQueue {
         let bytes = item.as_bytes().unwrap_or_default();
         let length = bytes.len().min(limit);
         self.response.body += length as u64;
-        if length <= COPIED {
+        if length <= COPIED && has_room(self.buffer(), length) {
             self.buffer().extend_from_slice(&bytes[..length]);
         } else {
             self.rest
@@ -190,8 +196,14 @@ impl WriteQueue {
     /// Adds what is queued in `other`, of which nothing was written.
     pub fn append(&mut self, other: &mut WriteQueue) {
         if !other.first.is_empty() {
-            self.buffer().extend_from_slice(&other.first);
-            other.first.clear();
+            let first = std::mem::take(&mut other.first);
+            if has_room(self.buffer(), first.len()) {
+                self.buffer().extend_from_slice(&first);
+                other.first = first;
+                other.first.clear();
+            } else {
+                self.rest.push_back(Segment::Bytes(first));
+            }
         }
         if !other.rest.is_empty() {
             self.rest.append(&mut other.rest);

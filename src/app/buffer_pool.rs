@@ -6,11 +6,11 @@
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
-use std::collections::TryReserveError;
 use std::rc::Rc;
 
 use crate::py::bytes_builder::{BytesBuilder, BytesMemory, IS_REUSABLE, WholeBytes};
 use crate::py::{Gil, Object};
+use crate::sys::memory::{NoMemory, reserve};
 
 /// How long such a body may be, and how much room all have together, in multiples of `body_memory`.
 const LONGEST: u64 = 32;
@@ -195,13 +195,13 @@ impl PooledBuffer {
     ///
     /// # Errors
     /// There is no memory for it.
-    pub fn append(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), NoMemory> {
         if (self.bytes.len() + bytes.len()) as u64 > self.most
             && let Some(larger) = self.pool.take_begun(&self.bytes, bytes.len())
         {
             *self = larger;
         }
-        self.bytes.try_reserve(bytes.len())?;
+        reserve(&mut self.bytes, bytes.len())?;
         self.bytes.extend_from_slice(bytes);
         Ok(())
     }

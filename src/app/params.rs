@@ -18,7 +18,8 @@ use crate::app::exclusive::Exclusive;
 use crate::app::once::Once;
 use crate::http::target::Pairs;
 use crate::py::deferred_dict::{Deferred, deferred_dict};
-use crate::py::{Gil, Object, Owned, Result, State, container, text};
+use crate::py::{Gil, Object, Owned, Raised, Result, State, container, text};
+use crate::sys::memory;
 
 /// A longer form is not parsed for `fapws.params`: it would have to be in memory twice over.
 const LONGEST_FORM: u64 = 1 << 20;
@@ -41,7 +42,8 @@ pub fn form<'a>(exchange: &'a Exchange, media: Option<&[u8]>) -> Option<Cow<'a, 
         }
         RequestBody::Spooled(spool) => {
             // At most `LONGEST_FORM`: the cast loses nothing.
-            let mut whole = vec![0; spool.len() as usize];
+            let mut whole = memory::with_capacity(spool.len() as usize).ok()?;
+            whole.resize(spool.len() as usize, 0);
             let mut filled = 0;
             while filled < whole.len() {
                 match spool.read_at(filled as u64, &mut whole[filled..]) {
@@ -108,7 +110,7 @@ pub fn parse_query(gil: Gil<'_>, query: &[u8]) -> Result<Owned> {
 
 fn fill(gil: Gil<'_>, params: &Object, names: &mut Table, query: &[u8]) -> Result<()> {
     names.round = names.round.wrapping_add(1);
-    let mut pairs = Pairs::of(query);
+    let mut pairs = Pairs::of(query).ok_or_else(|| Raised::no_memory(gil))?;
     while let Some((name, value)) = pairs.next_pair() {
         let Name { text: name, is_new } = names.get(gil, name)?;
         let value = text::native(gil, value)?;

@@ -41,7 +41,7 @@ impl HeadFault {
             HeadFault::Value => "a header value must not hold CR, LF, NUL or control characters",
             HeadFault::HopByHop => "hop-by-hop headers are the server's (PEP 3333)",
             HeadFault::Length => "Content-Length must be one number",
-            HeadFault::TooLong => "no memory for a head of this length",
+            HeadFault::TooLong => "a head may be 1 MiB long",
         }
     }
 
@@ -54,6 +54,9 @@ impl HeadFault {
 
 /// What every status line begins with.
 const VERSION: &[u8] = b"HTTP/1.1 ";
+
+/// Bytes of a status, and of all fields, at most: clients take less, and what is longer may find no memory.
+pub const LONGEST_HEAD: usize = 1 << 20;
 
 /// A checked head.
 #[derive(Clone, Default)]
@@ -101,6 +104,9 @@ impl ResponseHead {
         if code < 200 {
             return Err(HeadFault::Interim);
         }
+        if status.len() > LONGEST_HEAD {
+            return Err(HeadFault::TooLong);
+        }
         self.code = code;
         let line = [VERSION, status, b"\r\n"].concat();
         let length = line.len();
@@ -131,9 +137,9 @@ impl ResponseHead {
                 return Ok(());
             }
         }
-        self.lines
-            .try_reserve(name.len() + value.len() + 4)
-            .map_err(|_| HeadFault::TooLong)?;
+        if self.lines.len() + name.len() + value.len() > LONGEST_HEAD + self.fields_at {
+            return Err(HeadFault::TooLong);
+        }
         self.lines.extend_from_slice(name);
         self.lines.extend_from_slice(b": ");
         self.lines.extend_from_slice(value);

@@ -262,13 +262,16 @@ pub struct Pairs<'q> {
 }
 
 impl<'q> Pairs<'q> {
-    /// The pairs of `query`.
-    pub fn of(query: &'q [u8]) -> Pairs<'q> {
-        Pairs {
+    /// The pairs of `query`; `None` where there is no memory for them.
+    pub fn of(query: &'q [u8]) -> Option<Pairs<'q>> {
+        let mut decoded = Vec::new();
+        decoded.try_reserve_exact(query.len()).ok()?;
+        decoded.resize(query.len(), 0);
+        Some(Pairs {
             rest: query,
-            decoded: vec![0; query.len()],
+            decoded,
             length: 0,
-        }
+        })
     }
 
     /// The next key and its value.
@@ -540,7 +543,7 @@ mod tests {
     }
 
     fn all_pairs(query: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut pairs = Pairs::of(query);
+        let mut pairs = Pairs::of(query).unwrap();
         let mut all = Vec::new();
         while let Some((key, value)) = pairs.next_pair() {
             all.push((key.to_vec(), value.to_vec()));

@@ -138,6 +138,10 @@ impl Exception {
         for index in 0..lines.list_len() {
             if let Some(line) = lines.list_item(gil, index) {
                 text.extend_from_slice(&text::display(gil, &line)?);
+                if text.len() >= text::LONGEST_SHOWN {
+                    text.truncate(text::LONGEST_SHOWN);
+                    break;
+                }
             }
         }
         Ok(text)

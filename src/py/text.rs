@@ -124,7 +124,11 @@ pub fn latin1<'a>(gil: Gil<'_>, object: &'a Object) -> Option<Latin1<'a>> {
     }
 }
 
-/// What an object shows on a terminal, for messages: its `str()`, in UTF-8 on Python 3.
+/// Bytes of a text that is shown to people, at most.
+pub const LONGEST_SHOWN: usize = 1 << 20;
+
+/// What an object shows on a terminal, for messages: its `str()`, in UTF-8 on Python 3, cut at
+/// [`LONGEST_SHOWN`].
 pub fn display(gil: Gil<'_>, object: &Object) -> Result<Vec<u8>> {
     let text = object.str(gil)?;
     #[cfg(feature = "python3")]
@@ -136,7 +140,8 @@ pub fn display(gil: Gil<'_>, object: &Object) -> Result<Vec<u8>> {
             c"backslashreplace".as_ptr(),
         ))?
     };
-    Ok(text.as_bytes().unwrap_or_default().to_vec())
+    let shown = text.as_bytes().unwrap_or_default();
+    Ok(shown[..shown.len().min(LONGEST_SHOWN)].to_vec())
 }
 
 /// The item of a body as a bytes object: bytes are themselves, another buffer is copied, text is

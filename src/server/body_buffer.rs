@@ -14,6 +14,7 @@ use crate::app::buffer_pool::{BufferPool, PooledBuffer, PooledBuilder};
 use crate::app::exchange::RequestBody;
 use crate::py::Gil;
 use crate::sys::limits::no_descriptor_left;
+use crate::sys::memory::{copy, reserve};
 use crate::sys::spool::Spool;
 
 /// What decides where a body is kept.
@@ -83,9 +84,7 @@ impl BodyBuffer {
                 .append(bytes)
                 .map_err(|_| io::ErrorKind::OutOfMemory)?,
             BodyBuffer::Memory(memory) => {
-                memory
-                    .try_reserve(bytes.len())
-                    .map_err(|_| io::ErrorKind::OutOfMemory)?;
+                reserve(memory, bytes.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
                 memory.extend_from_slice(bytes);
                 if may_pool
                     && memory.len() > places.memory
@@ -122,7 +121,8 @@ impl BodyBuffer {
     pub fn unpool(&mut self, places: &Places<'_>) -> io::Result<Appended> {
         let bytes = self.in_memory();
         if self.is_pooled() && bytes.len() <= places.memory {
-            *self = BodyBuffer::Memory(bytes.to_vec());
+            let memory = copy(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            *self = BodyBuffer::Memory(memory);
             return Ok(Appended::Kept);
         }
         self.spill(places)

@@ -20,6 +20,7 @@ use crate::server::monitor::Watch;
 use crate::server::ready::{Id, Ready, ReadyList};
 use crate::server::timeouts::{Clock, Deadline};
 use crate::sys::limits::descriptor_limit;
+use crate::sys::memory;
 use crate::sys::spool;
 
 /// Descriptors that are left to the program: its files, its database connections.
@@ -159,7 +160,7 @@ impl Reactor {
 
     /// Whether another connection may be accepted.
     pub fn has_room(&self) -> bool {
-        self.open.get() < self.max_connections
+        self.open.get() < self.max_connections && !memory::is_short()
     }
 
     /// Whether the run is about to end.

@@ -42,7 +42,7 @@ use crate::server::stats::count;
 use crate::server::table::Table;
 use crate::server::timeouts::PERIOD;
 use crate::server::wait::{after_wait, before_wait};
-use crate::sys::fork;
+use crate::sys::{fork, memory};
 
 /// Connections accepted before others come.
 const ACCEPT_QUANTUM: usize = 64;
@@ -98,6 +98,7 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     };
     threads::prepare(gil);
     fork::mark();
+    memory::refill();
     console::print_line(gil, &format!("Using {} as event backend", lp.backend()));
     let ready = Rc::new(ReadyList::default());
     let opened = registry

@@ -15,6 +15,7 @@ use crate::server::connection::work::{Connection, Work};
 use crate::server::ready::{Id, Ready};
 use crate::server::registry::registry;
 use crate::server::stats::count;
+use crate::sys::memory;
 
 use crate::server::run::Run;
 
@@ -48,6 +49,7 @@ impl Run {
         }
         self.release_queues(gil);
         reactor.pool.trim();
+        memory::refill();
         let mut budget = SPILL_BUDGET;
         self.retry(reactor.pooled_bodies.take(), |connection| {
             let look = connection.peek(|work| {

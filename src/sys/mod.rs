@@ -31,6 +31,7 @@ pub mod fork;
 pub mod limits;
 pub mod listener;
 pub mod log_file;
+pub mod memory;
 mod option;
 pub mod park;
 pub mod peer;

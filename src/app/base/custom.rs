@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use crate::http::reply::is_folded_value;
-use crate::http::response_head::ResponseHead;
+use crate::http::response_head::{HeadFault, LONGEST_HEAD, ResponseHead};
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
 
 /// `base.Start_response()`, and its headers.
@@ -21,7 +21,15 @@ pub fn start_response(gil: Gil<'_>, class: &Object) -> Result<(Owned, Owned)> {
 pub fn head_text(gil: Gil<'_>, object: &Object) -> Result<Vec<u8>> {
     check_splitting(gil, object)?;
     let head = object.str(gil)?;
-    Ok(text::expect_latin1(gil, &head, "str(start_response)")?.to_vec())
+    let head = text::expect_latin1(gil, &head, "str(start_response)")?;
+    if head.len() > LONGEST_HEAD {
+        return Err(Raised::new(
+            gil,
+            Kind::ValueError,
+            HeadFault::TooLong.message(),
+        ));
+    }
+    Ok(head.to_vec())
 }
 
 /// The same as a head of the standard dialect.

@@ -14,6 +14,7 @@ use std::ffi::CStr;
 use crate::app::base::recognition::recognise;
 use crate::app::environ::constants::constants;
 use crate::http::reply::is_folded_value;
+use crate::http::response_head::{HeadFault, LONGEST_HEAD};
 use crate::py::class::{Members, bare_dict, bare_instance};
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, container, names, text};
 
@@ -176,6 +177,13 @@ fn push_part(gil: Gil<'_>, head: &mut Vec<u8>, part: &[u8]) -> Result<()> {
     if !is_folded_value(part) {
         let message = "CR, LF or NUL in a header would split the response";
         return Err(Raised::new(gil, Kind::ValueError, message));
+    }
+    if head.len() + part.len() > LONGEST_HEAD {
+        return Err(Raised::new(
+            gil,
+            Kind::ValueError,
+            HeadFault::TooLong.message(),
+        ));
     }
     head.extend_from_slice(part);
     Ok(())

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use crate::http::reply::{FieldRole, field_role};
-use crate::http::response_head::{HeadFault, ResponseHead};
+use crate::http::response_head::{HeadFault, LONGEST_HEAD, ResponseHead};
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
 
 /// The strings of a head. Request after request brings the same ones, literals even the very same
@@ -74,7 +74,11 @@ pub fn merge(gil: Gil<'_>, head: &mut ResponseHead, compat: &Object) -> Result<(
     let names = names(gil);
     let part = |name: &Object| -> Result<Vec<u8>> {
         let value = compat.attr(gil, name)?.str(gil)?;
-        text::expect_latin1(gil, &value, "the status").map(|part| part.to_vec())
+        let part = text::expect_latin1(gil, &value, "the status")?;
+        if part.len() > LONGEST_HEAD {
+            return Err(fault(gil, HeadFault::TooLong));
+        }
+        Ok(part.to_vec())
     };
     let mut status = part(&names.status_code)?;
     status.push(b' ');

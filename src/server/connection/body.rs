@@ -23,6 +23,7 @@ use crate::server::reactor::READ;
 use crate::server::registry::registry;
 use crate::server::stats::count;
 use crate::server::timeouts::body_patience;
+use crate::sys::memory::{self, NoMemory};
 use crate::sys::stream::Flow;
 
 /// Bytes of a body that are read before others come.
@@ -32,13 +33,16 @@ const READ_QUANTUM: usize = 1 << 20;
 const SPILL_AFTER: f64 = 0.5;
 
 /// Gets ready for the body behind the head at the start of `bytes`.
+///
+/// # Errors
+/// There is no memory for it.
 pub fn begin(
     gil: Gil<'_>,
     connection: &Connection,
     request: ParsedRequest,
     bytes: &[u8],
     out: &mut WriteQueue,
-) -> Incoming {
+) -> Result<Incoming, NoMemory> {
     let reactor = &connection.reactor;
     let ctx = &reactor.ctx;
     let head_length = request.head.len;
@@ -55,19 +59,19 @@ pub fn begin(
             BodyProgress::Fixed(BodyBuffer::with_length(gil, due, &reactor.places()), due)
         }
         BodyLength::None | BodyLength::Chunked => BodyProgress::Chunked(
-            BodyBuffer::Memory(Vec::with_capacity(bytes.len() - head_length)),
+            BodyBuffer::Memory(memory::with_capacity(bytes.len() - head_length)?),
             Decoder::new(ctx.config.chunk_limits()),
         ),
     };
     let incoming = Incoming {
         request,
-        input: bytes.to_vec(),
+        input: memory::copy(bytes)?,
         progress,
         began: reactor.clock.seconds(),
         awaits_descriptor: false,
     };
     track(connection, &incoming);
-    incoming
+    Ok(incoming)
 }
 
 /// The run looks after a body that takes memory of the pool.
@@ -146,7 +150,7 @@ fn read_some(work: &Work, incoming: &mut Incoming) -> std::io::Result<Flow> {
     // this were the last response.
     match progress {
         BodyProgress::Fixed(BodyBuffer::Object(body), due) => {
-            input.try_reserve(READ).map_err(out_of_memory)?;
+            memory::reserve(input, READ).map_err(out_of_memory)?;
             let flow = body.object.fill(|room| {
                 let most = room.len().min(READ_QUANTUM);
                 work.socket.read_into(&mut room[..most], input)
@@ -157,7 +161,7 @@ fn read_some(work: &Work, incoming: &mut Incoming) -> std::io::Result<Flow> {
         BodyProgress::Fixed(BodyBuffer::Pooled(body), due) => {
             // The body has its memory already: no cast of what is due loses anything.
             let most = READ_QUANTUM.min(*due as usize + READ);
-            body.bytes.try_reserve(most).map_err(out_of_memory)?;
+            memory::reserve(&mut body.bytes, most).map_err(out_of_memory)?;
             let flow = work.socket.read(&mut body.bytes, most)?;
             if let Flow::Done(received) = flow {
                 let behind = received.saturating_sub(*due as usize);
@@ -167,7 +171,7 @@ fn read_some(work: &Work, incoming: &mut Incoming) -> std::io::Result<Flow> {
             Ok(flow)
         }
         _ => {
-            input.try_reserve(READ).map_err(out_of_memory)?;
+            memory::reserve(input, READ).map_err(out_of_memory)?;
             work.socket.read(input, READ)
         }
     }

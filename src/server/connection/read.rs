@@ -21,6 +21,7 @@ use crate::server::connection::write::GATHERED;
 use crate::server::reactor::READ;
 use crate::server::registry::registry;
 use crate::server::stats::count;
+use crate::sys::memory::{self, NoMemory};
 use crate::sys::stream::Flow;
 
 /// Bytes read at a time for a head that came in pieces.
@@ -61,7 +62,7 @@ pub fn receive(gil: Gil<'_>, connection: &Connection, work: &mut Work) -> bool {
         // A head in pieces is short, or comes from somebody who wants us to keep large buffers.
         PIECE
     };
-    if work.input.try_reserve(room).is_err() {
+    if memory::reserve(&mut work.input, room).is_err() {
         return false;
     }
     match work.socket.read(&mut work.input, room) {
@@ -128,10 +129,17 @@ fn look(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> Option<St
         Ok(false) => {
             work.prepare_queue(connection);
             let bytes = &work.input[work.at..];
-            let incoming = body::begin(gil, connection, request, bytes, &mut work.out);
-            release_input(connection, work);
-            work.incoming = Some(Box::new(incoming));
-            work.on(Event::BodyAhead);
+            let head_only = request.head.is_for_head(bytes);
+            match body::begin(gil, connection, request, bytes, &mut work.out) {
+                Ok(incoming) => {
+                    release_input(connection, work);
+                    work.incoming = Some(Box::new(incoming));
+                    work.on(Event::BodyAhead);
+                }
+                Err(NoMemory) => {
+                    reject(gil, connection, work, HttpError::Unavailable, head_only);
+                }
+            }
         }
         Err(error) => {
             let head_only = request.head.is_for_head(bytes);
@@ -163,7 +171,9 @@ fn whole_body(
     if request.framing.body != BodyLength::Chunked || !behind.ends_with(b"\r\n\r\n") {
         return Ok(false);
     }
-    let mut body = Vec::new();
+    let Ok(mut body) = memory::with_capacity(behind.len()) else {
+        return Ok(false);
+    };
     let mut decoder = Decoder::new(ctx.config.chunk_limits());
     let (consumed, whole) = decoder.decode(behind, &mut |data| body.extend_from_slice(data))?;
     if !whole || body.len() > ctx.config.body_memory {
@@ -179,7 +189,10 @@ pub fn keep_rest(connection: &Connection, work: &mut Work) {
     if work.at == 0 && !work.input.is_empty() && work.input.capacity() < READ {
         return;
     }
-    let rest = work.received().to_vec();
+    let Ok(rest) = memory::copy(work.received()) else {
+        work.on(Event::Gone);
+        return;
+    };
     if work.at > 0 && !rest.is_empty() {
         start_head_timeout(connection);
     }
