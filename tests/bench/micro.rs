@@ -117,7 +117,7 @@ fn form_pairs(bencher: Bencher, values: &str) {
     bencher
         .counter(BytesCount::new(form.len()))
         .bench_local(|| {
-            let mut pairs = target::Pairs::of(black_box(&form));
+            let mut pairs = target::Pairs::of(black_box(&form)).unwrap();
             let mut bytes = 0;
             while let Some((key, value)) = pairs.next_pair() {
                 bytes += key.len() + value.len();

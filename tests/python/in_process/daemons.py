@@ -5,6 +5,7 @@ before 3.14 unwinds such a thread as soon as it asks for the interpreter's lock.
 """
 
 import socket
+import sys
 import threading
 import time
 
@@ -73,6 +74,26 @@ class Daemon(Case):
             time.sleep(3600)
 
         self.leave(sleep)
+
+    def test_requests_come_while_it_ends(self):
+        """The loop wakes up, and its thread asks for the lock of an interpreter that ends."""
+
+        class Last(object):
+            def __init__(self, client):
+                self.client = client
+                self.sleep = time.sleep
+
+            def __del__(self):
+                for _ in range(10):
+                    try:
+                        self.client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                    except EnvironmentError:
+                        break  # Python 2 closes sockets first
+                    self.sleep(0.01)
+
+        self.leave()
+        # Dropped when the interpreter clears this module.
+        sys.last = Last(self.client)
 
 
 if __name__ == "__main__":

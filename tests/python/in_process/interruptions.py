@@ -1,0 +1,80 @@
+"""A handler of a signal raises while the server makes or writes a line of its log."""
+
+import os
+import signal
+import sys
+import threading
+import traceback
+
+from case import Case, ask, base, end_run, evwsgi, main
+
+
+class Interrupted(Exception):
+    """By the handler."""
+
+
+class Interruptions(Case):
+    def interrupt(self, number, frame):
+        raise Interrupted
+
+    def run_until_raised(self, dialect):
+        """`run`, to which a request comes whose application raises."""
+        signal.signal(signal.SIGUSR1, self.interrupt)
+        address = self.serve(dialect)
+
+        def broken(environ, start_response):
+            raise ValueError("planned")
+
+        evwsgi.wsgi_gen_cb(broken)
+
+        def work():
+            ask(address)
+            # Where run() goes on nevertheless.
+            end_run()
+
+        threading.Thread(target=work).start()
+        self.assertRaises(Interrupted, self.printed_by, evwsgi.run)
+
+    def interrupt_once_in(self, module, name):
+        """The signal comes while this function runs, once."""
+        original = getattr(module, name)
+
+        def interrupted(*arguments, **keywords):
+            setattr(module, name, original)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            for _ in range(1000):
+                pass
+            return original(*arguments, **keywords)
+
+        setattr(module, name, interrupted)
+
+    def test_while_a_traceback_is_made(self):
+        self.interrupt_once_in(traceback, "format_exception")
+        self.run_until_raised("standard")
+
+    def test_while_a_program_makes_the_traceback(self):
+        self.interrupt_once_in(base, "redirectStdErr")
+        self.run_until_raised("legacy")
+
+    def test_an_exit_while_a_line_is_written(self):
+        class Stream(object):
+            def write(self, text):
+                sys.stderr = sys.__stderr__
+                sys.exit(3)
+
+            def flush(self):
+                pass
+
+        address = self.serve("standard")
+
+        def broken(environ, start_response):
+            sys.stderr = Stream()
+            raise ValueError("planned")
+
+        evwsgi.wsgi_gen_cb(broken)
+        threading.Thread(target=lambda: (ask(address), end_run())).start()
+        self.assertRaises(SystemExit, self.printed_by, evwsgi.run)
+
+
+if __name__ == "__main__":
+    main()
