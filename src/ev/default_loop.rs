@@ -435,7 +435,7 @@ mod tests {
         let pid = unsafe { libc::fork() };
         assert!(pid >= 0);
         if pid == 0 {
-            // SAFETY: numbers only.
+            // SAFETY: numbers only, which the kernel checks.
             unsafe { libc::alarm(60) };
         }
         pid

@@ -60,6 +60,6 @@ pub fn give_up_closed(guard: &LoopGuard) -> bool {
 
 /// Whether the number is an open descriptor's.
 pub fn is_open(fd: RawFd) -> bool {
-    // SAFETY: numbers only.
+    // SAFETY: numbers only, which the kernel checks.
     unsafe { libc::fcntl(fd, libc::F_GETFD) != -1 }
 }

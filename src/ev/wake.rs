@@ -44,7 +44,7 @@ impl Wake {
 
     /// Starts it; nothing if it is started.
     pub fn start(&self, lp: Loop) {
-        // SAFETY: starts (nothing when active).
+        // SAFETY: `alter` holds the loop, and its box keeps the watcher in place; an active one is left alone.
         unsafe {
             self.0
                 .alter(lp, |lp, watcher| ffi::ev_async_start(lp, watcher))

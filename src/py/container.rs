@@ -90,7 +90,7 @@ impl Object {
         if !self.is_list() {
             return 0;
         }
-        // SAFETY: `self` is a list.
+        // SAFETY: `is_list` looked just now; the borrow keeps it alive.
         unsafe { PyList_GET_SIZE(self.as_ptr()) as usize }
     }
 
@@ -130,7 +130,7 @@ impl Object {
         if !self.is_tuple() {
             return 0;
         }
-        // SAFETY: `self` is a tuple.
+        // SAFETY: `is_tuple` looked just now; the borrow keeps it alive.
         unsafe { PyTuple_GET_SIZE(self.as_ptr()) as usize }
     }
 
@@ -183,7 +183,7 @@ impl Object {
 
     /// `list.append(item)`.
     pub fn list_append(&self, _: Gil<'_>, item: &Object) -> Result<()> {
-        // SAFETY: both are alive and the lock is held; the call itself rejects what is no list.
+        // SAFETY: the borrows keep both alive, the token says that the lock is held; the call itself rejects what is no list.
         unsafe { check(ffi::PyList_Append(self.as_ptr(), item.as_ptr())) }
     }
 
@@ -248,7 +248,7 @@ impl Object {
 
     /// `del dict[key]`.
     pub fn dict_delete(&self, _: Gil<'_>, key: &Object) -> Result<()> {
-        // SAFETY: both are alive and the lock is held; the call itself rejects what is no dict.
+        // SAFETY: the borrows keep both alive, the token says that the lock is held; the call itself rejects what is no dict.
         unsafe { check(ffi::PyDict_DelItem(self.as_ptr(), key.as_ptr())) }
     }
 
@@ -260,7 +260,7 @@ impl Object {
 
     /// `dict.update(other)`.
     pub fn dict_update(&self, _: Gil<'_>, other: &Object) -> Result<()> {
-        // SAFETY: both are alive and the lock is held.
+        // SAFETY: the borrows keep both alive, the token says that the lock is held.
         unsafe { check(ffi::PyDict_Update(self.as_ptr(), other.as_ptr())) }
     }
 }

@@ -51,7 +51,7 @@ impl Object {
             let message = "integer argument expected, got float";
             return Err(Raised::new(gil, Kind::TypeError, message));
         }
-        // SAFETY: `self` is alive and the lock is held. On Python 2 the call takes an `int` too.
+        // SAFETY: the borrow keeps `self` alive, the token says that the lock is held. On Python 2 the call takes an `int` too.
         match unsafe { ffi::PyLong_AsLongLong(self.as_ptr()) } {
             -1 => Raised::occurred(gil).map_or(Ok(-1), Err),
             value => Ok(value),
@@ -64,7 +64,7 @@ impl Object {
         if unsafe { ffi::PyNumber_Check(self.as_ptr()) } == 0 {
             return Err(Raised::new(gil, Kind::TypeError, "a number is required"));
         }
-        // SAFETY: `self` is alive and the lock is held.
+        // SAFETY: the borrow keeps `self` alive, the token says that the lock is held.
         let value = unsafe { ffi::PyFloat_AsDouble(self.as_ptr()) };
         if value == -1.0 {
             return Raised::occurred(gil).map_or(Ok(value), Err);

@@ -47,19 +47,19 @@ impl Object {
 
     /// `self is None`.
     pub fn is_none(&self) -> bool {
-        // SAFETY: the singleton's address is constant.
+        // SAFETY: only the address of the interpreter's singleton, which lives as long as it.
         self.as_ptr() == unsafe { ffi::Py_None() }
     }
 
     /// `self is True`.
     pub fn is_true(&self) -> bool {
-        // SAFETY: the singleton's address is constant.
+        // SAFETY: only the address of the interpreter's singleton, which lives as long as it.
         self.as_ptr() == unsafe { ffi::Py_True() }
     }
 
     /// `self is False`.
     pub fn is_false(&self) -> bool {
-        // SAFETY: the singleton's address is constant.
+        // SAFETY: only the address of the interpreter's singleton, which lives as long as it.
         self.as_ptr() == unsafe { ffi::Py_False() }
     }
 

@@ -22,13 +22,13 @@ impl Object {
 
     /// `item in self`.
     pub fn contains(&self, _: Gil<'_>, item: &Object) -> Result<bool> {
-        // SAFETY: both are alive and the lock is held.
+        // SAFETY: the borrows keep both alive, the token says that the lock is held.
         unsafe { check_bool(ffi::PySequence_Contains(self.as_ptr(), item.as_ptr())) }
     }
 
     /// `self.name`.
     pub fn attr(&self, _: Gil<'_>, name: &Object) -> Result<Owned> {
-        // SAFETY: both are alive and the lock is held; the result is a new reference.
+        // SAFETY: the borrows keep both alive, the token says that the lock is held; the result is a new reference.
         unsafe { Owned::new_reference(ffi::PyObject_GetAttr(self.as_ptr(), name.as_ptr())) }
     }
 
@@ -44,7 +44,7 @@ impl Object {
         {
             let _ = gil;
             let mut value = std::ptr::null_mut();
-            // SAFETY: both are alive and the lock is held; -1 means raised, else `value` is null or a
+            // SAFETY: the borrows keep both alive, the token says that the lock is held; -1 means raised, else `value` is null or a
             // new reference.
             unsafe {
                 check_bool(ffi::PyObject_GetOptionalAttr(
@@ -59,7 +59,7 @@ impl Object {
 
     /// `self.name = value`.
     pub fn set_attr(&self, _: Gil<'_>, name: &Object, value: &Object) -> Result<()> {
-        // SAFETY: all three are alive and the lock is held.
+        // SAFETY: the borrows keep all three alive, the token says that the lock is held.
         unsafe {
             check(ffi::PyObject_SetAttr(
                 self.as_ptr(),

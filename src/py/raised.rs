@@ -31,7 +31,7 @@ impl Raised {
 
     /// Forgets the exception.
     pub fn clear(self, _: Gil<'_>) {
-        // SAFETY: the lock is held (the token).
+        // SAFETY: the token says that the lock is held.
         unsafe { ffi::PyErr_Clear() }
     }
 

@@ -69,7 +69,7 @@ impl FileSpan {
         if about.st_mode & libc::S_IFMT != libc::S_IFREG || about.st_size == 0 {
             return Ok(None);
         }
-        // SAFETY: numbers only.
+        // SAFETY: numbers only, which the kernel checks.
         let offset = unsafe { syscall!(lseek(fd, 0, libc::SEEK_CUR)) }? as u64;
         Ok(Some(FileSpan {
             offset,

@@ -203,7 +203,7 @@ fn listen(fd: &OwnedFd) -> Result<(), ListenError> {
 
 fn set_backlog(fd: RawFd, most: usize) -> io::Result<()> {
     let most = c_int::try_from(most.min(BACKLOG)).unwrap_or(c_int::MAX);
-    // SAFETY: numbers only.
+    // SAFETY: numbers only, which the kernel checks.
     unsafe { syscall!(listen(fd, most)) }.map(|_: c_int| ())
 }
 
@@ -522,7 +522,7 @@ mod tests {
         let narrow = folder.0.join("narrow");
         let address = UnixAddress::new(narrow.as_os_str().as_bytes()).unwrap();
         let server = bound_unix(&address).unwrap();
-        // SAFETY: numbers only.
+        // SAFETY: numbers only, which the kernel checks.
         assert_eq!(unsafe { libc::listen(server.as_raw_fd(), 0) }, 0);
         let clients = [(); 8].map(|()| {
             let client = socket(libc::AF_UNIX, 0).unwrap();

@@ -27,7 +27,7 @@ pub fn map_words(fd: RawFd, offset: u64, count: usize) -> io::Result<&'static [A
     }
     size(fd)?;
     // A mapping begins at a page; sysconf(3) cannot fail for this name.
-    // SAFETY: numbers only.
+    // SAFETY: numbers only, which the kernel checks.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
     let within = offset % page;
     // SAFETY: the kernel picks an address where nothing is.

@@ -232,7 +232,7 @@ fn call(handler: usize, signum: c_int) {
 
 /// What the default of a signal does, to this process.
 pub fn take_default(signum: c_int) {
-    // SAFETY: numbers only.
+    // SAFETY: numbers only, which the kernel checks.
     unsafe {
         libc::signal(signum, libc::SIG_DFL);
         libc::raise(signum);

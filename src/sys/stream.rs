@@ -223,7 +223,7 @@ fn is_no_plain_file(error: &io::Error) -> bool {
 /// # Errors
 /// `ENOTCONN` if the peer is gone already, and those of a wrong descriptor.
 pub fn shutdown_write(fd: RawFd) -> io::Result<()> {
-    // SAFETY: numbers only.
+    // SAFETY: numbers only, which the kernel checks.
     unsafe { syscall!(shutdown(fd, libc::SHUT_WR)) }?;
     Ok(())
 }
