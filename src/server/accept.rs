@@ -17,7 +17,7 @@ use crate::server::ready::Ready;
 use crate::server::registry::registry;
 use crate::server::stats::count;
 use crate::server::table::Table;
-use crate::sys::accept::{Accepted, accept};
+use crate::sys::accept::Accepted;
 use crate::sys::socket::Socket;
 
 /// The next client who waits, if there is room for a connection; pauses the listener where there is
@@ -28,13 +28,12 @@ pub fn accept_next(
     table: &Table,
     acceptor: &Rc<Acceptor>,
 ) -> Option<Rc<Connection>> {
-    let descriptor = acceptor.descriptor()?;
     loop {
         if !reactor.has_room() && !make_room(gil, table) {
             acceptor.pause();
             return None;
         }
-        match accept(descriptor) {
+        match acceptor.accept()? {
             Ok(Accepted::Client(socket, peer)) => {
                 let registry = registry(gil);
                 let socket = Socket::new(socket);

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
+use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 
@@ -10,6 +11,7 @@ use crate::app::endpoint::Endpoint;
 use crate::ev::{Interest, Io, Loop, OnIo};
 use crate::py::{Gil, Result};
 use crate::server::ready::{Ready, ReadyList};
+use crate::sys::accept::Accepted;
 use crate::sys::listener::{ListenError, Listener};
 
 /// Where a listening socket came from.
@@ -97,6 +99,11 @@ impl Acceptor {
         if let Some(listener) = self.listener.take() {
             listener.disown();
         }
+    }
+
+    /// The next client who waits, while there is a socket; see [`Listener::accept`].
+    pub fn accept(&self) -> Option<io::Result<Accepted>> {
+        self.listener.borrow().as_ref().map(Listener::accept)
     }
 
     /// Lets it accept.

@@ -6,6 +6,7 @@
 //! Invariant: a unix socket's file is removed only by the process that bound it and only while the
 //! path still leads to that very file, never under a newer server's feet.
 
+use super::accept::{self, Accepted};
 use super::{file, option};
 use std::ffi::{CStr, CString, OsStr};
 use std::fmt;
@@ -126,6 +127,14 @@ impl Listener {
         // Of an open socket it does not fail.
         let inode = file::identity(fd.as_raw_fd()).map_or(0, |(_, inode)| inode);
         Listener { fd, inode }
+    }
+
+    /// See [`accept::accept`].
+    ///
+    /// # Errors
+    /// Those of accept(2) that concern the listener itself.
+    pub fn accept(&self) -> io::Result<Accepted> {
+        accept::accept(self.fd.as_raw_fd())
     }
 
     /// Whether its number is still its own: a program can close a number by mistake, which another descriptor
