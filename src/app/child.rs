@@ -13,8 +13,8 @@ use crate::py::out::{self, Stream};
 use crate::py::{Exception, Gil, Kind, Result};
 use crate::sys::fork;
 
-/// In a forked child it does not return. It is called where bytes leave, so that one request has one response
-/// wherever the program forked.
+/// In a forked child it does not return. It is called where bytes leave and where they and clients come in, so
+/// that one request has one response wherever the program forked, a destructor included.
 pub fn leave_if_forked(gil: Gil<'_>) {
     if fork::is_child() {
         let _: Result<()> = exit_if_forked(gil, Ok(()));

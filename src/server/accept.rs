@@ -5,6 +5,7 @@
 use std::os::fd::RawFd;
 use std::rc::Rc;
 
+use crate::app::child;
 use crate::app::client::Client;
 use crate::py::Gil;
 use crate::server::connection::close::{close, is_idle};
@@ -33,6 +34,8 @@ pub fn accept_next(
             acceptor.pause();
             return None;
         }
+        // The client is the parent's.
+        child::leave_if_forked(gil);
         match acceptor.accept()? {
             Ok(Accepted::Client(socket, peer)) => {
                 let registry = registry(gil);

@@ -238,6 +238,7 @@ impl Run {
                 }
             }
             while let Some(ready) = reactor.ready.pop() {
+                child::leave_if_forked(gil);
                 self.work_off(gil, turn, ready);
                 if !turn.holds_loop() && !turn.take_loop() {
                     return;

@@ -5,8 +5,8 @@
 
 use std::rc::Rc;
 
-use crate::app::console;
 use crate::app::exchange::{CacheResult, RequestBody};
+use crate::app::{child, console};
 use crate::ev::Interest;
 use crate::http::chunked::Decoder;
 use crate::http::error::HttpError;
@@ -117,6 +117,7 @@ pub fn receive(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> St
             work.incoming = Some(incoming);
             return Step::Wait(Interest::READ);
         }
+        child::leave_if_forked(gil);
         match read_some(work, &mut incoming) {
             Ok(Flow::Done(received)) => {
                 count(&registry(gil).stats.bytes_in, received as u64);

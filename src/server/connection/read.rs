@@ -4,6 +4,7 @@
 
 use std::rc::Rc;
 
+use crate::app::child;
 use crate::app::exchange::RequestBody;
 use crate::ev::Interest;
 use crate::http::chunked::Decoder;
@@ -65,6 +66,8 @@ pub fn receive(gil: Gil<'_>, connection: &Connection, work: &mut Work) -> bool {
     if memory::reserve(&mut work.input, room).is_err() {
         return false;
     }
+    // What the client sends is the parent's.
+    child::leave_if_forked(gil);
     match work.socket.read(&mut work.input, room) {
         Ok(Flow::Done(received)) => {
             count(&registry(gil).stats.bytes_in, received as u64);

@@ -27,4 +27,5 @@ def test_anything_anywhere(serve_probe, dialect, room):
         assert raw.count(b"HTTP/1.") <= 1, f"seed {seed}: {raw[:2000]!r}"
         assert not raw or raw.startswith(b"HTTP/1."), f"seed {seed}: {raw[:200]!r}"
         raw = server.exchange(closing("/hello"))
-        assert raw.startswith(b"HTTP/1.") and raw.endswith(b"hello"), f"seed {seed}: {raw!r}"
+        said = f"seed {seed}: {raw!r}\n{server.stderr[-3000:]}"
+        assert raw.startswith(b"HTTP/1.") and raw.endswith(b"hello"), said
