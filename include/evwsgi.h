@@ -39,7 +39,8 @@ const char *evwsgi_version(void);
 
 #if defined(EVWSGI_PYTHON3)
 /*
- Makes the module `_evwsgi`, for Python 3. Returns a new reference, or NULL with an exception set.
+ The definition of the module `_evwsgi`, for Python 3, of which the import system makes the module (PEP
+ 489); NULL with an exception set where there is none.
 
  # Safety
  The interpreter calls it, with its lock held; or `PyImport_AppendInittab` is given it.
