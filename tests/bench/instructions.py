@@ -98,7 +98,8 @@ def _run(site, server, scenario, requests):
 def _serve(tool, site, server, scenario, requests, folder):
     """Serve so many requests under `tool`, the first words of a command; what the server said."""
     port = servers.free_port()
-    launch = servers.Launch(site.python, scenario.app, str(port), prefix=scenario.prefix)
+    lines = str(pathlib.Path(folder, "access.log")) if scenario.logged else ""
+    launch = servers.Launch(site.python, scenario.app, str(port), log=lines, prefix=scenario.prefix)
     command = [*tool, *server.command(launch)]
     # The same hashes in every run; no allocator that valgrind would have to follow.
     variables = {"PYTHONHASHSEED": "0", **install.variables(site)}
