@@ -204,6 +204,11 @@ impl Dialect {
         self == Standard && cfg!(feature = "python3")
     }
 
+    /// Whether an application may take over the connection of a request with `Upgrade`.
+    pub fn offers_socket(self) -> bool {
+        self == Standard && cfg!(feature = "python3")
+    }
+
     /// Whether the parts of a response are gathered while the application goes on, which the monitor
     /// makes possible (PEP 3333, "Buffering and Streaming").
     pub fn gathers_chunks(self) -> bool {

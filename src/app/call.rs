@@ -28,6 +28,11 @@ pub fn respond(
 ) -> Response {
     let response = match try_respond(gil, ctx, exchange, out) {
         Ok(response) => response,
+        // Nobody is left to hear of it.
+        Err(raised) if is_taken_over(exchange) => {
+            raised.clear(gil);
+            Response::taken_over()
+        }
         Err(raised) => {
             let exception = Exception::take(gil, raised);
             let head_only = exchange.is_head_request();
@@ -36,7 +41,20 @@ pub fn respond(
         }
     };
     child::leave_if_forked(gil);
+    if exchange
+        .takeover
+        .as_ref()
+        .is_some_and(|takeover| takeover.close())
+    {
+        out.clear(gil);
+        return Response::taken_over();
+    }
     response
+}
+
+fn is_taken_over(exchange: &Exchange) -> bool {
+    let takeover = exchange.takeover.as_ref();
+    takeover.is_some_and(|takeover| takeover.is_taken())
 }
 
 fn try_respond(
@@ -54,11 +72,21 @@ fn try_respond(
         environ.dict_set(gil, &names(gil).wsgi_early_hints, early_hints)?;
     }
     start_response.open(ctx, exchange, out);
+    if let Some(takeover) = &exchange.takeover {
+        takeover.open(&start_response);
+    }
     let result = callback.call(gil, &[&environ, start_response.object()]);
     let result = child::exit_if_forked(gil, result);
     let closed = start_response.close(out);
+    if let Some(takeover) = &exchange.takeover {
+        takeover.returned(&closed);
+    }
     let result = logged::take_variables(gil, &ctx.logged, &environ, exchange, result);
     drop((environ, callback));
+    if is_taken_over(exchange) {
+        response::drop_result(gil, result);
+        return Ok(Response::taken_over());
+    }
     match closed {
         Closed::Unused => response::begin(gil, ctx, exchange, start_response, result?, out),
         Closed::Streamed(sent) => Ok(response::streamed(

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use crate::app::base::Base;
 use crate::app::environ::cache::EnvironCache;
 use crate::app::logged::Logged;
+use crate::app::takeover::TakenSockets;
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::http::error::HttpError;
@@ -39,6 +40,8 @@ pub struct AppContext {
     date_text: RefCell<Option<Owned>>,
     /// An exception that ends `run` once its client has its response.
     pub exit: RefCell<Option<Exception>>,
+    /// The sockets that applications have taken over.
+    pub taken: Rc<TakenSockets>,
     /// What the access log asks for.
     pub logged: Logged,
     /// Counts every exception of an application, for `stats()`.
@@ -57,6 +60,7 @@ impl AppContext {
             lines: Rc::default(),
             date_text: RefCell::default(),
             exit: RefCell::default(),
+            taken: Rc::default(),
             logged: Logged::default(),
             failures: Cell::default(),
         }

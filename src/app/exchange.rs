@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::app::buffer_pool::{PooledBuffer, PooledObject};
 use crate::app::client::Client;
 use crate::app::endpoint::Endpoint;
+use crate::app::takeover::Takeover;
 use crate::http::framing::{self, Framing, ReplyFraming};
 use crate::http::head::{Head, Version};
 use crate::http::response_head::ResponseHead;
@@ -29,6 +30,8 @@ pub struct Exchange {
     /// Where the message stands in `input`: its head, in the legacy dialect with its body. All offsets
     /// below are relative to its first byte.
     pub message: Range<usize>,
+    /// Where in `input` the next message begins.
+    pub behind: usize,
     /// The head. Of one that was found in the cache, only what the request line says.
     pub head: Box<Head>,
     /// The parts of the target.
@@ -53,6 +56,8 @@ pub struct Exchange {
     pub gathers: bool,
     /// The connection's number, under which heads are cached.
     pub connection: u32,
+    /// What the application may take, where the client offers another protocol.
+    pub takeover: Option<Rc<Takeover>>,
     /// Whether the connection may be kept; not when the server is about to end.
     pub may_keep_alive: bool,
     /// What the access log asks of the environ, once the application was called.

@@ -30,3 +30,4 @@ pub mod params;
 pub mod response;
 pub mod response_body;
 pub mod start_response;
+pub mod takeover;

@@ -26,6 +26,8 @@ pub struct Response {
     pub keep_alive: bool,
     /// The request was rejected: its client may still be sending.
     pub lingers: bool,
+    /// The application took the connection over: there is none.
+    pub is_taken_over: bool,
     /// What is still to come, or must be closed when everything is written.
     pub body: Option<Box<ResponseBody>>,
     /// The status; 0 where a program's own head has none that could be read.
@@ -43,6 +45,7 @@ impl Response {
         Response {
             keep_alive,
             lingers: false,
+            is_taken_over: false,
             body: None,
             code,
         }
@@ -53,6 +56,14 @@ impl Response {
         Response {
             lingers: true,
             ..Response::last(code)
+        }
+    }
+
+    /// None: the application took the connection over, to speak another protocol.
+    pub fn taken_over() -> Response {
+        Response {
+            is_taken_over: true,
+            ..Response::last(101)
         }
     }
 
@@ -266,6 +277,16 @@ pub fn lost(
         }
     }
     Response::last(0)
+}
+
+/// What an application returned that took the connection over: its `close()` is called.
+pub fn drop_result(gil: Gil<'_>, result: Result<Owned>) {
+    let body =
+        result.and_then(|result| Body::new(gil, Dialect::Standard, result, InvalidItem::Ignore));
+    match body {
+        Ok(body) => drop(body),
+        Err(raised) => raised.clear(gil),
+    }
 }
 
 /// Queues the ordinary response: a list or tuple of bytes, all at once.

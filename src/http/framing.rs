@@ -54,6 +54,8 @@ pub struct Framing {
     pub keep_alive: bool,
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub expect_continue: bool,
+    /// Whether the client offers another protocol (`Upgrade`, RFC 9110 section 7.8).
+    pub upgrades: bool,
 }
 
 impl Framing {
@@ -84,6 +86,7 @@ pub fn strict(head: &Head, buf: &[u8], max_body: u64) -> Result<Framing, HttpErr
     let mut codings = TransferCodings::default();
     let mut connection = Connection::default();
     let mut expectation = Expectation::None;
+    let mut upgrades = false;
 
     for field in &head.fields {
         let name = field.name.of(buf);
@@ -93,6 +96,7 @@ pub fn strict(head: &Head, buf: &[u8], max_body: u64) -> Result<Framing, HttpErr
                 repeated_host |= host.replace(value).is_some();
             }
             6 if name.eq_ignore_ascii_case(b"expect") => expectation.read(value),
+            7 if name.eq_ignore_ascii_case(b"upgrade") => upgrades |= !value.is_empty(),
             10 if name.eq_ignore_ascii_case(b"connection") => connection.read(value),
             12 if name.eq_ignore_ascii_case(b"content-type") => media_types += 1,
             14 if name.eq_ignore_ascii_case(b"content-length") => {
@@ -138,6 +142,8 @@ pub fn strict(head: &Head, buf: &[u8], max_body: u64) -> Result<Framing, HttpErr
         body,
         keep_alive: connection.keep_alive(head.version),
         expect_continue,
+        // RFC 9110 section 7.8: ignored in HTTP/1.0.
+        upgrades: upgrades && head.version == Version::Http11,
     })
 }
 
@@ -165,6 +171,7 @@ pub fn lenient(head: &Head, buf: &[u8], max_body: u64) -> Result<Framing, HttpEr
         body,
         keep_alive: false,
         expect_continue: false,
+        upgrades: false,
     })
 }
 
@@ -603,9 +610,21 @@ mod tests {
                 body: BodyLength::None,
                 keep_alive: true,
                 expect_continue: false,
+                upgrades: false,
             };
             assert_eq!(http11(lines), Ok(untouched), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn another_protocol_is_offered_in_http11_only() {
+        let upgrades = |framing: Result<Framing, u16>| framing.unwrap().upgrades;
+        assert!(upgrades(http11("UPGRADE: websocket\r\n")));
+        assert!(upgrades(http11("Upgrade: a\r\nUpgrade:\r\n")));
+        assert!(!upgrades(http11("Upgrade:\r\n")));
+        assert!(!upgrades(http11("Upgradf: websocket\r\n")));
+        assert!(!upgrades(http11("Connection: upgrade\r\n")));
+        assert!(!upgrades(http10("Upgrade: websocket\r\n")));
     }
 
     #[test]

@@ -121,6 +121,7 @@ impl Run {
             });
             self.drive(gil, turn, &connection);
         }
+        self.reactor.ctx.taken.close_ended(gil);
         let exit = self.reactor.ctx.exit.take();
         self.reactor.raised.take().or(exit)
     }

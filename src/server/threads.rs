@@ -37,6 +37,7 @@ impl Run {
                 self.hold(gil, turn);
                 if self.reactor.stopped.get() && turn.holds_loop() {
                     self.crew.end();
+                    self.reactor.ctx.taken.shut_down(gil);
                     return;
                 }
                 continue;

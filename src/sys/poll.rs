@@ -1,4 +1,4 @@
-//! Whether a descriptor takes a write this instant, without waiting.
+//! Whether a descriptor takes a write.
 
 use std::os::fd::RawFd;
 
@@ -7,13 +7,18 @@ pub const PIPE_BUF: usize = libc::PIPE_BUF;
 
 /// Whether a write would not block: there is room, or an error to be reported.
 pub fn writable_now(fd: RawFd) -> bool {
+    writable_in(fd, 0)
+}
+
+/// Waits for that, for so many milliseconds at most.
+pub fn writable_in(fd: RawFd, milliseconds: i32) -> bool {
     let mut entry = libc::pollfd {
         fd,
         events: libc::POLLOUT,
         revents: 0,
     };
     // SAFETY: one entry, which the kernel reads and writes.
-    let count = unsafe { syscall!(poll(&raw mut entry, 1, 0)) };
+    let count = unsafe { syscall!(poll(&raw mut entry, 1, milliseconds)) };
     count.is_ok_and(|count| count > 0)
 }
 

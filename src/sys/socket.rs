@@ -55,6 +55,14 @@ impl Socket {
         self.0.0.store(-1, Ordering::Relaxed);
     }
 
+    /// Takes the descriptor out of every share; `None` where nobody has it any more. From now on every
+    /// transfer here fails with `EBADF`.
+    pub fn release(&self) -> Option<OwnedFd> {
+        let number = self.0.0.swap(-1, Ordering::Relaxed);
+        // SAFETY: `new` took the descriptor from its only owner, and the number is out of the shares.
+        (number >= 0).then(|| unsafe { OwnedFd::from_raw_fd(number) })
+    }
+
     /// Whether there are other shares.
     pub fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1
@@ -140,6 +148,22 @@ mod tests {
         let mut all = Vec::new();
         far.read_to_end(&mut all).unwrap();
         assert_eq!(all, b"x");
+    }
+
+    #[test]
+    fn what_was_released_is_its_new_owners() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let socket = Socket::new(near.into());
+        let share = socket.clone();
+        let released = socket.release().unwrap();
+        assert!(share.release().is_none() && share.write(b"x", false).is_err());
+        drop((socket, share));
+        let again = Socket::new(released);
+        assert_eq!(again.write(b"y", false).unwrap(), Flow::Done(1));
+        drop(again);
+        let mut all = Vec::new();
+        far.read_to_end(&mut all).unwrap();
+        assert_eq!(all, b"y");
     }
 
     #[test]

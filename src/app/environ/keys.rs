@@ -51,7 +51,9 @@ pub fn standard_head_keys(
                 let bit = 1u64 << place;
                 if header_keys.of_connection & bit != 0 {
                     names_others |= !is_plain_option(name, value);
-                    continue;
+                    if !is_of_upgrade(exchange, name) {
+                        continue;
+                    }
                 }
                 let repeated = seen & bit != 0;
                 seen |= bit;
@@ -120,7 +122,7 @@ fn remove_named(gil: Gil<'_>, exchange: &Exchange, environ: &Object) -> Result<(
     let fields = head.fields.iter();
     for field in fields.filter(|field| is_connection(field.name.of(bytes))) {
         for name in grammar::list_elements(field.value.of(bytes)) {
-            if !grammar::is_token(name) || is_end_to_end(name) {
+            if !grammar::is_token(name) || is_end_to_end(name) || is_of_upgrade(exchange, name) {
                 continue;
             }
             let key = header_keys(gil)?.get(gil, name)?;
@@ -130,6 +132,13 @@ fn remove_named(gil: Gil<'_>, exchange: &Exchange, environ: &Object) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Whether a field asks for another protocol, which is the application's to speak
+/// ([`crate::app::takeover`]).
+fn is_of_upgrade(exchange: &Exchange, name: &[u8]) -> bool {
+    exchange.framing.upgrades
+        && (name.eq_ignore_ascii_case(b"connection") || name.eq_ignore_ascii_case(b"upgrade"))
 }
 
 /// Whether a field is meant for the origin server, even where `Connection` names it.

@@ -25,6 +25,7 @@ use crate::app::environ::keys::{
 };
 use crate::app::environ::template::template;
 use crate::app::exchange::{CacheResult, Exchange, Route};
+use crate::app::takeover::Takeover;
 use crate::app::{input, params};
 use crate::py::{Gil, Object, Owned, Result, names, text};
 
@@ -63,6 +64,7 @@ pub fn plain(
     }
     let input = input::of(gil, exchange)?;
     environ.dict_set(gil, &names(gil).wsgi_input, &input)?;
+    Takeover::offer(gil, ctx, exchange, &environ)?;
     Ok(environ)
 }
 

@@ -8,6 +8,7 @@ use crate::app::context::AppContext;
 use crate::app::environ::own_input::give_body;
 use crate::app::environ::{forwarded, parts};
 use crate::app::exchange::{Exchange, Route};
+use crate::app::takeover::Takeover;
 use crate::http::error::HttpError;
 use crate::py::{Gil, Object, Owned, Result, names, text};
 
@@ -58,6 +59,7 @@ pub fn via_base_class(
     update(&names.update_uri, &part)?;
     if ctx.dialect.promises_pep_3333() {
         parts::complete(gil, &ctx.base.software, exchange, &environ)?;
+        Takeover::offer(gil, ctx, exchange, &environ)?;
     }
     if ctx.dialect.gives_body(exchange.method()) {
         if ctx.dialect.needs_length() && exchange.field(b"content-length").is_none() {

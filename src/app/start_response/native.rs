@@ -81,7 +81,7 @@ impl NativeStartResponse {
     }
 
     /// What the application gave to it.
-    pub fn state(&self) -> &ResponseState {
+    pub fn state(&self) -> &Rc<ResponseState> {
         &self.pair().state
     }
 }

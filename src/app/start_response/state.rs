@@ -150,6 +150,16 @@ impl ResponseState {
         }
     }
 
+    /// The application takes the connection over: what `write` has queued and the kernel has not taken.
+    /// From now on `write` drops what it is given. `None` while another thread is in it.
+    pub fn release_queue(&self) -> Option<WriteQueue> {
+        let mut sink = self.sink.take()?;
+        let mut queue = WriteQueue::default();
+        sink.close(&mut queue);
+        self.sink.put(sink);
+        Some(queue)
+    }
+
     /// Whether there is a head to send: `start_response` was called, or a program of the original's
     /// kind set attributes instead, whose defaults are a head too.
     pub fn has_head(&self, gil: Gil<'_>) -> bool {

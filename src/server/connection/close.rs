@@ -151,10 +151,14 @@ pub fn close(gil: Gil<'_>, connection: &Rc<Connection>, mut work: Box<Work>) {
         socket,
         out,
         response,
+        takeover,
         ..
     } = *work;
     registry(gil).trace(gil, || format!("fd={} closed", socket.number()));
     connection.reactor.queues.put(gil, out);
     drop(response);
+    if let Some(takeover) = takeover {
+        takeover.end(gil);
+    }
     drop(socket);
 }

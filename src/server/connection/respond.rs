@@ -43,6 +43,9 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
     if work.arrived == 0 {
         work.arrived = scoreboard::turn_began();
     }
+    if let Some(step) = prepare_upgrade(gil, connection, work) {
+        return step;
+    }
     let foreseen = match foresee(turn, work) {
         Foreseen::Queue => return Step::Queue,
         Foreseen::Call(foreseen) => foreseen,
@@ -76,6 +79,10 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
     if reactor.ctx.exit.borrow().is_some() {
         reactor.end_requested.set(true);
     }
+    if response.is_taken_over {
+        work.on(Event::TakenOver);
+        return Step::Again;
+    }
     work.response = response.body;
     work.owner = (work.response.is_some() && turn.crew.is_threaded()).then_some(turn.seat.number);
     if response.lingers {
@@ -89,6 +96,26 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
         }
     }
     Step::Again
+}
+
+/// A request with `Upgrade`, whose connection the application may take over: what was to be written before
+/// is written, and the connection is watched no more.
+fn prepare_upgrade(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> Option<Step> {
+    let request = work.request.as_ref();
+    if !request.is_some_and(|request| request.framing.upgrades) {
+        return None;
+    }
+    match flush(gil, &work.socket, &mut work.out) {
+        Flushed::All => {
+            connection.unwatch();
+            None
+        }
+        Flushed::Blocked => Some(Step::Wait(Interest::WRITE)),
+        Flushed::Gone => {
+            work.on(Event::Gone);
+            Some(Step::Again)
+        }
+    }
 }
 
 /// What is known of a call before it.
@@ -181,6 +208,7 @@ fn respond(
         head.len
     };
     let message = work.at..work.at + end;
+    let behind = work.at + length;
     let range = message.clone();
     let bytes = &work.input[message.clone()];
     let target = match ctx
@@ -204,6 +232,7 @@ fn respond(
     let mut exchange = Exchange {
         input: std::mem::take(&mut work.input),
         message,
+        behind,
         head,
         target,
         framing,
@@ -216,6 +245,7 @@ fn respond(
         outbox: turn.outbox().clone(),
         gathers: ctx.dialect.gathers_chunks() && turn.watch().looks().is_some(),
         connection: connection.id().number,
+        takeover: None,
         may_keep_alive: !reactor.is_draining(),
         logged: Vec::new(),
     };
@@ -231,6 +261,9 @@ fn respond(
         call::respond(gil, ctx, &mut exchange, &mut work.out)
     });
     scoreboard::end_call(began);
+    if response.is_taken_over {
+        work.takeover = exchange.takeover.take();
+    }
     let Exchange {
         input,
         head,

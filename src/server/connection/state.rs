@@ -13,6 +13,7 @@
 //! Paused   Calling  Keep     --Responded-->  Paused   Sending  Keep
 //! Paused   Calling  Keep     --Last-->       Paused   Sending  Close
 //! Paused   Calling  Keep     --Rejected-->   Paused   Sending  Linger
+//! Paused   Calling  Keep     --TakenOver-->  Closed   Idle     Close
 //! Paused   Sending  Keep     --Last-->       Paused   Sending  Close
 //! Paused   Sending  Close    --MoreInput-->  Paused   Sending  Linger
 //! Paused   Sending  Keep     --Complete-->   Head     Idle     Keep
@@ -29,6 +30,7 @@
 use self::After::{Close, Keep, Linger};
 use self::Event::{
     BodyAhead, Complete, Introduced, Last, MoreInput, PeerDone, Rejected, Request, Responded, Sent,
+    TakenOver,
 };
 use self::Read::{Body, Closed, Discard, Head, Paused, Proxy};
 use self::Write::{Calling, Idle, Sending};
@@ -90,6 +92,8 @@ pub enum Event {
     Last,
     /// Something stands behind the request that gets the last response.
     MoreInput,
+    /// The application took the connection over for the time of its call, which is over.
+    TakenOver,
     /// Nothing of the response is left to be pulled, and the connection is kept.
     Complete,
     /// The last response is written.
@@ -116,7 +120,7 @@ const fn state(read: Read, write: Write, after: After) -> State {
 }
 
 /// Every arrow but those of [`Event::Gone`].
-pub const ARROWS: [(State, Event, State); 15] = [
+pub const ARROWS: [(State, Event, State); 16] = [
     (INTRODUCED_FIRST, Introduced, START),
     (START, BodyAhead, state(Body, Idle, Keep)),
     (START, Request, state(Paused, Calling, Keep)),
@@ -145,6 +149,11 @@ pub const ARROWS: [(State, Event, State); 15] = [
         state(Paused, Calling, Keep),
         Rejected,
         state(Paused, Sending, Linger),
+    ),
+    (
+        state(Paused, Calling, Keep),
+        TakenOver,
+        state(Closed, Idle, Close),
     ),
     (
         state(Paused, Sending, Keep),
@@ -211,6 +220,7 @@ impl State {
             (Paused, Calling, Keep, Responded) => state(Paused, Sending, Keep),
             (Paused, Calling | Sending, Keep, Last) => state(Paused, Sending, Close),
             (Paused, Calling, Keep, Rejected) => state(Paused, Sending, Linger),
+            (Paused, Calling, Keep, TakenOver) => state(Closed, Idle, Close),
             (Paused, Sending, Close, MoreInput) => state(Paused, Sending, Linger),
             (Paused, Sending, Keep, Complete) => START,
             (Paused, Sending, Close, Sent) => state(Closed, Idle, Close),
@@ -246,7 +256,7 @@ mod tests {
     const READS: [Read; 6] = [Proxy, Head, Body, Paused, Discard, Closed];
     const WRITES: [Write; 3] = [Idle, Calling, Sending];
     const AFTERS: [After; 3] = [Keep, Close, Linger];
-    const EVENTS: [Event; 11] = [
+    const EVENTS: [Event; 12] = [
         Introduced,
         BodyAhead,
         Request,
@@ -254,6 +264,7 @@ mod tests {
         Responded,
         Last,
         MoreInput,
+        TakenOver,
         Complete,
         Sent,
         PeerDone,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::app::client::Client;
 use crate::app::endpoint::Endpoint;
 use crate::app::response_body::ResponseBody;
+use crate::app::takeover::Takeover;
 use crate::ev::{Interest, Io, OnIo};
 use crate::http::head::HeadSearch;
 use crate::py::Gil;
@@ -72,6 +73,8 @@ pub struct Work {
     pub was_active: bool,
     /// The part of a response that is not in the queue yet, or is kept until it is written.
     pub response: Option<Box<ResponseBody>>,
+    /// What the application took over, for the time of its call.
+    pub takeover: Option<Rc<Takeover>>,
     /// The access log's line of a response that is not whole yet.
     pub pending: Option<Box<Pending>>,
     /// What the response is of, where slow calls are looked for.
@@ -195,6 +198,7 @@ impl Connection {
             owner: None,
             was_active: false,
             response: None,
+            takeover: None,
             pending: None,
             called: None,
             arrived: 0,
