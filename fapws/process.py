@@ -6,6 +6,7 @@ drop theirs before any line of the application runs.
 
 import codecs
 import os
+import sys
 
 from fapws.settings import SettingsError
 
@@ -87,6 +88,14 @@ def _set_groups(user, group):
         os.setgroups([group])
     else:
         os.initgroups(name, group)
+
+
+def switch_often():
+    """Pass the interpreter's lock on each millisecond, not each five: beside calls that compute,
+    others are quick. The application, which is loaded later, may choose otherwise.
+    """
+    if sys.getswitchinterval() == 0.005:
+        sys.setswitchinterval(0.001)
 
 
 def set_title(role, name):

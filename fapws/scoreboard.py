@@ -25,7 +25,7 @@ MASTER_FIELDS = (
 #: What of a slot is a state of the moment, and does not outlive its worker.
 GAUGES = (
     "pid", "late_since", "draining", "connections", "threads", "busy_threads", "queued",
-    "longest_call_ms",
+    "sockets", "longest_call_ms",
 )
 
 _WORD = 8

@@ -137,6 +137,8 @@ class WorkerSpec(object):
     def _load(self):
         """Load the application; LoadError."""
         loading.add_to_path(self.settings.pythonpath)
+        if self.settings.threads > 1:
+            process.switch_often()
         application = loading.load(self.spec)
         if self.settings.reload:
             from fapws.contrib.django_handler import for_development

@@ -84,6 +84,8 @@ words! {
     BusyThreads "busy_threads" Gauge,
     /// Requests that wait for a thread.
     Queued "queued" Gauge,
+    /// Connections that applications have taken over (`werkzeug.socket`), in calls now.
+    Sockets "sockets" Gauge,
     /// Calls that took at most a millisecond; each call is counted once.
     CallLe1ms "call_le_1ms" Counter,
     /// Longer, at most this.
@@ -275,6 +277,7 @@ pub fn end_run() {
     end_turn();
     set(Word::BusyThreads, 0);
     set(Word::Queued, 0);
+    set(Word::Sockets, 0);
     set(Word::Draining, 0);
 }
 
@@ -306,6 +309,23 @@ pub fn set_all_busy(all: bool) {
         ALL_BUSY_SINCE.store(since, Ordering::Relaxed);
         set(Word::LateSince, since);
     }
+}
+
+/// A call has taken its connection over: it may last for as long as its client likes.
+pub fn begin_socket() {
+    set(Word::Sockets, get(Word::Sockets) + 1);
+    set_all_busy(false);
+    set(Word::LateSince, 0);
+}
+
+/// Such a call is over.
+pub fn end_socket() {
+    set(Word::Sockets, get(Word::Sockets).saturating_sub(1));
+}
+
+/// Whether calls of so many threads are more than those that have taken their connections over.
+pub fn hold_threads(calling: usize) -> bool {
+    calling as u64 > get(Word::Sockets)
 }
 
 /// The time in milliseconds; never 0, which says that nobody is late.

@@ -30,6 +30,7 @@ _MEANINGS = (
     ("threads", "gauge", "Threads that may be in calls at the same time."),
     ("busy_threads", "gauge", "Threads at work now."),
     ("queued", "gauge", "Requests that wait for a thread now."),
+    ("sockets", "gauge", "Connections that applications have taken over."),
     ("draining", "gauge", "1 for a worker that is about to end."),
     ("deferred", "gauge", "Deferred calls waiting now."),
 )

@@ -30,6 +30,7 @@ use crate::py::types::{Call, Class, ClassObject, Instance, Method, Owns};
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, names};
 use crate::py::{number, text, threads};
 use crate::queue::WriteQueue;
+use crate::scoreboard;
 use crate::sys::poll;
 use crate::sys::socket::Socket;
 
@@ -157,6 +158,7 @@ impl Takeover {
             .and_then(|number| container::tuple(gil, &[&number, &*text::bytes(gil, &behind)?]))?;
         self.owner.put(owner.own(gil));
         self.taken.open.borrow_mut().push(owner.own(gil));
+        scoreboard::begin_socket();
         // The socket's from now on.
         let _ = descriptor.into_raw_fd();
         Ok(given)
@@ -203,6 +205,7 @@ impl TakenSockets {
             place.map(|place| open.swap_remove(place))
         };
         drop(other);
+        scoreboard::end_socket();
         shut_down(gil, &socket);
         if socket.is_unshared() {
             close(gil, &socket);

@@ -33,6 +33,23 @@ pub struct Turn {
     holds: Cell<bool>,
     /// How many of the batch that is being written are still to come.
     writing: Cell<usize>,
+    /// Responses that this thread has begun and not ended.
+    streams: Rc<Cell<usize>>,
+    /// A spare was woken to take the loop.
+    makes_way: Cell<bool>,
+}
+
+/// The thread that a response belongs to: it goes on there, since databases' connections belong to threads.
+pub struct Owner {
+    /// The number of its seat.
+    pub number: usize,
+    streams: Rc<Cell<usize>>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.streams.set(self.streams.get() - 1);
+    }
 }
 
 impl Turn {
@@ -44,7 +61,40 @@ impl Turn {
             seat,
             holds: Cell::new(false),
             writing: Cell::new(0),
+            streams: Rc::default(),
+            makes_way: Cell::new(false),
         }
+    }
+
+    /// This thread has begun a response, which it is to end.
+    pub fn own_stream(&self) -> Owner {
+        self.streams.set(self.streams.get() + 1);
+        Owner {
+            number: self.seat.number,
+            streams: self.streams.clone(),
+        }
+    }
+
+    /// Whether there are such responses.
+    pub fn has_streams(&self) -> bool {
+        self.streams.get() > 0
+    }
+
+    /// Whether another thread is to make the next call: in this one a response would wait for it, and
+    /// another one is free.
+    pub fn is_to_make_way(&self) -> bool {
+        self.holds.get() && self.has_streams() && self.watch().has_spare()
+    }
+
+    /// Sets the loop free for that thread.
+    pub fn make_way(&self) {
+        self.release_loop();
+        self.makes_way.set(true);
+    }
+
+    /// Whether that is so; asked once.
+    pub fn makes_way(&self) -> bool {
+        self.makes_way.take()
     }
 
     /// What the monitor sees.

@@ -15,10 +15,14 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::app::console;
+use crate::py::Gil;
+use crate::py::out::Stream;
 use crate::scoreboard::{self, Word};
 use crate::server::expectation::Expectation;
 use crate::server::monitor::{Seat, Watch};
 use crate::server::ready::{Id, ReadyList};
+use crate::server::server_log::ServerLog;
 
 /// What the threads of a run share, behind the interpreter's lock.
 pub struct Crew {
@@ -84,7 +88,7 @@ impl Crew {
         self.calling.set(calling);
         scoreboard::set(Word::BusyThreads, calling as u64);
         if self.is_threaded() {
-            scoreboard::set_all_busy(calling >= self.limit);
+            scoreboard::set_all_busy(calling >= self.limit && scoreboard::hold_threads(calling));
         }
     }
 
@@ -112,8 +116,16 @@ impl Crew {
             && !self.watch.has_spare()
     }
 
-    /// A request has to wait for a thread.
-    pub fn enqueue(&self, id: Id) {
+    /// A request has to wait for a thread. The log says once that there are too few.
+    pub fn enqueue(&self, gil: Gil<'_>, id: Id) {
+        if self.calling.get() >= self.limit && !self.said_busy.replace(true) {
+            let line = format!(
+                "all threads busy: {} calls wait, and more would",
+                self.limit
+            );
+            let line = ServerLog::of_stderr().warning(line.as_bytes());
+            console::write(gil, Stream::Stderr, &line);
+        }
         self.queue.borrow_mut().push_back(id);
         scoreboard::set(Word::Queued, self.queued() as u64);
     }

@@ -235,12 +235,15 @@ impl Run {
                 self.prepare_spare(gil);
                 if let Some(id) = self.crew.dequeue() {
                     self.call_queued(gil, turn, id);
+                    if !self.keeps_loop(gil, turn) {
+                        return;
+                    }
                 }
             }
             while let Some(ready) = reactor.ready.pop() {
                 child::leave_if_forked(gil);
                 self.work_off(gil, turn, ready);
-                if !turn.holds_loop() && !turn.take_loop() {
+                if !self.keeps_loop(gil, turn) {
                     return;
                 }
             }

@@ -27,6 +27,10 @@ const IDLE: Duration = Duration::from_secs(30);
 /// A thread that has the interpreter's lock as soon, in microseconds, took over from a call that waits.
 const LOCK_WAIT: u64 = 4_000;
 
+/// How often, and how far apart, a thread looks whether a spare that it woke has the loop.
+const LOOKS_AT_LOOP: usize = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_micros(50);
+
 impl Run {
     /// What a thread of the run does until the run is over: it holds the loop, goes on with responses of
     /// its own, calls for requests that wait for a thread, or is spare.
@@ -50,7 +54,7 @@ impl Run {
                 self.call_queued(gil, turn, id);
                 continue;
             }
-            if !self.be_spare(gil, turn, is_main) && !is_main {
+            if !self.be_spare(gil, turn, is_main) && !is_main && !turn.has_streams() {
                 return;
             }
         }
@@ -80,6 +84,27 @@ impl Run {
             self.reactor.waker.wake();
         }
         woken.0
+    }
+
+    /// Whether this thread holds the loop after a call, or takes it again.
+    pub(super) fn keeps_loop(&self, gil: Gil<'_>, turn: &Turn) -> bool {
+        if turn.makes_way() {
+            self.make_way(gil);
+        }
+        turn.holds_loop() || turn.take_loop()
+    }
+
+    /// A spare was woken to take the loop: it has a moment in which this thread does not.
+    fn make_way(&self, gil: Gil<'_>) {
+        let watch = self.watch.clone();
+        threads::without_lock(gil, move || {
+            for _ in 0..LOOKS_AT_LOOP {
+                if !watch.baton.is_free() {
+                    break;
+                }
+                std::thread::sleep(BETWEEN_LOOKS);
+            }
+        });
     }
 
     /// Calls for a request that waited for a thread, unless its client left meanwhile.

@@ -14,6 +14,7 @@ use crate::server::connection::step::Step;
 use crate::server::connection::work::{Connection, Work};
 use crate::server::connection::write::Flushed;
 use crate::server::connection::{body, close, proxy, read, reject, respond, write};
+use crate::server::ready::Ready;
 
 /// What the driver leaves to its caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,8 +44,8 @@ pub fn drive(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) -> Driven {
         connection.unwatch();
         return Driven::Waits;
     }
-    if let Some(owner) = work.owner.filter(|owner| *owner != turn.seat.number) {
-        // One thread a response: databases' connections belong to threads.
+    let owner = work.owner.as_ref().map(|owner| owner.number);
+    if let Some(owner) = owner.filter(|owner| *owner != turn.seat.number) {
         connection.put(work);
         connection.unwatch();
         turn.crew.send_to(owner, connection.id());
@@ -72,7 +73,13 @@ pub fn drive(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) -> Driven {
             Some(Advanced::Queued) => {
                 work.is_queued = true;
                 connection.put(work);
-                turn.crew.enqueue(connection.id());
+                turn.crew.enqueue(gil, connection.id());
+                return Driven::Waits;
+            }
+            Some(Advanced::MakesWay) => {
+                connection.put(work);
+                turn.crew.ready.push(Ready::Connection(connection.id()));
+                turn.make_way();
                 return Driven::Waits;
             }
             Some(Advanced::Batched) => {
@@ -107,6 +114,8 @@ enum Advanced {
     EndRequested,
     /// To a call that waits for a thread.
     Queued,
+    /// To a call that is another thread's to make.
+    MakesWay,
     Closed,
 }
 
@@ -128,6 +137,7 @@ fn advance(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Wo
             Step::Again => continue,
             Step::Batch => return Advanced::Batched,
             Step::Queue => return Advanced::Queued,
+            Step::MakeWay => return Advanced::MakesWay,
             Step::Pause => None,
             Step::Wait(interest) => Some(interest),
         };

@@ -48,6 +48,7 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
     }
     let foreseen = match foresee(turn, work) {
         Foreseen::Queue => return Step::Queue,
+        Foreseen::MakeWay => return Step::MakeWay,
         Foreseen::Call(foreseen) => foreseen,
     };
     let Some(request) = work.request.take() else {
@@ -84,7 +85,8 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
         return Step::Again;
     }
     work.response = response.body;
-    work.owner = (work.response.is_some() && turn.crew.is_threaded()).then_some(turn.seat.number);
+    let is_owned = work.response.is_some() && turn.crew.is_threaded();
+    work.owner = is_owned.then(|| turn.own_stream());
     if response.lingers {
         work.on(Event::Rejected);
     } else if response.keep_alive {
@@ -122,6 +124,8 @@ fn prepare_upgrade(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -
 enum Foreseen {
     /// It has to wait for a thread.
     Queue,
+    /// It is to be made by another thread.
+    MakeWay,
     /// It can begin. With threads: where the table of expectations has it.
     Call(Option<Places>),
 }
@@ -143,6 +147,9 @@ fn foresee(turn: &Turn, work: &Work) -> Foreseen {
     let calling = crew.calling.get();
     if calling > crew.limit || waits && (calling >= crew.limit || crew.queued() > 0) {
         return Foreseen::Queue;
+    }
+    if turn.is_to_make_way() {
+        return Foreseen::MakeWay;
     }
     if waits {
         turn.release_loop();
@@ -252,17 +259,18 @@ fn respond(
     if reactor.log.is_some() {
         work.out.begin_response();
     }
-    if turn.crew.looks_for_slow_calls {
-        work.called = Some(called(connection, &exchange));
-    }
+    // A call that may take its connection over lasts as long as its client likes.
+    let is_looked_for = turn.crew.looks_for_slow_calls && !exchange.framing.upgrades;
+    work.called = is_looked_for.then(|| called(connection, &exchange));
     let arrived = std::mem::take(&mut work.arrived);
     let began = scoreboard::begin_call(arrived);
     let response = turn.enter(gil, work.called.as_ref(), || {
         call::respond(gil, ctx, &mut exchange, &mut work.out)
     });
-    scoreboard::end_call(began);
     if response.is_taken_over {
         work.takeover = exchange.takeover.take();
+    } else {
+        scoreboard::end_call(began);
     }
     let Exchange {
         input,
@@ -346,6 +354,7 @@ fn send_items(
             // Its `close()` is called.
             let done = work.response.take();
             turn.release(gil, work.called.as_ref(), done);
+            work.owner = None;
             if !work.state.ends() {
                 work.on(Event::Complete);
                 return Step::Again;
@@ -422,6 +431,7 @@ fn complete(
         return Step::Again;
     }
     turn.release(gil, work.called.as_ref(), done);
+    work.owner = None;
     if !work.state.ends() {
         work.on(Event::Complete);
         return Step::Again;

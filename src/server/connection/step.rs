@@ -15,6 +15,8 @@ pub enum Step {
     Batch,
     /// The call waits for a thread.
     Queue,
+    /// The call is to be made by another thread, which takes the loop.
+    MakeWay,
     /// A body waits for a descriptor: the socket is not watched meanwhile.
     Pause,
 }

@@ -14,6 +14,7 @@ use crate::ev::{Interest, Io, OnIo};
 use crate::http::head::HeadSearch;
 use crate::py::Gil;
 use crate::queue::WriteQueue;
+use crate::server::batch::Owner;
 use crate::server::connection::request::{Incoming, ParsedRequest};
 use crate::server::connection::state::{Event, State};
 use crate::server::log::Pending;
@@ -67,8 +68,8 @@ pub struct Work {
     pub is_batched: bool,
     /// It waits for a thread that may call the application.
     pub is_queued: bool,
-    /// The seat of the thread that called the application, while its response goes on.
-    pub owner: Option<usize>,
+    /// The thread that called the application, while its response goes on.
+    pub owner: Option<Owner>,
     /// Its queue was used since the last tick.
     pub was_active: bool,
     /// The part of a response that is not in the queue yet, or is kept until it is written.

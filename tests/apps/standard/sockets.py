@@ -10,6 +10,7 @@ import socket
 import threading
 
 import journal
+from fapws import _evwsgi
 from journal import record
 
 PLAIN = [("Content-Type", "text/plain")]
@@ -221,7 +222,14 @@ def forks(environ, start_response):
     return [str(os.WEXITSTATUS(status)).encode("ascii")]
 
 
+def stats(environ, start_response):
+    """How many connections are taken over now."""
+    start_response("200 OK", PLAIN)
+    return [str(_evwsgi.stats()["sockets"]).encode("ascii")]
+
+
 ROUTES = {
+    "/stats": stats,
     "/": hello, "/keys": keys, "/echo": echo, "/looks": looks, "/facts": facts, "/first": first,
     "/raises": raises, "/responds": responds, "/written": written, "/generated": generated,
     "/later": later, "/keep": keep, "/use": use, "/threaded": threaded, "/drop": drop,

@@ -55,6 +55,13 @@ def rows(environ, start_response):
     return Rows(environ["QUERY_STRING"])
 
 
+def large(environ, start_response):
+    """Twenty items of a million bytes, each as soon as the one before is taken."""
+    start_response("200 OK", [("Content-Length", "20000000")])
+    for _ in range(20):
+        yield b"l" * 1000000
+
+
 def names(environ, start_response):
     start_response("200 OK", PLAIN)
     return [",".join(sorted(each.name for each in threading.enumerate())).encode()]
@@ -66,7 +73,8 @@ def journal(environ, start_response):
     return pages.ROUTES["/journal"](environ, start_response)
 
 
-ROUTES = {"/": hello, "/wait": wait, "/multithread": multithread, "/rows": rows, "/names": names,
+ROUTES = {"/": hello, "/wait": wait, "/multithread": multithread, "/rows": rows,
+          "/large": large, "/names": names,
           "/journal": journal}
 
 

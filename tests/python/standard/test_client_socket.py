@@ -200,11 +200,13 @@ def test_hello_goes_on_beside_them(interpreter, serve_probe):
             client.send(upgrade("/echo"))
             client.read_until(GREETED)
             assert server.request(request("/")).body == b"hello", number
+        assert server.request(request("/stats")).body == b"100"
         for number, client in enumerate(clients):
             client.send(b"%03d" % number)
         for number, client in enumerate(clients):
             assert client.read_exactly(3) == b"%03d" % number
     assert len(server.eventually("echo", lambda seen: len(seen) == 100)) == 100
+    assert server.request(request("/stats")).body == b"0"
 
 
 def test_the_graceful_end_waits_for_it(interpreter, serve_probe):

@@ -175,3 +175,70 @@ def test_the_legacy_dialect_has_none(interpreter, start_process):
     outcome = server.wait()
     assert outcome.returncode == 1
     assert "ValueError: config.threads above 1" in outcome.stderr
+
+
+def test_the_log_says_once_that_all_threads_are_busy(threaded, tmp_path):
+    flag, learnt = tmp_path / "flag", tmp_path / "learnt"
+    with contextlib.ExitStack() as stack:
+        *slow, quick = connect(stack, threaded, THREADS + 3)
+        for _ in range(8):
+            slow[0].send(request(f"/wait?{learnt}"))
+            quick.send(request("/"))
+            assert quick.response().body == b"hello"
+            learnt.touch()
+            assert slow[0].response().body == b"seen"
+            learnt.unlink()
+        for each in slow:
+            each.send(request(f"/wait?{flag}"))
+        wait_until(lambda: "all threads busy" in threaded.stderr, "the line")
+        quick.send(request("/"))
+        assert quick.response().body == b"hello"
+        flag.touch()
+        for each in slow:
+            assert each.response().body == b"seen"
+    outcome = threaded.stop()
+    outcome.check()
+    assert outcome.stderr.count("all threads busy: 2 calls wait") == 1
+
+
+def test_a_thread_with_a_stream_is_the_last_to_be_given_a_call(threaded, tmp_path):
+    """The stream goes on beside the call, though it waited for its client when the call came."""
+    flag = tmp_path / "flag"
+    with contextlib.ExitStack() as stack:
+        warm, slow, quick = connect(stack, threaded, 3)
+        warm.send(request(f"/wait?{flag}"))  # so that there is another thread
+        wait_until(lambda: called(threaded, flag), "the call")
+        flag.touch()
+        assert warm.response().body == b"seen"
+        flag.unlink()
+        stream = stack.enter_context(threaded.connect(receive_buffer=1 << 16))
+        stream.send(request("/large"))
+        stream.read_until(b"\r\n\r\n")
+        for _ in range(20):  # the other thread is spare by then
+            quick.send(request("/"))
+            assert quick.response().body == b"hello"
+        slow.send(request(f"/wait?{flag}"))
+        wait_until(lambda: len(threaded.journal("wait")) == 2, "the call")
+        assert len(stream.read_exactly(20_000_000)) == 20_000_000
+        flag.touch()
+        assert slow.response().body == b"seen"
+
+
+def test_the_next_request_after_a_stream_is_any_threads(threaded, tmp_path):
+    """The thread that made the last response of a connection may be in a call."""
+    flag, start = tmp_path / "flag", tmp_path / "start"
+    with contextlib.ExitStack() as stack:
+        client, *slow = connect(stack, threaded, THREADS + 1)
+        client.send(request(f"/rows?{start}"))
+        client.read_until(b"1xxx")
+        start.touch()
+        client.read_until(b"\r\n0\r\n\r\n")
+        for each in slow:
+            each.send(request(f"/wait?{flag}"))
+            wait_until(lambda: called(threaded, flag), "the call")
+        for _ in range(3):
+            client.send(request("/"))
+            assert client.response().body == b"hello"
+        flag.touch()
+        for each in slow:
+            assert each.response().body == b"seen"
