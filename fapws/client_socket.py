@@ -4,7 +4,8 @@ protocol on it. `simple-websocket` looks for it, and through it Flask-Sock and F
 The environ has a socket that is none yet. The first look at one of a socket's methods takes the
 connection over: it leaves the server, and this is a blocking socket from then on. What the server
 had received behind the request comes first from its `recv` and its like; `select` knows only of
-what came later. When the application returns the server shuts the connection down.
+what came later. When the application returns the server shuts the connection down, a moment
+later where somebody still refers to this.
 
 Python 3 only.
 """

@@ -186,18 +186,26 @@ impl Takeover {
 }
 
 /// The sockets that applications have taken.
+///
+/// When a call is over its socket is shut down and closed at once, where nobody else refers to it. A
+/// thread of the application's that does may be about to send its last words (the reply to a WebSocket's
+/// closing frame), so it has from one tick to the next for that. Then the socket is shut down, which ends
+/// what the thread waits for; and it is closed another tick later, so that its number does not become
+/// another connection's while the thread is in one of its methods.
 #[derive(Default)]
 pub struct TakenSockets {
     /// Those of calls that are not over.
     open: RefCell<Vec<Owned>>,
-    /// Those that were shut down, and that somebody still refers to.
+    /// Those of calls that have ended since the last tick.
     ended: RefCell<Vec<Owned>>,
+    /// Since the one before.
+    due: RefCell<Vec<Owned>>,
+    /// Those that were shut down at the last tick.
+    shut: RefCell<Vec<Owned>>,
 }
 
 impl TakenSockets {
-    /// The call is over: shuts the socket down. A thread of the application's that is in one of its
-    /// methods comes back from it; so that its number does not become another connection's under that
-    /// thread's hands, the socket is closed at once only where nobody else refers to it.
+    /// The call is over.
     fn end(&self, gil: Gil<'_>, socket: Owned) {
         let other = {
             let mut open = self.open.borrow_mut();
@@ -206,18 +214,23 @@ impl TakenSockets {
         };
         drop(other);
         scoreboard::end_socket();
-        shut_down(gil, &socket);
         if socket.is_unshared() {
+            shut_down(gil, &socket);
             close(gil, &socket);
         } else {
             self.ended.borrow_mut().push(socket);
         }
     }
 
-    /// Closes those that were shut down, some time ago.
-    pub fn close_ended(&self, gil: Gil<'_>) {
-        let ended = self.ended.take();
-        for socket in ended {
+    /// Some time has passed.
+    pub fn tick(&self, gil: Gil<'_>) {
+        let due = self.due.replace(self.ended.take());
+        // Their methods are Python's: nothing is borrowed meanwhile.
+        for socket in &due {
+            shut_down(gil, socket);
+        }
+        let shut = self.shut.replace(due);
+        for socket in shut {
             close(gil, &socket);
         }
     }
@@ -231,6 +244,15 @@ impl TakenSockets {
         };
         for socket in open {
             shut_down(gil, &socket);
+        }
+    }
+
+    /// The run is over: ends all.
+    pub fn close_ended(&self, gil: Gil<'_>) {
+        let lists = [self.ended.take(), self.due.take(), self.shut.take()];
+        for socket in lists.into_iter().flatten() {
+            shut_down(gil, &socket);
+            close(gil, &socket);
         }
     }
 }

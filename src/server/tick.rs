@@ -48,7 +48,7 @@ impl Run {
             }
         }
         self.release_queues(gil);
-        reactor.ctx.taken.close_ended(gil);
+        reactor.ctx.taken.tick(gil);
         reactor.pool.trim();
         memory::refill();
         let mut budget = SPILL_BUDGET;

@@ -21,6 +21,7 @@ from support import PATIENCE, ROOT, unavailable
 from support.environment import run
 from support.ports import free_port
 from support.process import Process, clean_environment, wait_until
+from support.websocket import WebSocket
 
 SYSTEM_PATH = os.pathsep.join(
     [os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", str(ROOT / "build/pound/sbin")]
@@ -253,6 +254,28 @@ def test_flask(python3, home, serve_typed, number):
     head = "POST /upload HTTP/1.1\r\nHost: test\r\nConnection: close\r\n"
     head += f"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {len(body)}\r\n\r\n"
     assert server.request(head.encode() + body).body == b"5 bytes\n"
+
+
+def test_websocket(python3, home, serve_typed):
+    page = "docs/deploy/websocket.md"
+    folder = home(page)
+    needed = ["flask==3.1.*", "flask-sock==0.7.*", "flask-socketio==5.*", "simple-websocket==1.*"]
+    env = {"PYTHONPATH": str(python3.library(*needed))}
+    echo = serve_typed(page, 0, folder, env=env)
+    client = WebSocket(echo.connect(), "/echo")
+    client.send("one")
+    assert client.receive() == "one"
+    assert echo.get("/").body == b"Hello\n"
+    client.close()
+    rooms = serve_typed(page, 1, folder, env=env)
+    assert rooms.get("/").body == b"Hello\n"
+    client = WebSocket(rooms.connect(), "/socket.io/?EIO=4&transport=websocket")
+    assert client.receive().startswith('0{"sid":')
+    client.send("40")
+    assert client.receive().startswith('40{"sid":')
+    client.send('42["say","hello"]')
+    assert client.receive() == '42["said","hello"]'
+    client.client.close()
 
 
 GUNICORN = "docs/deploy/gunicorn.md"
