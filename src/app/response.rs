@@ -281,8 +281,8 @@ pub fn lost(
 
 /// What an application returned that took the connection over: its `close()` is called.
 pub fn drop_result(gil: Gil<'_>, result: Result<Owned>) {
-    let body =
-        result.and_then(|result| Body::new(gil, Dialect::Standard, result, InvalidItem::Ignore));
+    let body = result
+        .and_then(|result| Body::new(gil, Dialect::Standard, result, InvalidItem::Ignore, None));
     match body {
         Ok(body) => drop(body),
         Err(raised) => raised.clear(gil),

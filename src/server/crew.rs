@@ -22,7 +22,7 @@ use crate::scoreboard::{self, Word};
 use crate::server::expectation::Expectation;
 use crate::server::monitor::{Seat, Watch};
 use crate::server::ready::{Id, ReadyList};
-use crate::server::server_log::ServerLog;
+use crate::server_log::ServerLog;
 
 /// What the threads of a run share, behind the interpreter's lock.
 pub struct Crew {

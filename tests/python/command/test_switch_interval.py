@@ -1,4 +1,4 @@
-"""`--threads`: the interpreter's lock is passed on each millisecond, unless the application chooses."""
+"""`--threads`: the interpreter's lock is passed on often, unless the application chooses."""
 
 import pytest
 from command import write
