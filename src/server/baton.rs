@@ -86,6 +86,9 @@ impl Baton {
 }
 
 #[cfg(test)]
+mod model;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicU32;

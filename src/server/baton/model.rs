@@ -1,0 +1,206 @@
+//! The hand-over as a model, walked exhaustively: threads, spares and the monitor take each step in every
+//! order, over the real [`Baton`].
+//!
+//! Each call of the baton is one step, since each is one atomic operation that others can see; so are
+//! becoming spare and waking one, which happen under one mutex. A call may last for ever: a loop that is
+//! free while everybody who could take it sleeps is lost, whoever is in a call.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+
+use super::{Baton, Ticket};
+
+/// How many applications each thread enters.
+const CALLS: u8 = 2;
+
+/// What a thread does next.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Thread {
+    /// Takes the loop, if it is free.
+    Tries,
+    /// Looks whether the loop is free, and becomes spare else.
+    BecomesSpare,
+    /// It has looked: in the mistaken model this and becoming spare are two steps.
+    HasLooked,
+    /// Sleeps until it is woken.
+    Spare { woken: bool },
+    /// Holds the loop.
+    Holds,
+    /// Is in a call that it entered as the holder.
+    Inside(u64),
+    /// Has set the loop free for a call that is expected to wait, and wakes a spare.
+    WakesBeforeCall,
+    /// Is in a call without the loop.
+    Waits,
+}
+
+/// What the monitor does next.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Monitor {
+    Looks,
+    LooksAgain(u64),
+    /// It has set the loop free.
+    Wakes,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct World {
+    word: u64,
+    threads: Vec<(Thread, u8)>,
+    /// Those who sleep, the last one to be woken first.
+    spares: Vec<usize>,
+    monitor: Monitor,
+}
+
+impl World {
+    /// The first thread holds the loop, the others come.
+    fn new(threads: usize) -> World {
+        let baton = Baton::default();
+        let mut all = vec![(Thread::Tries, CALLS); threads];
+        all[0].0 = Thread::Holds;
+        World {
+            word: baton.0.load(Ordering::Relaxed),
+            threads: all,
+            spares: Vec::new(),
+            monitor: Monitor::Looks,
+        }
+    }
+
+    fn with<R>(&mut self, work: impl FnOnce(&Baton) -> R) -> R {
+        let baton = Baton(self.word.into());
+        let result = work(&baton);
+        self.word = baton.0.load(Ordering::Relaxed);
+        result
+    }
+
+    fn wake_spare(&mut self) {
+        if let Some(spare) = self.spares.pop() {
+            self.threads[spare].0 = Thread::Spare { woken: true };
+        }
+    }
+
+    /// The worlds after one step of this thread.
+    fn steps_of(&self, index: usize, two_steps: bool) -> Vec<World> {
+        let (thread, calls) = self.threads[index];
+        let mut next = self.clone();
+        let mut set = |thread: Thread| next.threads[index].0 = thread;
+        match thread {
+            Thread::Tries => {
+                let taken = next.with(Baton::take);
+                next.threads[index].0 = if taken { Thread::Holds } else { Thread::BecomesSpare };
+            }
+            Thread::BecomesSpare if self.word & super::FREE != 0 => set(Thread::Tries),
+            Thread::BecomesSpare if two_steps => set(Thread::HasLooked),
+            Thread::BecomesSpare | Thread::HasLooked => {
+                set(Thread::Spare { woken: false });
+                next.spares.push(index);
+            }
+            Thread::Spare { woken: false } => return Vec::new(),
+            Thread::Spare { woken: true } => {
+                set(Thread::Tries);
+                next.spares.retain(|spare| *spare != index);
+            }
+            // It polls from now on.
+            Thread::Holds if calls == 0 => return Vec::new(),
+            Thread::Holds => {
+                next.threads[index].1 = calls - 1;
+                let mut expects = next.clone();
+                expects.with(Baton::release);
+                expects.threads[index].0 = Thread::WakesBeforeCall;
+                let ticket = next.with(Baton::enter);
+                next.threads[index].0 = Thread::Inside(ticket.0);
+                return vec![next, expects];
+            }
+            Thread::Inside(ticket) => {
+                let holds = next.with(|baton| baton.leave(Ticket(ticket)));
+                next.threads[index].0 = if holds { Thread::Holds } else { Thread::Tries };
+            }
+            Thread::WakesBeforeCall => {
+                set(Thread::Waits);
+                next.wake_spare();
+            }
+            Thread::Waits => set(Thread::Tries),
+        }
+        vec![next]
+    }
+
+    fn step_of_monitor(&self) -> Option<World> {
+        let mut next = self.clone();
+        let call = next.with(Baton::call).map(|call| call.0);
+        next.monitor = match (self.monitor, call) {
+            (Monitor::Looks, Some(call)) => Monitor::LooksAgain(call),
+            (Monitor::Looks, None) => return None,
+            // What it saw may be over by now: the word says.
+            (Monitor::LooksAgain(seen), _) => {
+                if next.with(|baton| baton.hand_over(Ticket(seen))) {
+                    Monitor::Wakes
+                } else {
+                    Monitor::Looks
+                }
+            }
+            (Monitor::Wakes, _) => {
+                next.wake_spare();
+                Monitor::Looks
+            }
+        };
+        Some(next)
+    }
+
+    /// What is wrong with this world.
+    fn fault(&self) -> Option<&'static str> {
+        let count = |is: fn(&Thread) -> bool| self.threads.iter().filter(|(each, _)| is(each)).count();
+        let holders = count(|each| matches!(each, Thread::Holds));
+        // The one whose call the word names holds it too.
+        let inside = self.threads.iter().filter(|(each, _)| {
+            matches!(each, Thread::Inside(ticket) if *ticket == self.word)
+        });
+        if holders + inside.count() > 1 {
+            return Some("two threads hold the loop");
+        }
+        let is_free = self.word & super::FREE != 0;
+        if is_free && holders > 0 {
+            return Some("the loop is free and held");
+        }
+        let asleep = count(|each| matches!(each, Thread::Spare { woken: false }));
+        let in_calls = count(|each| matches!(each, Thread::Inside(_) | Thread::Waits));
+        let comes = self.threads.len() - asleep - in_calls;
+        if is_free && asleep > 0 && comes == 0 && self.monitor != Monitor::Wakes {
+            return Some("the loop is free, and everybody sleeps");
+        }
+        None
+    }
+}
+
+/// The first fault in any order of steps, and how many worlds there are.
+fn walk(threads: usize, two_steps: bool) -> (Option<(&'static str, World)>, usize) {
+    let mut seen = HashSet::new();
+    let mut open = vec![World::new(threads)];
+    while let Some(world) = open.pop() {
+        if !seen.insert(world.clone()) {
+            continue;
+        }
+        if let Some(fault) = world.fault() {
+            return (Some((fault, world)), seen.len());
+        }
+        open.extend((0..threads).flat_map(|index| world.steps_of(index, two_steps)));
+        open.extend(world.step_of_monitor());
+    }
+    (None, seen.len())
+}
+
+#[test]
+fn no_order_of_steps_loses_the_loop_or_gives_it_to_two() {
+    for threads in [2, 3] {
+        let (fault, worlds) = walk(threads, false);
+        assert_eq!(fault, None);
+        assert!(worlds > 500, "{worlds} worlds");
+    }
+}
+
+/// A trap: looking whether the loop is free and becoming spare are one step.
+#[test]
+fn the_model_finds_what_is_lost_between_looking_and_sleeping() {
+    let (fault, _) = walk(2, true);
+    let lost = fault.map(|(fault, _)| fault);
+    assert_eq!(lost, Some("the loop is free, and everybody sleeps"));
+}
