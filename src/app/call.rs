@@ -11,6 +11,7 @@ use crate::app::exchange::{CacheResult, Exchange};
 use crate::app::response::{self, Response};
 use crate::app::start_response::StartResponse;
 use crate::app::start_response::state::Closed;
+use crate::app::takeover::Takeover;
 use crate::app::{child, environ, failure, logged};
 use crate::http::error::HttpError;
 use crate::http::head::Head;
@@ -29,7 +30,7 @@ pub fn respond(
     let response = match try_respond(gil, ctx, exchange, out) {
         Ok(response) => response,
         // Nobody is left to hear of it.
-        Err(raised) if is_taken_over(exchange) => {
+        Err(raised) if is_taken_over(gil, exchange) => {
             raised.clear(gil);
             Response::taken_over()
         }
@@ -41,20 +42,15 @@ pub fn respond(
         }
     };
     child::leave_if_forked(gil);
-    if exchange
-        .takeover
-        .as_ref()
-        .is_some_and(|takeover| takeover.close())
-    {
+    if Takeover::of(gil, exchange).is_some_and(|takeover| takeover.close()) {
         out.clear(gil);
         return Response::taken_over();
     }
     response
 }
 
-fn is_taken_over(exchange: &Exchange) -> bool {
-    let takeover = exchange.takeover.as_ref();
-    takeover.is_some_and(|takeover| takeover.is_taken())
+fn is_taken_over(gil: Gil<'_>, exchange: &Exchange) -> bool {
+    Takeover::of(gil, exchange).is_some_and(|takeover| takeover.is_taken())
 }
 
 fn try_respond(
@@ -72,18 +68,19 @@ fn try_respond(
         environ.dict_set(gil, &names(gil).wsgi_early_hints, early_hints)?;
     }
     start_response.open(ctx, exchange, out);
-    if let Some(takeover) = &exchange.takeover {
+    let takeover = Takeover::of(gil, exchange);
+    if let Some(takeover) = &takeover {
         takeover.open(&start_response);
     }
     let result = callback.call(gil, &[&environ, start_response.object()]);
     let result = child::exit_if_forked(gil, result);
     let closed = start_response.close(out);
-    if let Some(takeover) = &exchange.takeover {
+    if let Some(takeover) = &takeover {
         takeover.returned(&closed);
     }
     let result = logged::take_variables(gil, &ctx.logged, &environ, exchange, result);
     drop((environ, callback));
-    if is_taken_over(exchange) {
+    if takeover.is_some_and(|takeover| takeover.is_taken()) {
         response::drop_result(gil, result);
         return Ok(Response::taken_over());
     }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::app::base::Base;
 use crate::app::environ::cache::EnvironCache;
 use crate::app::logged::Logged;
-use crate::app::takeover::TakenSockets;
+use crate::app::taken_sockets::TakenSockets;
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::http::error::HttpError;
@@ -50,7 +50,13 @@ pub struct AppContext {
 
 impl AppContext {
     /// For a `run` that begins now.
-    pub fn new(dialect: Dialect, config: Config, base: Rc<Base>, flush: Flush) -> AppContext {
+    pub fn new(
+        dialect: Dialect,
+        config: Config,
+        base: Rc<Base>,
+        flush: Flush,
+        taken: Rc<TakenSockets>,
+    ) -> AppContext {
         AppContext {
             dialect,
             config,
@@ -60,7 +66,7 @@ impl AppContext {
             lines: Rc::default(),
             date_text: RefCell::default(),
             exit: RefCell::default(),
-            taken: Rc::default(),
+            taken,
             logged: Logged::default(),
             failures: Cell::default(),
         }

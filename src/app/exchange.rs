@@ -13,7 +13,6 @@ use std::sync::Arc;
 use crate::app::buffer_pool::{PooledBuffer, PooledObject};
 use crate::app::client::Client;
 use crate::app::endpoint::Endpoint;
-use crate::app::takeover::Takeover;
 use crate::http::framing::{self, Framing, ReplyFraming};
 use crate::http::head::{Head, Version};
 use crate::http::response_head::ResponseHead;
@@ -56,8 +55,9 @@ pub struct Exchange {
     pub gathers: bool,
     /// The connection's number, under which heads are cached.
     pub connection: u32,
-    /// What the application may take, where the client offers another protocol.
-    pub takeover: Option<Rc<Takeover>>,
+    /// What takes the connection over for the application ([`crate::app::takeover`]), where the client offers
+    /// another protocol.
+    pub takeover: Option<Owned>,
     /// Whether the connection may be kept; not when the server is about to end.
     pub may_keep_alive: bool,
     /// What the access log asks of the environ, once the application was called.

@@ -30,4 +30,5 @@ pub mod params;
 pub mod response;
 pub mod response_body;
 pub mod start_response;
+pub mod taken_sockets;
 pub mod takeover;

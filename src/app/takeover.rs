@@ -13,7 +13,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::rc::Rc;
@@ -25,12 +25,12 @@ use crate::app::exclusive::Exclusive;
 use crate::app::once::Once;
 use crate::app::start_response::StartResponse;
 use crate::app::start_response::state::{Closed, ResponseState};
+use crate::app::taken_sockets::TakenSockets;
 use crate::py::call::import;
 use crate::py::types::{Call, Class, ClassObject, Instance, Method, Owns};
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, names};
 use crate::py::{number, text, threads};
 use crate::queue::WriteQueue;
-use crate::scoreboard;
 use crate::sys::poll;
 use crate::sys::socket::Socket;
 
@@ -87,12 +87,19 @@ impl Takeover {
             taken: ctx.taken.clone(),
             owner: Exclusive::default(),
         });
-        let take = classes(gil)?.instantiate(gil, Take(takeover.clone()))?;
+        let take = classes(gil)?.instantiate(gil, Take(takeover))?;
         let offer = text::interned(gil, c"offer")?;
         let socket = module.call_method(gil, &offer, &[&take])?;
         environ.dict_set(gil, &names(gil).werkzeug_socket, &socket)?;
-        exchange.takeover = Some(takeover);
+        exchange.takeover = Some(take);
         Ok(())
+    }
+
+    /// What was offered to the application of this request.
+    pub fn of(gil: Gil<'_>, exchange: &Exchange) -> Option<Rc<Takeover>> {
+        let take = exchange.takeover.as_ref()?;
+        let class = classes(gil).map_err(|raised| raised.clear(gil)).ok()?;
+        class.instance(take).map(|take| take.0.clone())
     }
 
     /// The application is about to be called with this `start_response`.
@@ -157,8 +164,7 @@ impl Takeover {
         let given = number::int(gil, i64::from(descriptor.as_raw_fd()))
             .and_then(|number| container::tuple(gil, &[&number, &*text::bytes(gil, &behind)?]))?;
         self.owner.put(owner.own(gil));
-        self.taken.open.borrow_mut().push(owner.own(gil));
-        scoreboard::begin_socket();
+        self.taken.begin(owner.own(gil));
         // The socket's from now on.
         let _ = descriptor.into_raw_fd();
         Ok(given)
@@ -182,93 +188,6 @@ impl Takeover {
             }
         }
         queue.clear(gil);
-    }
-}
-
-/// The sockets that applications have taken.
-///
-/// When a call is over its socket is shut down and closed at once, where nobody else refers to it. A
-/// thread of the application's that does may be about to send its last words (the reply to a WebSocket's
-/// closing frame), so it has from one tick to the next for that. Then the socket is shut down, which ends
-/// what the thread waits for; and it is closed another tick later, so that its number does not become
-/// another connection's while the thread is in one of its methods.
-#[derive(Default)]
-pub struct TakenSockets {
-    /// Those of calls that are not over.
-    open: RefCell<Vec<Owned>>,
-    /// Those of calls that have ended since the last tick.
-    ended: RefCell<Vec<Owned>>,
-    /// Since the one before.
-    due: RefCell<Vec<Owned>>,
-    /// Those that were shut down at the last tick.
-    shut: RefCell<Vec<Owned>>,
-}
-
-impl TakenSockets {
-    /// The call is over.
-    fn end(&self, gil: Gil<'_>, socket: Owned) {
-        let other = {
-            let mut open = self.open.borrow_mut();
-            let place = open.iter().position(|other| other.is(&socket));
-            place.map(|place| open.swap_remove(place))
-        };
-        drop(other);
-        scoreboard::end_socket();
-        if socket.is_unshared() {
-            shut_down(gil, &socket);
-            close(gil, &socket);
-        } else {
-            self.ended.borrow_mut().push(socket);
-        }
-    }
-
-    /// Some time has passed.
-    pub fn tick(&self, gil: Gil<'_>) {
-        let due = self.due.replace(self.ended.take());
-        // Their methods are Python's: nothing is borrowed meanwhile.
-        for socket in &due {
-            shut_down(gil, socket);
-        }
-        let shut = self.shut.replace(due);
-        for socket in shut {
-            close(gil, &socket);
-        }
-    }
-
-    /// The run is over, and calls are not: shuts down what they have, so that they and the application's
-    /// own threads come back. The thread that is to end the run may be in one.
-    pub fn shut_down(&self, gil: Gil<'_>) {
-        let open: Vec<Owned> = {
-            let open = self.open.borrow();
-            open.iter().map(|socket| socket.own(gil)).collect()
-        };
-        for socket in open {
-            shut_down(gil, &socket);
-        }
-    }
-
-    /// The run is over: ends all.
-    pub fn close_ended(&self, gil: Gil<'_>) {
-        let lists = [self.ended.take(), self.due.take(), self.shut.take()];
-        for socket in lists.into_iter().flatten() {
-            shut_down(gil, &socket);
-            close(gil, &socket);
-        }
-    }
-}
-
-/// `socket.shutdown(SHUT_RDWR)`. That fails where the client is gone, or the application has closed it.
-fn shut_down(gil: Gil<'_>, socket: &Object) {
-    let both = number::int(gil, i64::from(libc::SHUT_RDWR));
-    let ended = both.and_then(|both| socket.call_method(gil, &names(gil).shutdown, &[&both]));
-    if let Err(raised) = ended {
-        raised.clear(gil);
-    }
-}
-
-fn close(gil: Gil<'_>, socket: &Object) {
-    if let Err(raised) = socket.call_method(gil, &names(gil).close, &[]) {
-        raised.clear(gil);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::app::child;
 use crate::app::console;
 use crate::app::context::AppContext;
 use crate::app::logged::Logged;
+use crate::app::taken_sockets::TakenSockets;
 use crate::config::{self, Config};
 use crate::ev::{Loop, Timer, Wake, guarded};
 use crate::py::call::import;
@@ -116,7 +117,8 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     let log = log
         .map(|settings| AccessLog::open(gil, settings, longest_line, believed, &watch))
         .transpose()?;
-    let mut ctx = AppContext::new(dialect, config, base, flush_now);
+    let taken = TakenSockets::new((scoreboard::begin_socket, scoreboard::end_socket));
+    let mut ctx = AppContext::new(dialect, config, base, flush_now, taken);
     if let Some(log) = &log {
         ctx.logged = Logged::new(gil, log.variables(), log.wants_response_head())?;
         log.begin_turn(lp.now() as i64);

@@ -5,6 +5,8 @@
 //! becoming spare and waking one, which happen under one mutex. A call may last for ever: a loop that is
 //! free while everybody who could take it sleeps is lost, whoever is in a call.
 
+#![forbid(unsafe_code)]
+
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
@@ -87,7 +89,11 @@ impl World {
         match thread {
             Thread::Tries => {
                 let taken = next.with(Baton::take);
-                next.threads[index].0 = if taken { Thread::Holds } else { Thread::BecomesSpare };
+                next.threads[index].0 = if taken {
+                    Thread::Holds
+                } else {
+                    Thread::BecomesSpare
+                };
             }
             Thread::BecomesSpare if self.word & super::FREE != 0 => set(Thread::Tries),
             Thread::BecomesSpare if two_steps => set(Thread::HasLooked),
@@ -148,12 +154,14 @@ impl World {
 
     /// What is wrong with this world.
     fn fault(&self) -> Option<&'static str> {
-        let count = |is: fn(&Thread) -> bool| self.threads.iter().filter(|(each, _)| is(each)).count();
+        let count =
+            |is: fn(&Thread) -> bool| self.threads.iter().filter(|(each, _)| is(each)).count();
         let holders = count(|each| matches!(each, Thread::Holds));
         // The one whose call the word names holds it too.
-        let inside = self.threads.iter().filter(|(each, _)| {
-            matches!(each, Thread::Inside(ticket) if *ticket == self.word)
-        });
+        let inside = self
+            .threads
+            .iter()
+            .filter(|(each, _)| matches!(each, Thread::Inside(ticket) if *ticket == self.word));
         if holders + inside.count() > 1 {
             return Some("two threads hold the loop");
         }

@@ -9,6 +9,7 @@ use crate::app::call;
 use crate::app::exchange::Exchange;
 use crate::app::response::Response;
 use crate::app::response_body::ResponseBody;
+use crate::app::takeover::Takeover;
 use crate::ev::Interest;
 use crate::http::body_encoder::Progress;
 use crate::http::target::TargetSpans;
@@ -268,7 +269,7 @@ fn respond(
         call::respond(gil, ctx, &mut exchange, &mut work.out)
     });
     if response.is_taken_over {
-        work.takeover = exchange.takeover.take();
+        work.takeover = Takeover::of(gil, &exchange);
     } else {
         scoreboard::end_call(began);
     }
