@@ -9,6 +9,7 @@ use crate::app::console;
 use crate::ev;
 use crate::py::module::{self, Function, Module};
 use crate::py::{Gil, Object, Result, names, state};
+use crate::server::at_exit;
 use crate::server::registry::registry;
 
 /// The module's description.
@@ -161,6 +162,7 @@ impl Module for Evwsgi {
             names::intern(gil)?;
             let error = module::new_exception(gil, c"_evwsgi.error")?;
             registry(gil).set_error_class(error);
+            at_exit::register(gil)?;
         }
         match registry(gil).error_class() {
             Some(error) => module::add(gil, module, c"error", error),

@@ -60,6 +60,7 @@ names! {
     read = c"read",
     readline = c"readline",
     redirect_stderr = c"redirectStdErr",
+    register = c"register",
     remote_addr = c"REMOTE_ADDR",
     remote_port = c"REMOTE_PORT",
     request_method = c"REQUEST_METHOD",

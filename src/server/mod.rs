@@ -8,6 +8,8 @@
 #[cfg(interpreter)]
 pub mod accept;
 #[cfg(interpreter)]
+pub mod at_exit;
+#[cfg(interpreter)]
 pub mod batch;
 pub mod baton;
 #[cfg(interpreter)]

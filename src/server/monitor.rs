@@ -165,7 +165,7 @@ impl Watch {
     /// How often the monitor has looked; `None` while there is none.
     pub fn looks(&self) -> Option<u64> {
         self.alive
-            .load(Ordering::Relaxed)
+            .load(Ordering::Acquire)
             .then(|| self.looks.load(Ordering::Relaxed))
     }
 
@@ -278,8 +278,7 @@ impl Monitor {
 
 impl Drop for Monitor {
     fn drop(&mut self) {
-        self.watch.ending.store(true, Ordering::Release);
-        self.watch.parker.unpark();
+        self.watch.end();
         // In the child of a fork there is no such thread to wait for.
         if let Some(thread) = self.thread.take().filter(|_| !fork::is_child()) {
             let _ = thread.join();
@@ -288,6 +287,12 @@ impl Drop for Monitor {
 }
 
 impl Watch {
+    /// Has the monitor end, whose looks there are none of from then on.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+        self.parker.unpark();
+    }
+
     /// Parks until a turn after `turn` begins.
     fn park(&self, turn: u64) {
         self.parks.store(true, Ordering::SeqCst);
@@ -357,6 +362,7 @@ impl Watch {
             }
             seen = now;
         }
+        self.alive.store(false, Ordering::Release);
     }
 
     /// Works on the slots of all seats, where slow calls are looked for.

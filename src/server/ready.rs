@@ -35,6 +35,8 @@ pub enum Ready {
     StartTimer(usize),
     /// `stop()` was called.
     Stop,
+    /// The interpreter is about to end.
+    Drain,
     /// A deferred call was queued.
     Deferred,
     /// The coarse clock moves on.

@@ -310,9 +310,9 @@ impl Run {
                 self.called_back(gil, turn, fired);
             }
             Ready::StartTimer(index) => registry(gil).timers.start(index),
-            Ready::Stop if self.reactor.is_draining() => {}
+            Ready::Stop | Ready::Drain if self.reactor.is_draining() => {}
             Ready::Stop => self.end_later(gil, turn),
-            Ready::AcceptAgain => self.accept_again(),
+            Ready::Drain => self.drain(gil, turn),
             // It is looked for when nothing else is ready.
             Ready::Deferred => {}
             Ready::Signal(number) => self.signalled(gil, turn, number),

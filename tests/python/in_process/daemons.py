@@ -4,12 +4,51 @@ Each test leaves the thread as it is; that the process then exits with 0 is what
 before 3.14 unwinds such a thread as soon as it asks for the interpreter's lock.
 """
 
+import atexit
+import os
 import socket
 import sys
 import threading
 import time
 
-from case import Case, evwsgi, main
+#: Called when what the core registered with `atexit` has been: that was later than this.
+after = []
+
+
+def call_after():
+    for check in after:
+        if not check():
+            os.write(2, b"the loop did not end\n")
+            os._exit(3)
+
+
+atexit.register(call_after)
+
+from case import PYTHON_2, Case, evwsgi, main  # noqa: E402
+
+
+def threads(listdir=os.listdir, open=open):
+    """How many threads there are beside the monitor, which may end."""
+    names = []
+    for task in listdir("/proc/self/task"):
+        with open("/proc/self/task/%s/comm" % task) as name:
+            names.append(name.read())
+    return len([name for name in names if "monitor" not in name])
+
+
+class Waking(object):
+    """Wakes the loop when modules are taken apart; no thread may be unwound by that."""
+
+    def __init__(self, client):
+        self.uses = client.sendall, time.sleep, threads, os._exit
+        self.threads = threads()
+
+    def __del__(self):
+        sendall, sleep, threads, leave = self.uses
+        for _ in range(20):
+            sendall(b"G")
+            sleep(0.02)
+        leave(0 if threads() == self.threads else 4)
 
 
 class Daemon(Case):
@@ -22,17 +61,21 @@ class Daemon(Case):
         def entering(environ, start_response):
             start_response("200 OK", [])
             entered.set()
-            return application(entered)
+            return application(entered) if application else [b"x"]
 
         address = self.serve("standard")
         evwsgi.wsgi_gen_cb(entering)
         thread = threading.Thread(target=evwsgi.run)
         thread.daemon = True
         thread.start()
+        self.thread = thread
         client = socket.create_connection(address)
         if application:
             client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             self.assertTrue(entered.wait(60))
+        else:
+            client.sendall(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertTrue(client.recv(65536))
         self.client = client
 
     def test_it_waits(self):
@@ -75,25 +118,41 @@ class Daemon(Case):
 
         self.leave(sleep)
 
-    def test_requests_come_while_it_ends(self):
-        """The loop wakes up, and its thread asks for the lock of an interpreter that ends."""
-
-        class Last(object):
-            def __init__(self, client):
-                self.client = client
-                self.sleep = time.sleep
-
-            def __del__(self):
-                for _ in range(10):
-                    try:
-                        self.client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                    except EnvironmentError:
-                        break  # Python 2 closes sockets first
-                    self.sleep(0.01)
-
+    def test_the_loop_ends_before_the_interpreter(self):
         self.leave()
-        # Dropped when the interpreter clears this module.
-        sys.last = Last(self.client)
+
+        def check():
+            self.thread.join(60)
+            return not self.thread.is_alive() and self.client.recv(1) == b""
+
+        after.append(check)
+
+    def test_a_response_in_flight_is_sent_first(self):
+        def slowly(entered):
+            time.sleep(0.2)
+            return [b"the whole"]
+
+        self.leave(slowly)
+        after.append(lambda: self.client.makefile("rb").read().endswith(b"the whole"))
+
+    def test_the_end_takes_long(self):
+        """A thread in a call that did not end in time asks for the lock meanwhile."""
+
+        def wait(entered, sleep=time.sleep):
+            while True:
+                sleep(0.001)
+
+        self.leave(wait)
+        sys.last_of_all = Waking(self.client)
+
+    def test_a_program_that_forgets_what_atexit_has(self):
+        """So does the thread that polls."""
+        self.leave()
+        if PYTHON_2:
+            atexit._exithandlers[:] = []
+        else:
+            atexit._clear()
+        sys.last_of_all = Waking(self.client)
 
 
 if __name__ == "__main__":
