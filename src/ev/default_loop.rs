@@ -6,7 +6,7 @@
 use super::ffi::{self, EvLoop};
 use super::ownership::{self, LoopGuard};
 use super::panics::{guarded, report_fatal};
-use super::verify::give_up_closed;
+use super::verify::{can_poll, give_up_closed};
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
@@ -94,6 +94,9 @@ impl Loop {
     pub fn poll(self, wait: bool) {
         let guard = LoopGuard::new();
         let news = give_up_closed(&guard);
+        if news && !can_poll(self.backend()) {
+            end_process("epoll: the program closed the loop's descriptor");
+        }
         let flags = if wait && !news {
             ffi::EVRUN_ONCE
         } else {
@@ -216,7 +219,11 @@ unsafe extern "C" fn fatal(what: *const std::ffi::c_char) {
     // SAFETY: libev passes a constant that ends in NUL, or null.
     let what = (!what.is_null()).then(|| unsafe { std::ffi::CStr::from_ptr(what) });
     let what = what.unwrap_or(c"libev").to_string_lossy();
-    report_fatal(&format!("{what}: {error}"));
+    end_process(&format!("{what}: {error}"))
+}
+
+fn end_process(why: &str) -> ! {
+    report_fatal(why);
     // SAFETY: never returns, and runs nothing of this process's.
     unsafe { libc::_exit(1) }
 }

@@ -58,6 +58,20 @@ pub fn give_up_closed(guard: &LoopGuard) -> bool {
     any
 }
 
+/// Whether the process still has a descriptor of the kind that libev polls with: who closes many numbers may have
+/// closed that one too. Asked when another was found closed, as it looks through all there are; true where
+/// nobody can say.
+pub fn can_poll(backend: &str) -> bool {
+    let Ok(descriptors) = std::fs::read_dir("/proc/self/fd") else {
+        return true;
+    };
+    let is_poll = |entry: std::io::Result<std::fs::DirEntry>| {
+        let target = entry.and_then(|entry| std::fs::read_link(entry.path()));
+        target.is_ok_and(|target| target.as_os_str() == "anon_inode:[eventpoll]")
+    };
+    backend != "epoll" || descriptors.into_iter().any(is_poll)
+}
+
 /// Whether the number is an open descriptor's.
 pub fn is_open(fd: RawFd) -> bool {
     // SAFETY: numbers only, which the kernel checks.

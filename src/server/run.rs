@@ -313,6 +313,7 @@ impl Run {
             Ready::Stop | Ready::Drain if self.reactor.is_draining() => {}
             Ready::Stop => self.end_later(gil, turn),
             Ready::Drain => self.drain(gil, turn),
+            Ready::AcceptAgain => self.accept_again(),
             // It is looked for when nothing else is ready.
             Ready::Deferred => {}
             Ready::Signal(number) => self.signalled(gil, turn, number),
