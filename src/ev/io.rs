@@ -125,9 +125,10 @@ impl<T: OnIo> Io<T> {
     /// that is a change.
     pub fn change(&self, interest: Interest) -> bool {
         let watcher = self.watcher.get();
-        // SAFETY: an active watcher was started by this thread (it is not `Send`), so the loop
-        // exists and is ours; reading `events` of a struct that libev does not touch meanwhile. Its
-        // `data` is the reference that `hold` put there, which stays there.
+        // SAFETY: an active watcher was started, so the loop exists, and is held for it by the thread that
+        // started it, or by those that take turns (`ownership`): as the type is not `Send`, this is that
+        // thread, or one of those with their lock, and libev touches nothing meanwhile. The
+        // watcher's `data` is the reference that `hold` put there, which stays there.
         unsafe {
             let both = ffi::EV_READ | ffi::EV_WRITE;
             if !self.is_active() || (*watcher).events & both == interest.events() {

@@ -111,8 +111,9 @@ impl Drop for LoopGuard {
 /// What belongs to the loop: only its owner looks at it.
 pub struct OwnerCell<T>(T);
 
-// SAFETY: `get` asks for a guard, which only the owner has; what one owner wrote the next one sees, as
-// `OWNER` is released by the one and acquired by the other. A value is never dropped: it is a static's.
+// SAFETY: `get` asks for a guard, which only the owner has. What one owner wrote the next one sees: `OWNER` is
+// released by the one and acquired by the other, or both held the lock under which threads take turns, which
+// the caller of `take_turns` promises. A value is never dropped: it is a static's.
 unsafe impl<T> Sync for OwnerCell<T> {}
 
 impl<T> OwnerCell<T> {

@@ -85,8 +85,9 @@ impl<W: Kind> Boxed<W> {
 
     pub fn stop(&self) {
         if self.state.retained.get() {
-            // SAFETY: a retained watcher was started by this thread (it is not `Send`), so the loop
-            // exists and is ours.
+            // SAFETY: a retained watcher was started (`alter`), so the loop exists, and is held for it by the
+            // thread that started it, or by those that take turns (`ownership`): as the type is not `Send`,
+            // this is that thread, or one of those with their lock.
             unsafe { W::STOP(raw(), self.state.watcher.get()) };
             self.state.release();
         }

@@ -2,6 +2,10 @@
 //!
 //! Invariant: `Instance::value` is initialised from the moment the object can be seen by anyone
 //! until `tp_dealloc` drops it.
+//!
+//! Python calls methods, and drops the last reference, in any thread: a value need not be `Send`, as every
+//! thread that comes to it holds the interpreter's lock, which orders what they do. What must not change
+//! threads even so (thread-locals, what belongs to the loop's owner) has no place in a value.
 
 use std::ffi::CStr;
 use std::ops::Deref;

@@ -3,6 +3,9 @@
 //! They are made by `threading`, which thus knows them by name: thread-locals, debuggers, profilers
 //! and `threading.enumerate` work as in any thread of the program. They are daemons: the interpreter
 //! does not wait for them when it ends.
+//!
+//! A body need not be `Send`, as no value of a native class need be (`instance`): it begins, runs and is dropped
+//! with the lock held, and what it shares with other threads is touched by each with the lock held only.
 
 use std::cell::Cell;
 use std::ffi::CStr;
