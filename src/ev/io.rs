@@ -15,7 +15,7 @@ use std::cell::UnsafeCell;
 use std::ffi::c_int;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 use std::rc::Rc;
 
@@ -98,14 +98,13 @@ impl<T: OnIo> Io<T> {
     /// active one changes over to `fd`.
     ///
     /// # Panics
-    /// If `owner.io()` is no part of `*owner`, `fd` is negative, or the loop is in use by another thread.
-    pub fn start(owner: &Rc<T>, _lp: Loop, fd: RawFd, interest: Interest) {
+    /// If `owner.io()` is no part of `*owner`, or the loop is in use by another thread.
+    pub fn start(owner: &Rc<T>, _lp: Loop, fd: BorrowedFd<'_>, interest: Interest) {
         let io = owner.io();
         assert!(
             lies_inside(io, owner),
             "a watcher must be a field of its owner"
         );
-        assert!(fd >= 0, "no descriptor: {fd}");
         let guard = ownership::LoopGuard::new();
         note_change(&guard, owner);
         if io.hold(owner) {
@@ -116,7 +115,7 @@ impl<T: OnIo> Io<T> {
         // inside `*owner`, which the reference in `data` keeps alive and in place until `release`.
         unsafe {
             ffi::ev_io_stop(raw(), watcher);
-            ffi::fapws_ev_io_set(watcher, fd, interest.events());
+            ffi::fapws_ev_io_set(watcher, fd.as_raw_fd(), interest.events());
             ffi::ev_io_start(raw(), watcher);
         }
     }
@@ -241,7 +240,8 @@ mod tests {
     use super::*;
     use std::cell::Cell;
     use std::io::{Read, Write};
-    use std::os::fd::AsRawFd;
+    use std::os::fd::{AsFd, AsRawFd};
+    use std::os::unix::net::UnixStream;
 
     fn stop(stream: &Rc<Stream>) {
         stream.io.stop();
@@ -373,7 +373,7 @@ mod tests {
         let stream = Stream::new(stop);
         stream.watch(lp, Interest::READ);
         settle(lp);
-        Io::start(&stream, lp, stream.far.as_raw_fd(), Interest::READ);
+        Io::start(&stream, lp, stream.far.as_fd(), Interest::READ);
         assert_eq!(Rc::strong_count(&stream), 2);
         (&stream.far).write_all(b"x").unwrap(); // which makes the near end readable
         settle(lp);
@@ -447,6 +447,8 @@ mod tests {
     #[should_panic(expected = "a field of its owner")]
     fn a_watcher_outside_its_owner_is_rejected() {
         let (_turn, lp) = alone();
-        Io::start(&Rc::new(Stray(Box::new(Io::new()))), lp, 0, Interest::READ);
+        let (near, _far) = UnixStream::pair().unwrap();
+        let stray = Rc::new(Stray(Box::new(Io::new())));
+        Io::start(&stray, lp, near.as_fd(), Interest::READ);
     }
 }

@@ -4,7 +4,7 @@ use super::default_loop::Loop;
 use super::io::{Interest, Io, OnIo};
 use super::timer::Timer;
 use std::cell::{Cell, RefCell};
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::rc::{Rc, Weak};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -74,7 +74,7 @@ impl Stream {
     }
 
     pub fn watch(self: &Rc<Self>, lp: Loop, interest: Interest) {
-        Io::start(self, lp, self.near.as_raw_fd(), interest);
+        Io::start(self, lp, self.near.as_fd(), interest);
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::rc::Rc;
 
 use crate::app::endpoint::Endpoint;
@@ -109,9 +109,9 @@ impl Acceptor {
     /// Lets it accept.
     pub fn watch(self: &Rc<Self>, lp: Loop) {
         if !self.io.is_active()
-            && let Some(descriptor) = self.descriptor()
+            && let Some(listener) = &*self.listener.borrow()
         {
-            Io::start(self, lp, descriptor, Interest::READ);
+            Io::start(self, lp, listener.as_fd(), Interest::READ);
         }
     }
 

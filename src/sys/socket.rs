@@ -44,7 +44,15 @@ impl Socket {
         Socket(Arc::new(Descriptor(AtomicI32::new(-1))))
     }
 
-    /// Its number, to be shown or watched while this share is kept; -1 after [`Socket::disown`].
+    /// The descriptor, for as long as this share is kept; `None` after [`Socket::disown`].
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        let number = self.number();
+        // SAFETY: it is open until the last share is dropped, and this one is borrowed. (Where a program closes
+        // a number that is not its own, the calls that use it fail: see above.)
+        (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) })
+    }
+
+    /// Its number, to be shown or compared; -1 after [`Socket::disown`].
     pub fn number(&self) -> RawFd {
         self.0.0.load(Ordering::Relaxed)
     }

@@ -256,7 +256,11 @@ impl Connection {
         let changes = match interest {
             Some(interest) if self.io.is_active() => self.io.change(interest),
             Some(interest) => {
-                Io::start(self, self.reactor.lp, work.socket.number(), interest);
+                match work.socket.descriptor() {
+                    Some(socket) => Io::start(self, self.reactor.lp, socket, interest),
+                    // It is somebody else's by now, which the next read finds out.
+                    None => self.reactor.ready.push(Ready::Connection(self.id())),
+                }
                 true
             }
             None => {
