@@ -17,7 +17,7 @@ use crate::scoreboard;
 use crate::server::listener::Origin;
 use crate::server::ready::Ready;
 use crate::server::registry::registry;
-use crate::server::run;
+use crate::server::serve::serve;
 use crate::server::slow_calls::{Call, Called};
 use crate::sys::fork;
 use crate::sys::listener::{ListenError, Listener};
@@ -185,7 +185,7 @@ pub fn wsgi_gen_cb(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
 /// `run()`.
 pub fn run(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     arguments.no_keywords(gil, "run")?;
-    run::serve(gil)?;
+    serve(gil)?;
     Ok(Owned::none(gil))
 }
 

@@ -1,6 +1,6 @@
 //! The server: what the program registered, the loop, and the life of a connection.
 //!
-//! [`run`] goes round: it works off what is [`ready`], and polls. A connection that is ready is taken
+//! [`serve`] sets a run up. [`run`] goes round: it works off what is [`ready`], and polls. A connection that is ready is taken
 //! through its stages by one driver, [`connection::drive`].
 
 #![forbid(unsafe_code)]
@@ -39,6 +39,8 @@ pub mod registry;
 pub mod routes;
 #[cfg(interpreter)]
 pub mod run;
+#[cfg(interpreter)]
+pub mod serve;
 #[cfg(interpreter)]
 pub mod signals;
 pub mod slow_calls;

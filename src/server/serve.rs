@@ -1,0 +1,147 @@
+//! One `run`: sets up what serves, serves, and takes it down.
+//!
+//! What can fail, fails before anything is served.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, OnceCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::access_log::settings::AccessLogSettings;
+use crate::app::base::Base;
+use crate::app::console;
+use crate::app::context::AppContext;
+use crate::app::logged::Logged;
+use crate::app::taken_sockets::TakenSockets;
+use crate::config::{self, Config};
+use crate::ev::{Loop, Wake};
+use crate::py::call::import;
+use crate::py::{Gil, Kind, Raised, Result, threads};
+use crate::scoreboard;
+use crate::server::batch::Turn;
+use crate::server::connection::write::flush_now;
+use crate::server::crew::Crew;
+use crate::server::fair_share::FairShare;
+use crate::server::log::AccessLog;
+use crate::server::monitor::Watch;
+use crate::server::reactor::Reactor;
+use crate::server::ready::ReadyList;
+use crate::server::registry::registry;
+use crate::server::run::Run;
+use crate::server::slow_calls::SlowCalls;
+use crate::server::slow_reports::Reporter;
+use crate::server::table::Table;
+use crate::sys::{fork, memory};
+
+/// Serves until a signal ends it.
+pub fn serve(gil: Gil<'_>) -> Result<()> {
+    let registry = registry(gil);
+    if registry.reactor().is_some() {
+        return Err(registry.error(gil, "run() is serving already"));
+    }
+    let base = match registry.base() {
+        Some(base) => base,
+        None if registry.listeners.can_listen() => {
+            return Err(registry.error(gil, "Base module not set"));
+        }
+        // Timers need none.
+        None => stock_base(gil)?,
+    };
+    let dialect = config::dialect(gil, Some(&base.config))?;
+    if !registry.listeners.can_listen() {
+        if !dialect.runs_without_listener() {
+            return Err(not_started(gil));
+        }
+        let line = "run() without start(): nothing listens; timers and deferred calls run";
+        console::log_error(gil, line);
+    }
+    let config = Config::read(gil, &base.config, dialect)?;
+    if config.threads > 1 && !dialect.may_have_threads() {
+        let message = "config.threads above 1 needs the standard dialect and Python 3";
+        return Err(Raised::new(gil, Kind::ValueError, message));
+    }
+    let log = AccessLogSettings::read(gil, &base.config)?;
+    let lp = match Loop::default_loop() {
+        Ok(lp) => lp,
+        Err(error) => return Err(registry.error(gil, &error.to_string())),
+    };
+    threads::prepare(gil);
+    fork::mark();
+    memory::refill();
+    console::print_line(gil, &format!("Using {} as event backend", lp.backend()));
+    let ready = Rc::new(ReadyList::default());
+    let opened = registry
+        .listeners
+        .open(&ready, config.tcp_defer_accept, config.backlog);
+    let acceptors = match opened {
+        Ok(acceptors) => acceptors,
+        Err(error) => return Err(registry.error(gil, &error.to_string())),
+    };
+    let wake = Wake::new(|| ());
+    let watch = Arc::<Watch>::default();
+    let longest_line = config.max_request_line;
+    let believes = config.proxy_headers && dialect.has_proxy_headers();
+    let believed = believes.then(|| config.forwarded_allow_ips.clone());
+    let log = log
+        .map(|settings| AccessLog::open(gil, settings, longest_line, believed, &watch))
+        .transpose()?;
+    let taken = TakenSockets::new((scoreboard::begin_socket, scoreboard::end_socket));
+    let mut ctx = AppContext::new(dialect, config, base, flush_now, taken);
+    if let Some(log) = &log {
+        ctx.logged = Logged::new(gil, log.variables(), log.wants_response_head())?;
+        log.begin_turn(lp.now() as i64);
+    }
+    let reactor = Reactor::new(lp, ctx, log, watch.clone(), ready.clone(), wake.waker());
+    reactor.ctx.update_clock(lp.now() as i64);
+    let slow = SlowCalls::longer_than(reactor.ctx.config.slow_request);
+    let crew = Crew::new(
+        reactor.ctx.config.threads,
+        ready,
+        watch.clone(),
+        slow.is_some(),
+    );
+    let reporter = slow.map(|slow| {
+        watch.look_for(&slow);
+        Reporter::start(gil, &slow, &watch)
+    });
+    let run = Rc::new(Run {
+        reactor: reactor.clone(),
+        table: Table::default(),
+        acceptors,
+        crew: crew.clone(),
+        watch,
+        fair_share: FairShare::new(&reactor.ready),
+        signals: OnceCell::new(),
+        counted: Cell::new(None),
+        lost_lines: Cell::new((0, 0)),
+    });
+    registry.set_reactor(Some(reactor));
+    scoreboard::begin_run(crew.limit as u64);
+    let turn = Turn::new(crew);
+    threads::serving(gil, || run.turns(gil, &turn, wake));
+    scoreboard::end_run();
+    let ending = run.finish(gil, &turn);
+    run.finish_log(gil);
+    if let Some(reporter) = reporter {
+        reporter.end(gil);
+    }
+    registry.set_reactor(None);
+    match ending {
+        Some(exception) => Err(exception.restore(gil)),
+        None => console::raise_interruption(gil),
+    }
+}
+
+fn not_started(gil: Gil<'_>) -> Raised {
+    registry(gil).error(gil, "start() must be called before run()")
+}
+
+/// The package's own base module, for a program that registered none and listens nowhere.
+fn stock_base(gil: Gil<'_>) -> Result<Rc<Base>> {
+    let base = import(gil, c"fapws.base").and_then(|module| Base::new(gil, &module));
+    base.map(Rc::new).map_err(|raised| {
+        raised.clear(gil);
+        not_started(gil)
+    })
+}
