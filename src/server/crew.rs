@@ -88,8 +88,15 @@ impl Crew {
         self.calling.set(calling);
         scoreboard::set(Word::BusyThreads, calling as u64);
         if self.is_threaded() {
-            scoreboard::set_all_busy(calling >= self.limit && scoreboard::hold_threads(calling));
+            self.publish_busy(calling);
         }
+    }
+
+    /// Whether every thread is in a call, for the master.
+    #[inline(never)]
+    fn publish_busy(&self, calling: usize) {
+        let all = calling >= self.limit && scoreboard::hold_threads(calling);
+        scoreboard::set_all_busy(all);
     }
 
     /// Whether there is more than one thread.
