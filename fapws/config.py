@@ -98,6 +98,10 @@ tcp_defer_accept = True
 # dialect.
 threads = 1
 
+# Whether other processes serve the same application: wsgi.multiprocess, in the standard dialect.
+# None: whether this process forked, or was forked, since the import of the core.
+multiprocess = None
+
 # Seconds: a call of the application that takes longer is logged with the stack of its thread, and
 # once more when it ends. 0: none is, and stats() lists no calls.
 slow_request = 0

@@ -26,6 +26,7 @@ access_log_format: str | None
 access_log_json: bool
 access_log_skip: list[str] | tuple[str, ...]
 health: str | None
+multiprocess: bool | None
 root_path: str
 forwarded_allow_ips: str
 proxy_headers: bool

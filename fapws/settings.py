@@ -226,6 +226,8 @@ GROUPS = (
                 "whether the page of a failure has its traceback", native=True),
         Setting("send_traceback_short", "", TEXT, config.send_traceback_short,
                 "the page otherwise, in the legacy dialect", native=True),
+        Setting("multiprocess", "", FLAG, None, "wsgi.multiprocess",
+                shown="whether there are several workers", native=True),
     )),
 )
 

@@ -126,6 +126,8 @@ class WorkerSpec(object):
         if self.settings.access_log not in (None, "", "-"):
             # The application may change the folder.
             base.config.access_log = os.path.abspath(self.settings.access_log)
+        if self.settings.multiprocess is None:
+            base.config.multiprocess = self.settings.workers > 1
         # The master waits before it sends SIGTERM, for all workers alike.
         base.config.shutdown_delay = 0
         _evwsgi.set_base_module(base)

@@ -101,6 +101,8 @@ table! {
     {
         /// The path whose response is the server's own, in the standard dialect.
         health: Option<HealthPath>;
+        /// Whether other processes serve the same application; `None` where that is for forks to say.
+        multiprocess: Option<bool>;
         /// The prefix of the application's URLs.
         root_path: RootPath;
         /// The versions of the PROXY protocol that connections begin with.
@@ -181,6 +183,17 @@ impl FromObject for Option<HealthPath> {
             return Err(Raised::new(gil, Kind::ValueError, &message));
         }
         Ok((!path.is_empty()).then_some(HealthPath(path)))
+    }
+}
+
+impl FromObject for Option<bool> {
+    fn from_object(gil: Gil<'_>, value: &Object, name: &str) -> Result<Self> {
+        if value.is_int() {
+            return Ok(Some(value.to_int(gil)? != 0));
+        }
+        let class = value.class_name(gil)?;
+        let message = format!("config.{name} must be a bool or None, not {class}");
+        Err(Raised::new(gil, Kind::TypeError, &message))
     }
 }
 

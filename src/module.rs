@@ -11,6 +11,7 @@ use crate::py::module::{self, Function, Module};
 use crate::py::{Gil, Object, Result, names, state};
 use crate::server::at_exit;
 use crate::server::registry::registry;
+use crate::sys::fork;
 
 /// The module's description.
 pub struct Evwsgi;
@@ -158,6 +159,7 @@ impl Module for Evwsgi {
     fn fill(gil: Gil<'_>, module: &Object) -> Result<()> {
         ev::report_panics_to(console::log_panic);
         ev::report_fatal_to(console::log_fatal);
+        fork::watch();
         if state::enter_interpreter(gil)? {
             names::intern(gil)?;
             let error = module::new_exception(gil, c"_evwsgi.error")?;

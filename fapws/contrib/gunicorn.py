@@ -115,6 +115,7 @@ class FapwsWorker(Worker):
             if _is_set(self.cfg, name):
                 setattr(base.config, ours, _ours(name, self.cfg.settings[name].get()))
         base.config.dialect = "standard"
+        base.config.multiprocess = self.cfg.workers > 1
         _evwsgi.set_base_module(base)
         for listener in self.sockets:
             name = listener.getsockname()

@@ -31,8 +31,17 @@ pub struct EnvironTemplate {
     pub environ: Owned,
     /// `SERVER_SOFTWARE`.
     pub software: Owned,
-    /// `wsgi.multithread`.
+    /// What else calls the application.
+    pub surroundings: Surroundings,
+}
+
+/// Who may call the application meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Surroundings {
+    /// Other threads: `wsgi.multithread`.
     pub multithread: bool,
+    /// Other processes: `wsgi.multiprocess`.
+    pub multiprocess: bool,
 }
 
 impl Endpoint {

@@ -4,23 +4,39 @@
 //! load and no system call.
 
 use std::sync::Once;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+/// In this line of processes.
 static FORKS: AtomicU32 = AtomicU32::new(0);
+static CHILDREN: AtomicBool = AtomicBool::new(false);
 static MARK: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn in_child() {
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// From now on, [`is_child`] distinguishes this process from its children.
-pub fn mark() {
+extern "C" fn in_parent() {
+    CHILDREN.store(true, Ordering::Relaxed);
+}
+
+/// From now on, forks are seen.
+pub fn watch() {
     static WATCHED: Once = Once::new();
     WATCHED.call_once(|| {
-        // SAFETY: the handler only changes an atomic, which is safe in a child at any moment. If it
-        // cannot be registered (no memory), no child is distinguished.
-        let _ = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+        // SAFETY: the handlers only change an atomic, which is safe at any moment. If they cannot be
+        // registered (no memory), no fork is seen.
+        let _ = unsafe { libc::pthread_atfork(None, Some(in_parent), Some(in_child)) };
     });
+}
+
+/// Whether this process forked, or was forked, since [`watch`].
+pub fn was_seen() -> bool {
+    CHILDREN.load(Ordering::Relaxed) || FORKS.load(Ordering::Relaxed) != 0
+}
+
+/// From now on, [`is_child`] distinguishes this process from its children.
+pub fn mark() {
+    watch();
     MARK.store(FORKS.load(Ordering::Relaxed), Ordering::Relaxed);
 }
 
@@ -55,5 +71,6 @@ mod tests {
         assert_eq!(waited, child);
         assert_eq!(libc::WEXITSTATUS(status), 7);
         assert!(!is_child());
+        assert!(was_seen());
     }
 }

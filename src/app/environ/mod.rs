@@ -18,7 +18,7 @@ pub mod template;
 pub mod via_class;
 
 use crate::app::context::AppContext;
-use crate::app::endpoint::{Endpoint, EnvironTemplate};
+use crate::app::endpoint::{Endpoint, EnvironTemplate, Surroundings};
 use crate::app::environ::forwarded::prepend_script_name;
 use crate::app::environ::keys::{
     fapws_client_keys, fapws_head_keys, standard_client_keys, standard_head_keys, standard_uri_keys,
@@ -28,6 +28,7 @@ use crate::app::exchange::{CacheResult, Exchange, Route};
 use crate::app::takeover::Takeover;
 use crate::app::{input, params};
 use crate::py::{Gil, Object, Owned, Result, names, text};
+use crate::sys::fork;
 
 /// The environ of a request that goes to `route`.
 pub fn plain(
@@ -97,15 +98,18 @@ fn forwarded_prefix(
 fn from_template(gil: Gil<'_>, ctx: &AppContext, endpoint: &Endpoint) -> Result<Owned> {
     let software = &ctx.base.software;
     let kept = endpoint.template.take();
-    let multithread = ctx.config.threads > 1;
+    let surroundings = Surroundings {
+        multithread: ctx.config.threads > 1,
+        multiprocess: ctx.config.multiprocess.unwrap_or_else(fork::was_seen),
+    };
     let is_this_runs =
-        |kept: &EnvironTemplate| kept.software.is(software) && kept.multithread == multithread;
+        |kept: &EnvironTemplate| kept.software.is(software) && kept.surroundings == surroundings;
     let kept = match kept.filter(is_this_runs) {
         Some(kept) => kept,
         None => EnvironTemplate {
-            environ: template(gil, endpoint, software, multithread)?,
+            environ: template(gil, endpoint, software, surroundings)?,
             software: software.own(gil),
-            multithread,
+            surroundings,
         },
     };
     let environ = kept.environ.dict_copy(gil);

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::app::endpoint::Endpoint;
+use crate::app::endpoint::{Endpoint, Surroundings};
 use crate::app::environ::constants::constants;
 use crate::app::{errors, file_wrapper};
 use crate::py::{Gil, Object, Owned, Result, container, names, text};
@@ -23,7 +23,7 @@ pub fn template(
     gil: Gil<'_>,
     endpoint: &Endpoint,
     software: &Object,
-    multithread: bool,
+    surroundings: Surroundings,
 ) -> Result<Owned> {
     let (names, constants) = (names(gil), constants(gil)?);
     let dict = container::dict(gil)?;
@@ -52,8 +52,14 @@ pub fn template(
     // Each request has its own: this keeps its place.
     set(&names.wsgi_input, &Owned::none(gil))?;
     set(&names.wsgi_errors, errors::stream(gil)?)?;
-    set(&names.wsgi_multithread, &Owned::boolean(gil, multithread))?;
-    set(&names.wsgi_multiprocess, &yes)?;
+    set(
+        &names.wsgi_multithread,
+        &Owned::boolean(gil, surroundings.multithread),
+    )?;
+    set(
+        &names.wsgi_multiprocess,
+        &Owned::boolean(gil, surroundings.multiprocess),
+    )?;
     set(&names.wsgi_run_once, &no)?;
     set(&names.wsgi_file_wrapper, file_wrapper::class(gil)?.object())?;
     set(&names.wsgi_input_terminated, &yes)?;

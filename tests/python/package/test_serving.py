@@ -61,6 +61,24 @@ def test_a_server_as_a_context_manager(run):
     assert (outcome.stdout, outcome.stderr) == ("closed\n" * 3, "")
 
 
+@pytest.mark.parametrize("forks", [False, True])
+def test_other_processes_are_those_that_were_forked(run, forks):
+    outcome = run("""
+        forks = %s
+
+        def shows(environ, start_response):
+            start_response("200 OK", [])
+            return [str(environ["wsgi.multiprocess"]).encode("ascii")]
+
+        import fapws._evwsgi
+        if forks and not os.fork():
+            os._exit(0)
+        with fapws.Server(shows, bind="127.0.0.1:0") as server:
+            print(get(server.address).split()[-1].decode())
+    """ % forks)
+    assert outcome.stdout == "%s\n" % forks
+
+
 def test_a_server_stopped_from_another_thread_finishes_what_is_in_flight(run):
     outcome = run("""
         entered = threading.Event()

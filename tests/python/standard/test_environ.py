@@ -39,7 +39,7 @@ def test_required_keys(probe):
     assert REQUIRED <= set(values)
     for key, value in WSGI.items():
         assert values[key] == value, key
-    assert values["wsgi.multiprocess"][0] == "bool"
+    assert values["wsgi.multiprocess"] == ["bool", False]
     assert {"wsgi.input", "wsgi.errors", "wsgi.file_wrapper"} <= set(values)
 
 
