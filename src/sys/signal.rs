@@ -273,18 +273,18 @@ impl Blocked {
     }
 
     /// Drops `signum` if it came meanwhile to this thread, unless it was blocked before: then it waits
-    /// for the code that blocked it. (Apple's system has no call that takes a signal off without waiting;
-    /// sockets raise none there.)
+    /// for the code that blocked it. (Apple's system and OpenBSD have no call that takes a signal off
+    /// without waiting; what is sent there raises none.)
     pub fn discard(&self, signum: c_int) {
         // SAFETY: the sets are whole and live through the calls; the time is zero, so nothing waits.
-        #[cfg(not(target_vendor = "apple"))]
+        #[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
         unsafe {
             if libc::sigismember(&self.before, signum) == 0 {
                 let now: libc::timespec = std::mem::zeroed();
                 libc::sigtimedwait(&set_of(signum), ptr::null_mut(), &now);
             }
         }
-        #[cfg(target_vendor = "apple")]
+        #[cfg(any(target_vendor = "apple", target_os = "openbsd"))]
         let _ = signum;
     }
 }
