@@ -236,7 +236,7 @@ def test_containers_command_is_process_1(python3, home, tmp_path):
 def test_containers_files_are_named_as_make_wheel_makes_them():
     copied = [line for line in pages.typed(CONTAINERS) if line.startswith("cp ")]
     assert copied == ["cp dist/*.whl hello.py image"]
-    assert ".ci/wheel $(PACKER)/bin/python $(TARGET) dist" in (ROOT / "Makefile").read_text()
+    assert ".ci/wheel $(PYTHON) $(TARGET) dist" in (ROOT / "Makefile").read_text()
 
 
 @pytest.mark.parametrize("number", [0, 1])
