@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 
 use crate::app::exclusive::Exclusive;
+use crate::config::Config;
 use crate::py::{Gil, Owned, Result, text};
+use crate::sys::fork;
 
 /// The address of a listener.
 pub struct Endpoint {
@@ -42,6 +44,16 @@ pub struct Surroundings {
     pub multithread: bool,
     /// Other processes: `wsgi.multiprocess`.
     pub multiprocess: bool,
+}
+
+impl Surroundings {
+    /// Those of a run.
+    pub fn of(config: &Config) -> Surroundings {
+        Surroundings {
+            multithread: config.threads > 1,
+            multiprocess: config.multiprocess.unwrap_or_else(fork::was_seen),
+        }
+    }
 }
 
 impl Endpoint {

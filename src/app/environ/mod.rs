@@ -28,7 +28,6 @@ use crate::app::exchange::{CacheResult, Exchange, Route};
 use crate::app::takeover::Takeover;
 use crate::app::{input, params};
 use crate::py::{Gil, Object, Owned, Result, names, text};
-use crate::sys::fork;
 
 /// The environ of a request that goes to `route`.
 pub fn plain(
@@ -98,10 +97,7 @@ fn forwarded_prefix(
 fn from_template(gil: Gil<'_>, ctx: &AppContext, endpoint: &Endpoint) -> Result<Owned> {
     let software = &ctx.base.software;
     let kept = endpoint.template.take();
-    let surroundings = Surroundings {
-        multithread: ctx.config.threads > 1,
-        multiprocess: ctx.config.multiprocess.unwrap_or_else(fork::was_seen),
-    };
+    let surroundings = Surroundings::of(&ctx.config);
     let is_this_runs =
         |kept: &EnvironTemplate| kept.software.is(software) && kept.surroundings == surroundings;
     let kept = match kept.filter(is_this_runs) {

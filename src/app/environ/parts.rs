@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use crate::app::context::AppContext;
+use crate::app::endpoint::Surroundings;
 use crate::app::environ::constants::constants;
 use crate::app::environ::keys::{
     fapws_client_keys, fapws_head_keys, is_forwarded_https, legacy_head_keys, rest,
@@ -60,10 +62,10 @@ pub fn client_part(gil: Gil<'_>, dialect: Dialect, exchange: &Exchange) -> Resul
     Ok(part)
 }
 
-/// The keys that an `Environ` of the program's own lacks for PEP 3333.
+/// The keys that an `Environ` of the program's own lacks for PEP 3333, and what only the server knows.
 pub fn complete(
     gil: Gil<'_>,
-    software: &Object,
+    ctx: &AppContext,
     exchange: &Exchange,
     environ: &Object,
 ) -> Result<()> {
@@ -75,7 +77,12 @@ pub fn complete(
         b"http"
     };
     set(&names.wsgi_url_scheme, &*text::native(gil, scheme)?)?;
-    set(&names.server_software, software)?;
+    set(&names.server_software, &ctx.base.software)?;
+    let surroundings = Surroundings::of(&ctx.config);
+    let multithread = Owned::boolean(gil, surroundings.multithread);
+    set(&names.wsgi_multithread, &multithread)?;
+    let multiprocess = Owned::boolean(gil, surroundings.multiprocess);
+    set(&names.wsgi_multiprocess, &multiprocess)?;
     set(&names.wsgi_errors, errors::stream(gil)?)?;
     set(&names.wsgi_file_wrapper, file_wrapper::class(gil)?.object())?;
     set(&names.wsgi_input_terminated, &Owned::boolean(gil, true))

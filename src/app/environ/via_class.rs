@@ -58,7 +58,7 @@ pub fn via_base_class(
     let part = parts::uri_part(gil, ctx.dialect, exchange, &route)?;
     update(&names.update_uri, &part)?;
     if ctx.dialect.promises_pep_3333() {
-        parts::complete(gil, &ctx.base.software, exchange, &environ)?;
+        parts::complete(gil, ctx, exchange, &environ)?;
         Takeover::offer(gil, ctx, exchange, &environ)?;
     }
     if ctx.dialect.gives_body(exchange.method()) {

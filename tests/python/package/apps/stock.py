@@ -12,6 +12,8 @@ def show(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     lines = []
     for key in sorted(environ):
+        if key == "wsgi.early_hints":
+            continue  # a subclass of Start_response says what is sent before its head itself
         value = environ[key]
         if key in ("fapws.remote_port", "REMOTE_PORT", "fapws.socket_fd", "wsgi.errors"):
             value = type(value).__name__ if key != "wsgi.errors" else "errors"
