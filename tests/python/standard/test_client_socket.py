@@ -119,7 +119,7 @@ def test_what_was_to_be_written_before_is_written(sockets):
 
 
 def test_what_write_was_given_before_is_written(sockets):
-    with sockets.connect(receive_buffer=4096) as client:
+    with sockets.connect(receive_buffer=65536) as client:
         client.send(upgrade("/written"))
         client.read_until(b"\r\n\r\n")
         assert client.read_exactly(3_000_000) == b"w" * 3_000_000
