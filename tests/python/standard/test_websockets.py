@@ -118,6 +118,7 @@ def client_script():
     return pathlib.Path(script)
 
 
+@pytest.mark.quiet  # a browser beside three test processes has timed out
 def test_socketio_in_a_browser(site, client_script):
     site = site(16, SOCKETIO_CLIENT=str(client_script))
     url = "http://127.0.0.1:%d/page/" % site.address[1]
