@@ -5,7 +5,7 @@
 //! [`BytesBuilder`], that [`WholeBytes`], and those are memory again once the reference here is the only one.
 //!
 //! Invariants. Nobody else has a reference to what is memory or being filled. An object's memory is
-//! as long as `capacity`: it is made here, and whoever changes an object's size has the only reference to it.
+//! as long as `capacity`: it is made here, and only the sole owner of an object changes its size.
 
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;

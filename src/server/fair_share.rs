@@ -1,6 +1,6 @@
 //! A fair share of the kept connections for each worker.
 //!
-//! The kernel wakes every worker that waits when a client connects, and whoever comes first takes it: the
+//! The kernel wakes every worker that waits when a client connects, and the first to come takes it: the
 //! first of several workers would have most of the connections that are opened at once, and keep them. So
 //! one that has more than its share leaves a client to one that has fewer and is in no call, for some
 //! milliseconds. While the others are busy it takes it at once.

@@ -3,7 +3,7 @@
 //!
 //! Each call of the baton is one step, since each is one atomic operation that others can see; so are
 //! becoming spare and waking one, which happen under one mutex. A call may last for ever: a loop that is
-//! free while everybody who could take it sleeps is lost, whoever is in a call.
+//! free while everybody who could take it sleeps is lost, whichever thread is in a call.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
 //! The stage before the first head: a proxy's word on who its client is.
 //!
 //! Once a connection, from peers of `config.proxy_allow_from` only, within the time of the first head.
-//! What is malformed has no response: whoever sent it may be no client of HTTP's.
+//! What is malformed has no response: the sender may be no HTTP client.
 
 #![forbid(unsafe_code)]
 

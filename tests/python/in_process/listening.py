@@ -120,7 +120,7 @@ class Backlog(Case):
     def setUp(self):
         Case.setUp(self)
         if not os.path.exists("/proc/sys/net/core/somaxconn"):
-            self.skipTest("no Linux: nothing tells the backlog of a socket")
+            self.skipTest("no Linux: nothing shows the backlog of a socket")
 
     def run_once(self):
         """The backlog while the server serves."""

@@ -99,8 +99,8 @@ def test_it_is_off_by_default(serve_probe):
     server = serve_probe("behind.py")
     with server.connect() as client:
         plain = seen(client)
-        told = named("For: 192.0.2.7; Host: a.example; Port: 81; Prefix: /app")
-        assert seen(client, [*told, ("Forwarded", "for=192.0.2.7")]) == plain
+        sent = named("For: 192.0.2.7; Host: a.example; Port: 81; Prefix: /app")
+        assert seen(client, [*sent, ("Forwarded", "for=192.0.2.7")]) == plain
 
 
 def test_a_prefix_comes_before_that_of_a_registered_application(believing):
