@@ -1,5 +1,6 @@
 """Descriptors that are not the program's, which it closes by mistake; and none left."""
 
+import errno
 import os
 import resource
 import socket
@@ -53,7 +54,15 @@ class ByMistake(Case):
             robbed.sendall(b"GET /mistake HTTP/1.1\r\nHost: a\r\n\r\n")
             for _ in range(3):
                 request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-                self.assertTrue(ask(address, request).endswith(b"next"))
+                try:
+                    answer = ask(address, request)
+                except EnvironmentError as error:
+                    # Client and server share a process here: the first new socket may get the very
+                    # number that the application closed, before the server closes it, too.
+                    if error.errno != errno.EBADF:
+                        raise
+                    answer = ask(address, request)
+                self.assertTrue(answer.endswith(b"next"))
             robbed.close()
 
         self.run_with(client)
