@@ -101,6 +101,16 @@ impl Outbox {
         self.lock().last_mut().map(work)
     }
 
+    /// Adds `more` behind it. Whether the queue is short: fewer than
+    /// `most` bytes, and no file.
+    pub fn extend_last(&self, more: &mut WriteQueue, most: usize) -> bool {
+        self.with_last(|last| {
+            last.queue.append(more);
+            last.queue.waiting() < most && !last.queue.file_follows()
+        })
+        .unwrap_or(false)
+    }
+
     /// Bytes that the monitor sent since the last time.
     pub fn take_sent(&self) -> u64 {
         match self.sent.load(Ordering::Relaxed) {

@@ -10,6 +10,8 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use crate::http::body_encoder::Encoded;
+use crate::http::chunked::{CHUNK_END, CHUNK_OVERHEAD, push_chunk_size};
 use crate::py::{Gil, Kept, KeptBytes, Owned};
 use crate::sys::memory;
 use crate::sys::spool::Spool;
@@ -180,16 +182,45 @@ impl WriteQueue {
         }
     }
 
-    /// Adds the bytes object `item`, all but what is past `limit`.
-    pub fn push(&mut self, item: Owned, limit: usize) {
+    /// Adds the bytes object `item`, as it is sent.
+    pub fn push(&mut self, item: Owned, sent: &Encoded) {
         let bytes = item.as_bytes().unwrap_or_default();
-        let length = bytes.len().min(limit);
+        let length = bytes.len().min(sent.taken as usize);
+        if length == 0 {
+            return;
+        }
         self.response.body += length as u64;
-        if length <= COPIED && has_room(self.buffer(), length) {
-            self.buffer().extend_from_slice(&bytes[..length]);
-        } else {
-            self.rest
-                .push_back(Segment::Object(KeptBytes::new(item), 0, length));
+        if length <= COPIED {
+            let buffer = self.buffer();
+            if has_room(buffer, length + CHUNK_OVERHEAD) {
+                if sent.is_chunk {
+                    push_chunk_size(buffer, length as u64);
+                }
+                buffer.extend_from_slice(&bytes[..length]);
+                if sent.is_chunk {
+                    buffer.extend_from_slice(CHUNK_END);
+                }
+                return;
+            }
+        }
+        let item = Segment::Object(KeptBytes::new(item), 0, length);
+        self.push_segment(item, length as u64, sent.is_chunk);
+    }
+
+    fn push_segment(&mut self, segment: Segment, length: u64, is_chunk: bool) {
+        if is_chunk {
+            push_chunk_size(self.buffer(), length);
+        }
+        self.rest.push_back(segment);
+        if is_chunk {
+            self.buffer().extend_from_slice(CHUNK_END);
+        }
+    }
+
+    /// Adds the end of a body. Where there is none no buffer is made, which would be one more to write.
+    pub fn push_end(&mut self, end: &[u8]) {
+        if !end.is_empty() {
+            self.buffer().extend_from_slice(end);
         }
     }
 
@@ -211,11 +242,12 @@ impl WriteQueue {
         self.response.body += std::mem::take(&mut other.response.body);
     }
 
-    /// Adds a part of a file.
-    pub fn push_file(&mut self, part: FilePart) {
+    /// Adds a part of a file, as it is sent.
+    pub fn push_file(&mut self, part: FilePart, sent: &Encoded) {
         if part.remaining > 0 {
-            self.response.body += part.remaining;
-            self.rest.push_back(Segment::File(part));
+            let length = part.remaining;
+            self.response.body += length;
+            self.push_segment(Segment::File(part), length, sent.is_chunk);
         }
     }
 

@@ -171,7 +171,7 @@ fn standard(
         head.push(out.buffer(), &framing, &ctx.lines.borrow());
         (framing, head.code())
     };
-    let mut first = start_response.take_overflow();
+    let mut first = start_response.take_overflow().unwrap_or_default();
     if first.is_empty()
         && let Some(length) = plain_length(&result)
     {
@@ -237,7 +237,7 @@ pub fn streamed(
             (Body::nothing(), true)
         }
     };
-    let written = start_response.take_overflow();
+    let written = start_response.take_overflow().unwrap_or_default();
     let mut rest = ResponseBody {
         body,
         encoder: streamed.encoder,

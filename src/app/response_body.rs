@@ -47,7 +47,8 @@ impl ResponseBody {
         first: &mut OverflowBuffer,
     ) -> Result<Option<u64>> {
         let item = self.body.next(gil, InvalidItem::Raise)?;
-        let mut added = first.append(self.start_response.take_overflow());
+        let written = self.start_response.take_overflow();
+        let mut added = written.map_or(Ok(()), |written| first.append(written));
         let mut known = None;
         match item {
             Some(item) => added = added.and_then(|()| first.push(item).map(drop)),
@@ -142,8 +143,8 @@ impl ResponseBody {
         // Taken before anything else runs, which must not see it.
         let item = item.map_err(|raised| Exception::take(gil, raised));
         let written = self.start_response.take_overflow();
-        let full =
-            !written.is_empty() && written.send(gil, &mut self.encoder, out) == Progress::Complete;
+        let full = written
+            .is_some_and(|written| written.send(gil, &mut self.encoder, out) == Progress::Complete);
         match item {
             Ok(_) if full => self.finish(gil, out),
             Ok(Some(item)) => match encode::push(gil, &mut self.encoder, item, out) {

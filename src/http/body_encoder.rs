@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::chunked::{LAST_CHUNK, push_chunk_size};
+use super::chunked::LAST_CHUNK;
 use super::framing::{ReplyBody, ReplyFraming};
 
 /// The rest of a body, as its framing sees it.
@@ -33,19 +33,16 @@ pub enum Progress {
     Truncated,
 }
 
-/// What is sent of an item.
+/// How an item is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Encoded {
     /// How many of its bytes, from its first on.
     pub taken: u64,
-    /// Whether [`CHUNK_END`] stands behind them.
-    pub ends_chunk: bool,
+    /// Whether they are a chunk.
+    pub is_chunk: bool,
     /// Whether there was more than was promised.
     pub is_cut: bool,
 }
-
-/// What stands behind the data of a chunk.
-pub const CHUNK_END: &[u8] = b"\r\n";
 
 impl BodyEncoder {
     /// The encoder of a framing.
@@ -64,60 +61,70 @@ impl BodyEncoder {
         matches!(self, BodyEncoder::NoBody)
     }
 
-    /// Writes what stands before an item of `length` bytes, and says how much of it is sent. Once
-    /// there is something to cut the body is complete: PEP 3333 has a server ask for no more then.
-    pub fn begin_item(&mut self, length: u64, out: &mut Vec<u8>) -> Encoded {
-        let (taken, ends_chunk) = match self {
-            _ if length == 0 => (0, false),
-            BodyEncoder::NoBody => (0, false),
-            BodyEncoder::Close => (length, false),
-            BodyEncoder::Chunked => {
-                push_chunk_size(out, length);
-                (length, true)
-            }
+    /// How an item of `length` bytes is sent. Once there is something to cut the body is complete: PEP 3333
+    /// has a server ask for no more then.
+    #[inline]
+    pub fn item(&mut self, length: u64) -> Encoded {
+        let whole = |taken| Encoded {
+            taken,
+            is_chunk: false,
+            is_cut: false,
+        };
+        match self {
+            _ if length == 0 => whole(0),
+            BodyEncoder::NoBody => whole(0),
+            BodyEncoder::Close => whole(length),
+            BodyEncoder::Chunked => Encoded {
+                is_chunk: true,
+                ..whole(length)
+            },
             BodyEncoder::Length(due) => {
                 let taken = length.min(*due);
                 *due -= taken;
-                (taken, false)
+                Encoded {
+                    is_cut: taken < length,
+                    ..whole(taken)
+                }
             }
-        };
-        Encoded {
-            taken,
-            ends_chunk,
-            is_cut: matches!(self, BodyEncoder::Length(_)) && taken < length,
         }
     }
 
-    /// Writes the end of the body.
-    pub fn finish(self, out: &mut Vec<u8>) -> Progress {
+    /// What ends the body, and what becomes of it.
+    pub fn finish(self) -> (&'static [u8], Progress) {
         match self {
-            BodyEncoder::Length(1..) => return Progress::Truncated,
-            BodyEncoder::Chunked => out.extend_from_slice(LAST_CHUNK),
-            BodyEncoder::Length(0) | BodyEncoder::Close | BodyEncoder::NoBody => {}
+            BodyEncoder::Length(1..) => (b"", Progress::Truncated),
+            BodyEncoder::Chunked => (LAST_CHUNK, Progress::Complete),
+            BodyEncoder::Length(0) | BodyEncoder::Close | BodyEncoder::NoBody => {
+                (b"", Progress::Complete)
+            }
         }
-        Progress::Complete
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::chunked::{CHUNK_END, push_chunk_size};
     use proptest::prelude::*;
 
     /// What goes out for `items`, and what became of the body.
     fn encode(mut encoder: BodyEncoder, items: &[&[u8]]) -> (Vec<u8>, Progress) {
         let mut out = Vec::new();
         for item in items {
-            let encoded = encoder.begin_item(item.len() as u64, &mut out);
+            let encoded = encoder.item(item.len() as u64);
+            if encoded.is_chunk {
+                push_chunk_size(&mut out, encoded.taken);
+            }
             out.extend_from_slice(&item[..encoded.taken as usize]);
-            if encoded.ends_chunk {
+            if encoded.is_chunk {
                 out.extend_from_slice(CHUNK_END);
             }
             if encoded.is_cut {
                 return (out, Progress::Complete);
             }
         }
-        let progress = encoder.finish(&mut out);
+        let (end, progress) = encoder.finish();
+        out.extend_from_slice(end);
         (out, progress)
     }
 

@@ -27,18 +27,21 @@ use super::grammar::is_token_byte;
 /// The chunk that ends a response's body, without trailers.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
+/// What stands behind the data of a chunk.
+pub const CHUNK_END: &[u8] = b"\r\n";
+
+/// What a chunk has besides its data, in bytes at most.
+pub const CHUNK_OVERHEAD: usize = 16 + 2 + CHUNK_END.len();
+
 /// Appends the line that begins a chunk of `len` bytes, which is not 0: a chunk of that size is
-/// [`LAST_CHUNK`]. The data follows, then CR LF.
+/// [`LAST_CHUNK`]. The data follows, then [`CHUNK_END`].
 pub fn push_chunk_size(out: &mut Vec<u8>, len: u64) {
     debug_assert!(len > 0, "a chunk of no bytes ends the body");
-    let mut line = *b"................\r\n";
-    let (mut start, mut rest) = (line.len() - 2, len);
-    while rest > 0 {
-        start -= 1;
-        line[start] = b"0123456789abcdef"[(rest & 0xf) as usize];
-        rest >>= 4;
+    let digits = (u64::BITS - len.leading_zeros()).div_ceil(4);
+    for place in (0..digits).rev() {
+        out.push(b"0123456789abcdef"[(len >> (4 * place) & 0xf) as usize]);
     }
-    out.extend_from_slice(&line[start..]);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// What a chunked body may cost, in bytes but for the fields.

@@ -83,7 +83,7 @@ impl Object {
 
     /// `next(self)`, `None` at the end; a `TypeError` for what is no iterator.
     pub fn next(&self, gil: Gil<'_>) -> Result<Option<Owned>> {
-        if !self.is_iterator() {
+        if !self.is_generator() && !self.is_iterator() {
             return Err(Raised::new(
                 gil,
                 Kind::TypeError,

@@ -203,23 +203,17 @@ impl Turn {
         }
     }
 
-    /// The same where bytes of the connection are ready: the monitor sends what stands in `out` if the call
-    /// takes its time.
-    pub fn call<R>(
+    /// Has what is ready for `socket` stand in the outbox during `work`, in which applications are called: the
+    /// monitor sends it if one takes its time.
+    pub fn publish<R>(
         &self,
-        gil: Gil<'_>,
-        called: Option<&Arc<Called>>,
         socket: &Socket,
         out: &mut WriteQueue,
-        call: impl FnOnce() -> R,
+        work: impl FnOnce(&Outbox) -> R,
     ) -> R {
-        if out.is_empty() || out.file_follows() {
-            return self.enter(gil, called, call);
-        }
         let queue = std::mem::take(out);
         self.outbox().put(Outbound::new(socket.clone(), queue));
-        self.watch().rouse_monitor();
-        let result = catch_unwind(AssertUnwindSafe(|| self.enter(gil, called, call)));
+        let result = catch_unwind(AssertUnwindSafe(|| work(self.outbox())));
         if let Some(outbound) = self.outbox().take_last() {
             *out = outbound.into_queue();
         }

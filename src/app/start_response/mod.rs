@@ -101,11 +101,11 @@ impl StartResponse {
         custom::head_text(gil, self.object())
     }
 
-    /// What was given to `write` since the last look.
-    pub fn take_overflow(&self) -> OverflowBuffer {
+    /// What was given to `write` since the last look, if anything was.
+    pub fn take_overflow(&self) -> Option<OverflowBuffer> {
         match self {
             StartResponse::Native(native) => native.state().take_overflow(),
-            StartResponse::Custom(..) => OverflowBuffer::default(),
+            StartResponse::Custom(..) => None,
         }
     }
 

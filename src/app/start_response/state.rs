@@ -177,9 +177,9 @@ impl ResponseState {
         self.heads.with(|heads| push(&heads.current))
     }
 
-    /// What was given to `write` since the last look.
-    pub fn take_overflow(&self) -> OverflowBuffer {
-        self.overflow.take().unwrap_or_default()
+    /// What was given to `write` since the last look, if anything was.
+    pub fn take_overflow(&self) -> Option<OverflowBuffer> {
+        self.overflow.take()
     }
 
     /// Lets go of the application's objects, so that a callable that the application keeps keeps
@@ -357,7 +357,8 @@ impl ResponseState {
         };
         if sink.has_room(gil) {
             // What had to be kept comes first.
-            sink.send_kept(gil, &mut sent, self.take_overflow());
+            let kept = self.take_overflow().unwrap_or_default();
+            sink.send_kept(gil, &mut sent, kept);
         }
         let result = if sink.has_room(gil) {
             sink.send(gil, &mut sent, item).map_err(|_| None)
@@ -383,7 +384,7 @@ impl ResponseState {
 
     fn keep(&self, gil: Gil<'_>, item: Owned) -> Result<()> {
         self.wrote.set(true);
-        let mut overflow = self.take_overflow();
+        let mut overflow = self.take_overflow().unwrap_or_default();
         let pushed = overflow.push(item);
         self.overflow.put(overflow);
         pushed

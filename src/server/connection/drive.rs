@@ -13,7 +13,7 @@ use crate::server::connection::state::{Event, Stage};
 use crate::server::connection::step::Step;
 use crate::server::connection::work::{Connection, Work};
 use crate::server::connection::write::Flushed;
-use crate::server::connection::{body, close, proxy, read, reject, respond, write};
+use crate::server::connection::{body, close, proxy, read, reject, respond, send, write};
 use crate::server::ready::Ready;
 
 /// What the driver leaves to its caller.
@@ -126,7 +126,7 @@ fn advance(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Wo
             Stage::Head => read::head(gil, connection, work),
             Stage::Body => body::receive(gil, connection, work),
             Stage::Call => respond::call(gil, turn, connection, work),
-            Stage::Send => respond::send(gil, turn, connection, work),
+            Stage::Send => send::send(gil, turn, connection, work),
             Stage::Discard => close::discard(connection, work),
             Stage::Close => return Advanced::Closed,
         };

@@ -9,7 +9,8 @@
 //! | look for the header of the PROXY protocol | [`proxy`] |
 //! | read and look for a head, parse it | [`read`] |
 //! | take in the body | [`body`] |
-//! | call the application, ask for more of its response | [`respond`] |
+//! | call the application | [`respond`] |
+//! | send its response, and ask for more of it | [`send`] |
 //! | respond to `config.health` without the application | [`health`] |
 //! | write | [`write`] |
 //! | drop what a rejected client still sends, close | [`close`] |
@@ -39,6 +40,8 @@ pub mod reject;
 pub mod request;
 #[cfg(interpreter)]
 pub mod respond;
+#[cfg(interpreter)]
+pub mod send;
 pub mod state;
 #[cfg(interpreter)]
 pub mod step;

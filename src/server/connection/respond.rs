@@ -1,4 +1,4 @@
-//! The stages of the response: the application is called, then its result pulled until it is exhausted.
+//! The stage in which the application is called.
 
 #![forbid(unsafe_code)]
 
@@ -8,23 +8,20 @@ use std::sync::Arc;
 use crate::app::call;
 use crate::app::exchange::Exchange;
 use crate::app::response::Response;
-use crate::app::response_body::ResponseBody;
 use crate::app::takeover::Takeover;
 use crate::ev::Interest;
-use crate::http::body_encoder::Progress;
 use crate::http::target::TargetSpans;
 use crate::py::Gil;
 use crate::queue::WriteQueue;
 use crate::scoreboard;
 use crate::server::batch::Turn;
-use crate::server::connection::close::begin_lingering;
 use crate::server::connection::health;
 use crate::server::connection::reject::reject;
 use crate::server::connection::request::ParsedRequest;
-use crate::server::connection::state::{After, Event};
+use crate::server::connection::state::Event;
 use crate::server::connection::step::Step;
 use crate::server::connection::work::{Connection, Work};
-use crate::server::connection::write::{Flushed, GATHERED, flush};
+use crate::server::connection::write::{Flushed, flush};
 use crate::server::expectation::Places;
 use crate::server::log::{AccessLog, Answered, Pending};
 use crate::server::registry::registry;
@@ -319,128 +316,4 @@ fn begin_line(
     };
     log.log(answered, out, bytes);
     None
-}
-
-/// Writes, and asks the application for more, as long as it is this connection's turn.
-pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Step {
-    let mut part = None;
-    let step = send_items(gil, turn, connection, work, &mut part);
-    if let Some(part) = part {
-        connection.reactor.queues.put(gil, part);
-    }
-    step
-}
-
-/// The same. What the application gives while the rest stands in the outbox goes through `part`.
-fn send_items(
-    gil: Gil<'_>,
-    turn: &Turn,
-    connection: &Rc<Connection>,
-    work: &mut Work,
-    part: &mut Option<WriteQueue>,
-) -> Step {
-    let ctx = &connection.reactor.ctx;
-    let resets = ctx.dialect.resets_what_was_cut();
-    loop {
-        let is_cut = |rest: &ResponseBody| resets && rest.is_truncated_unseen();
-        let exhausted = work
-            .response
-            .as_deref()
-            .is_none_or(|rest| rest.is_exhausted() && !is_cut(rest));
-        if exhausted && work.pending.is_some() {
-            work.finish_line(connection);
-        }
-        let short = !work.out.file_follows() && work.out.waiting() < GATHERED;
-        if exhausted && short {
-            // Its `close()` is called.
-            let done = work.response.take();
-            turn.release(gil, work.called.as_ref(), done);
-            work.owner = None;
-            if !work.state.ends() {
-                work.on(Event::Complete);
-                return Step::Again;
-            }
-        }
-        if exhausted && work.state.ends() {
-            work.out.end();
-        }
-        // More of it may be gathered only because the monitor sends what takes too long.
-        let look = turn.watch().looks();
-        let has_more = (work.response.as_deref()).is_some_and(|body| !body.is_exhausted());
-        let gathers = ctx.dialect.gathers_chunks() && look.is_some() && has_more && short;
-        if !gathers || work.quantum.is_over(ctx.dialect.items_a_turn(), look) {
-            match flush(gil, &work.socket, &mut work.out) {
-                Flushed::All => {}
-                Flushed::Blocked => return Step::Wait(Interest::WRITE),
-                Flushed::Gone => {
-                    work.on(Event::Gone);
-                    return Step::Again;
-                }
-            }
-        }
-        let Some(source) = work.response.as_mut().filter(|rest| !rest.is_exhausted()) else {
-            return complete(gil, turn, connection, work, resets);
-        };
-        if work.quantum.is_over(ctx.dialect.items_a_turn(), look) {
-            if work.is_fruitless(connection) && work.socket.has_ended() {
-                work.on(Event::Gone);
-                return Step::Again;
-            }
-            return Step::Wait(Interest::WRITE);
-        }
-        let Work {
-            socket,
-            out,
-            called,
-            ..
-        } = work;
-        let called = called.as_ref();
-        work.quantum.spend();
-        let progress = if out.is_empty() {
-            turn.call(gil, called, socket, &mut WriteQueue::default(), || {
-                source.pull(gil, ctx, out)
-            })
-        } else {
-            let part = part.get_or_insert_with(|| connection.reactor.queues.take());
-            let progress = turn.call(gil, called, socket, out, || source.pull(gil, ctx, part));
-            out.append(part);
-            progress
-        };
-        if !work.out.is_empty() {
-            work.fruitless_since = None;
-        }
-        if progress == Progress::Truncated && !work.state.ends() {
-            work.on(Event::Last);
-        }
-    }
-}
-
-/// Everything is written.
-fn complete(
-    gil: Gil<'_>,
-    turn: &Turn,
-    connection: &Connection,
-    work: &mut Work,
-    resets: bool,
-) -> Step {
-    let done = work.response.take();
-    if resets && done.as_ref().is_some_and(|rest| rest.is_truncated_unseen()) {
-        // Rejected by a descriptor that is no socket any more: it is closed either way.
-        let _ = work.socket.reset_on_close();
-        work.response = done;
-        work.on(Event::Gone);
-        return Step::Again;
-    }
-    turn.release(gil, work.called.as_ref(), done);
-    work.owner = None;
-    if !work.state.ends() {
-        work.on(Event::Complete);
-        return Step::Again;
-    }
-    let lingers = work.state.after == After::Linger;
-    work.on(Event::Sent);
-    if lingers {
-        begin_lingering(connection, work);
-    }
-    Step::Again
 }

@@ -21,6 +21,8 @@ CONSTANT = "a constant size"
 #: Functions that grow a buffer and name no bound, and why they may.
 REASONS = {
     ("queue.rs", "keep_head"): HEAD,
+    ("queue.rs", "push_segment"): CONSTANT,
+    ("queue.rs", "push_end"): CONSTANT,
     ("queue.rs", "shrink"): "by its caller's constant",
     ("app/buffer_pool.rs", "take_begun"): "`take` gave the room",
     ("app/response.rs", "legacy"): HEAD,
