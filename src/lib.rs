@@ -2,9 +2,9 @@
 //!
 //! A request walks through the crate in this order:
 //!
-//! `server::io` reads bytes, `http::head` makes a head of them, `server::routes` finds the
-//! application, `app::environ` builds the dict, `app::call` calls, `app::body` gives
-//! chunks, `http::reply` gives head bytes, `server::output` writes them.
+//! `server::connection::read` reads bytes, [`http::head`] makes a head of them, `server::routes` finds the
+//! application, `app::environ` builds the dict, `app::call` calls, `app::body` gives chunks,
+//! [`http::response_head`] gives head bytes, `server::connection::write` writes them.
 //!
 //! Four islands do not know one another: [`http`] is pure, [`ev`] alone names libev, [`sys`]
 //! alone makes system calls, `py` alone names CPython. `app` stands on them, `server` on

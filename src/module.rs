@@ -4,7 +4,7 @@
 
 use std::ffi::CStr;
 
-use crate::api;
+use crate::api::{callbacks, formats, listening, registration, reports, running};
 use crate::app::console;
 use crate::ev;
 use crate::py::module::{self, Function, Module};
@@ -28,131 +28,131 @@ impl Module for Evwsgi {
                 c"start(host, port)\n\nListens on an address. A port that begins with 'unix' makes \
                 host the path of a unix socket, abstract with a first byte of NUL.\n\n\
                 Raises error.",
-            call: api::start,
+            call: listening::start,
         },
         Function {
             name: c"start_fd",
             doc: c"start_fd(fd, name='', port='')\n\nServes on a socket that listens already \
                 (systemd, a parent process); name and port become SERVER_NAME and SERVER_PORT.\n\n\
                 Raises error.",
-            call: api::start_fd,
+            call: listening::start_fd,
         },
         Function {
             name: c"set_base_module",
             doc: c"set_base_module(module)\n\nRemembers the base module and forgets every \
                 registered application.\n\nRaises AttributeError.",
-            call: api::set_base_module,
+            call: registration::set_base_module,
         },
         Function {
             name: c"wsgi_cb",
             doc: c"wsgi_cb((uri, application))\n\nRegisters an application for targets that begin \
                 with uri.\n\nRaises error before set_base_module, and TypeError.",
-            call: api::wsgi_cb,
+            call: registration::wsgi_cb,
         },
         Function {
             name: c"wsgi_gen_cb",
             doc: c"wsgi_gen_cb(application)\n\nThe application for every other target.",
-            call: api::wsgi_gen_cb,
+            call: registration::wsgi_gen_cb,
         },
         Function {
             name: c"run",
             doc: c"run()\n\nServes until SIGINT or SIGTERM.\n\nRaises error, and what a signal \
                 handler of the program's raises.",
-            call: api::run,
+            call: running::run,
         },
         Function {
             name: c"stop",
             doc: c"stop()\n\nEnds run() gracefully, as SIGTERM does; any thread may call it. Nothing \
                 where nothing serves.",
-            call: api::stop,
+            call: running::stop,
         },
         Function {
             name: c"parse_query",
             doc: c"parse_query(query) -> dict of lists\n\nA query or an urlencoded form, decoded.",
-            call: api::parse_query,
+            call: formats::parse_query,
         },
         Function {
             name: c"set_debug",
             doc: c"set_debug(level)\n\n0 is quiet; anything else logs each connection on stdout.",
-            call: api::set_debug,
+            call: registration::set_debug,
         },
         Function {
             name: c"get_debug",
             doc: c"get_debug() -> int",
-            call: api::get_debug,
+            call: registration::get_debug,
         },
         Function {
             name: c"libev_version",
             doc: c"libev_version() -> (major, minor)\n\nOf the libev that is loaded.",
-            call: api::libev_version,
+            call: formats::libev_version,
         },
         Function {
             name: c"add_timer",
             doc:
                 c"add_timer(delay, callable) -> int\n\nCalls callable() every delay seconds until \
                 it returns False. The answer is how many timers were added so far.",
-            call: api::add_timer,
+            call: callbacks::add_timer,
         },
         Function {
             name: c"stop_timer",
             doc: c"stop_timer(index)\n\nStops a timer; 0 is the first.\n\nRaises IndexError.",
-            call: api::stop_timer,
+            call: callbacks::stop_timer,
         },
         Function {
             name: c"restart_timer",
             doc: c"restart_timer(index)\n\nMakes a timer fire again, its delay from now.",
-            call: api::restart_timer,
+            call: callbacks::restart_timer,
         },
         Function {
             name: c"defer",
             doc: c"defer(callable, argument, combine)\n\nCalls callable(argument) when nothing \
                 else is to be done; with combine True only once for equal calls.",
-            call: api::defer,
+            call: callbacks::defer,
         },
         Function {
             name: c"defer_queue_size",
             doc: c"defer_queue_size() -> int or None\n\nHow many calls are deferred.",
-            call: api::defer_queue_size,
+            call: callbacks::defer_queue_size,
         },
         Function {
             name: c"rfc1123_date",
             doc: c"rfc1123_date(seconds) -> str\n\nA time as HTTP writes it (RFC 9110 section \
                 5.6.7).\n\nRaises ValueError.",
-            call: api::rfc1123_date,
+            call: formats::rfc1123_date,
         },
         Function {
             name: c"socket_fd",
             doc: c"socket_fd() -> int\n\nThe last listening socket's descriptor, -1 before start.",
-            call: api::socket_fd,
+            call: listening::socket_fd,
         },
         Function {
             name: c"on_ready",
             doc: c"on_ready(callable)\n\ncallable(), or nothing for None, is called once by each run, when it \
                 listens and is about to poll for the first time.\n\nRaises TypeError.",
-            call: api::on_ready,
+            call: registration::on_ready,
         },
         Function {
             name: c"share",
             doc:
                 c"share(descriptor, offset)\n\nPublishes what the server counts and does in a slot \
                 of a file that other processes have mapped.\n\nRaises error.",
-            call: api::share,
+            call: reports::share,
         },
         Function {
             name: c"slot_fields",
             doc: c"slot_fields() -> tuple of str\n\nThe names of a slot's words, 8 bytes each.",
-            call: api::slot_fields,
+            call: reports::slot_fields,
         },
         Function {
             name: c"reopen_access_log",
             doc: c"reopen_access_log()\n\nOpens the access log's file anew, after it was moved away; \
                 nothing without one.\n\nRaises OSError: the old file stays in use then.",
-            call: api::reopen_access_log,
+            call: reports::reopen_access_log,
         },
         Function {
             name: c"stats",
             doc: c"stats() -> dict\n\nWhat the server counted since it was imported, and the calls in flight.",
-            call: api::stats,
+            call: reports::stats,
         },
     ];
 

@@ -2,7 +2,7 @@
 //!
 //! Small pieces are gathered in one buffer, so that a head and a short body are one write; large
 //! ones are kept as the objects they came in, and written from there. This file only queues;
-//! `server::output` writes. A queue may be sent by a thread without the interpreter's lock, as long as
+//! `transmit` and `server::connection::write` write. A queue may be sent by a thread without the interpreter's lock, as long as
 //! only memory is in it.
 
 #![forbid(unsafe_code)]

@@ -145,7 +145,7 @@ pub fn display(gil: Gil<'_>, object: &Object) -> Result<Vec<u8>> {
 }
 
 /// The item of a body as a bytes object: bytes are themselves, another buffer is copied, text is
-/// encoded as UTF-8 (`legacy.md`, "What a callback may return"). `None`: it is none of these.
+/// encoded as UTF-8. `None`: it is none of these.
 pub fn body_item(gil: Gil<'_>, item: &Object) -> Result<Option<Owned>> {
     if item.as_bytes().is_some() {
         return Ok(Some(item.own(gil)));

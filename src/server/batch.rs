@@ -189,7 +189,8 @@ impl Turn {
 
     /// Releases what runs `close()` of an application, in sight of those who look for slow calls. The loop
     /// stays with this thread.
-    pub fn release<T>(&self, gil: Gil<'_>, called: Option<&Arc<Called>>, done: T) {
+    pub fn release<T>(&self, gil: Gil<'_>, called: Option<&Arc<Called>>, done: Option<T>) {
+        let Some(done) = done else { return };
         let published = called.map(|called| self.watch().begin_call(&self.seat, called));
         drop(done);
         self.end_published(gil, published);
