@@ -5,27 +5,40 @@ Owns the state of each; what follows from it is decided in fapws/master.py.
 
 import errno
 import os
+import signal
 
 
-class Template(object):
-    """What the master knows of a template process. orders: the pipe that it takes orders from."""
+class Child(object):
+    """What the master knows of either."""
 
-    def __init__(self, pid, generation, orders, now):
+    def __init__(self, pid, generation, now):
         self.pid = pid
         self.generation = generation
-        self.orders = orders
         self.started = now
-        self.loaded = False
+        #: Whether it waits for a change of its sources.
         self.waiting = False
-        #: As a Worker's.
+        #: What it is to be sent, and when, the next first: (time, signal, whether it is late then).
         self.pending_signals = []
-        #: (slot, age) of the workers that it has been ordered to fork.
-        self.ordered = []
 
     @property
     def leaving(self):
         """Whether it was sent a signal to end."""
         return bool(self.pending_signals)
+
+    def kill_at(self, due):
+        """Have it killed at a time, if it has not ended by then."""
+        self.pending_signals = [(due, signal.SIGKILL, True)]
+
+
+class Template(Child):
+    """A template process. orders: the pipe that it takes orders from."""
+
+    def __init__(self, pid, generation, orders, now):
+        super(Template, self).__init__(pid, generation, now)
+        self.orders = orders
+        self.loaded = False
+        #: (slot, age) of the workers that it has been ordered to fork.
+        self.ordered = []
 
     def order(self, slot, age):
         """Order a worker; one that is for nobody is lost with the template."""
@@ -37,27 +50,16 @@ class Template(object):
         self.ordered.append((slot, age))
 
 
-class Worker(object):
-    """What the master knows of one worker."""
+class Worker(Child):
+    """A worker. slot: its place on the scoreboard, or None."""
 
     def __init__(self, pid, generation, slot, now):
-        self.pid = pid
-        self.generation = generation
+        super(Worker, self).__init__(pid, generation, now)
         self.slot = slot
-        self.started = now
         self.serving = False
-        #: Whether it waits for a change of its sources.
-        self.waiting = False
         #: Why it is to be replaced: a name of MASTER_FIELDS, or None.
         self.retiring = None
-        #: What it is to be sent, and when, the next first: (time, signal, whether it is late then).
-        self.pending_signals = []
         #: What earlier workers have served in its slot.
         self.requests_before = 0
         #: What `limits` notes of it.
         self.watched = None
-
-    @property
-    def leaving(self):
-        """Whether it was sent a signal to end."""
-        return bool(self.pending_signals)

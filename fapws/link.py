@@ -7,6 +7,8 @@ of it is the master's business (fapws/master.py).
 import errno
 import os
 
+from fapws.pipes import pipe
+
 #: The exit code of a worker whose application cannot be loaded (EX_CONFIG of sysexits.h).
 CANNOT_LOAD = 78
 
@@ -50,3 +52,35 @@ class Link(object):
     def for_worker(self, slot, age):
         """The Link of a worker that this process has forked."""
         return Link(self._descriptor, self.lifeline, self.board, slot, age)
+
+
+class Reports(object):
+    """The master's end. descriptor: readable when a child has reported; writer: a Link's end."""
+
+    def __init__(self):
+        self.descriptor, self.writer = pipe()
+        self._partial = b""
+
+    def read(self):
+        """What was reported since the last time: a list of (process id, word, list of details)."""
+        while True:
+            try:
+                self._partial += os.read(self.descriptor, 65536)
+            except OSError as error:
+                if error.errno == errno.EINTR:
+                    continue
+                if error.errno != errno.EAGAIN:
+                    raise
+                break
+        lines = self._partial.split(b"\n")
+        self._partial = lines.pop()
+        reports = [line.decode("latin-1").split() for line in lines]
+        return [
+            (int(words[0]), words[1], words[2:])
+            for words in reports
+            if len(words) >= 2 and words[0].isdigit()
+        ]
+
+    def close(self):
+        """Close the reading end, in a child."""
+        os.close(self.descriptor)

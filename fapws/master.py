@@ -31,17 +31,15 @@ import signal
 import sys
 
 from fapws import console, process
+from fapws.backoff import Backoff
 from fapws.children import Template, Worker
 from fapws.limits import Limits
-from fapws.link import CANNOT_LOAD, CHANGED, FORKED, LOADED, NOT_FORKED, SERVING, WAITING, Link
+from fapws.link import (
+    CANNOT_LOAD, CHANGED, FORKED, LOADED, NOT_FORKED, SERVING, WAITING, Link, Reports,
+)
 from fapws.pipes import close_on_exec, drain, pipe
-
-#: A worker that dies younger than this, in seconds, makes its successor wait.
-MIN_UPTIME = 2.0
-
-#: How long, in seconds: for the first early death, doubled with each further one, at most this. The
-#: last is the most while nobody serves an application that has served.
-BACKOFF_FIRST, BACKOFF_LONGEST, BACKOFF_UNSERVED = 0.25, 15.0, 1.0
+from fapws.process import clock, how_ended, isolates_workers, reason, send_signal
+from fapws.upgrade import Upgrades
 
 #: How often all workers of the first generation may end, none of which ever served, before the
 #: master gives up.
@@ -90,18 +88,16 @@ class Master(object):
         self._generation = 0
         self._previous = None  # the generation to go back to while a reload is under way
         self._signals = []
-        self._failures = 0  # early deaths, and forks that failed
-        self._not_before = 0.0
+        self._backoff = Backoff()
         self._attempts = 0  # how often nobody was left, before any worker served
         self._age = 0
-        self._partial = b""  # of a report
         self._resting = False  # SIGWINCH: no worker is wanted
         self._end_at = None  # when `shutdown_delay` is over
         self._ending = False
         self._code = 0
         self._served = False  # whether any worker ever did
         self._ready = False  # whether all workers ever did, and that was reported
-        self._successor = None  # the master that SIGUSR2 started
+        self._upgrades = Upgrades(server, self._notify_state)
 
     def supervise(self):
         """Do it all. Returns an exit code in the master, and a Link in a child that is to be a
@@ -114,7 +110,7 @@ class Master(object):
         self._lifeline = os.pipe()
         close_on_exec(*self._lifeline)
         self._alarm = pipe()
-        self._reports = pipe()
+        self._reports = Reports()
         signal.set_wakeup_fd(self._alarm[1])
         for number in _HANDLED:
             signal.signal(number, self._receive)
@@ -162,21 +158,21 @@ class Master(object):
                 self.want(self.wanted - 1)
             elif number == signal.SIGUSR2:
                 self._upgrade()
-            elif number == signal.SIGWINCH and _isolates_workers():
+            elif number == signal.SIGWINCH and isolates_workers():
                 self._rest()
             elif number in _FORWARDED:
                 for worker in self._workers.values():
                     # One that is starting has no handler for it yet, and its logs are new.
                     if worker.serving:
-                        _send(worker.pid, number)
+                        send_signal(worker.pid, number)
 
     def _end(self, number):
-        now = _clock()
+        now = clock()
         if self._ending:
             # A second one is in a hurry.
             for worker in self._workers.values():
-                _send(worker.pid, signal.SIGTERM)
-                worker.pending_signals = [(now + KILL_AFTER, signal.SIGKILL, True)]
+                send_signal(worker.pid, signal.SIGTERM)
+                worker.kill_at(now + KILL_AFTER)
             return
         self._notify_state("STOPPING=1")
         delay = self._server.settings.shutdown_delay or 0
@@ -198,7 +194,7 @@ class Master(object):
             number, min(self._grace(), SIGINT_GRACE))
         # A Ctrl-C reaches the workers as well as the master where they share its terminal. One
         # signal more would count as the second, at which the core ends at once.
-        sent = number == signal.SIGINT and not _isolates_workers()
+        sent = number == signal.SIGINT and not isolates_workers()
         for worker in self._workers.values():
             # One that is starting has nothing in flight, and may be too young to have got it.
             self._terminate(worker, grace, sent=sent and worker.serving)
@@ -219,46 +215,19 @@ class Master(object):
             self._terminate(worker, self._grace())
 
     def _upgrade(self):
-        if self._ending or self._end_at is not None:
-            return
-        if self._successor:
-            self._log("no upgrade: process %d is one already" % self._successor.pid)
-            return
-        try:
-            self._successor = self._server.upgrade()
-        except (ValueError, EnvironmentError) as error:
-            self._log.error("no upgrade: %s" % _reason(error))
-            return
-        self._log("upgrade: process %d is starting" % self._successor.pid)
+        if not (self._ending or self._end_at is not None):
+            self._upgrades.begin()
 
-    def _successor_reports(self):
-        if not self._successor.read_ready():
-            return
-        pid = self._successor.pid
-        self._server.handed_over(pid)
-        self._notify_state("MAINPID=%d" % pid)
-        self._log("upgrade: process %d serves; SIGTERM or SIGQUIT ends this one" % pid)
-
-    def _successor_ended(self, status):
-        ended, self._successor = self._successor, None
-        ended.close()
-        if ended.ready:
-            self._server.taken_back()
-            self._notify_state("MAINPID=%d" % os.getpid())
-        if not self._ending:
-            self._log.warning("upgrade: process %d ended (%s): this one goes on" % (
-                ended.pid, _how(status)))
-
-    def _reload(self, reason):
+    def _reload(self, cause):
         if self._ending or self._end_at is not None:
             return
         try:
             self._server.reread()
         except BaseException as error:
             # It runs a file of the user's, which may end in anything, sys.exit() included.
-            self._log.error("no reload: %s" % _reason(error))
+            self._log.error("no reload: %s" % reason(error))
             return
-        self._log("reload (%s)" % reason)
+        self._log("reload (%s)" % cause)
         if self._board:
             self._board.count("reloads")
         if self._notify:
@@ -271,7 +240,7 @@ class Master(object):
                 self._terminate(worker, self._grace())
             self._end_templates(self._templates_of(self._generation))
         self._generation += 1
-        self._not_before = 0.0
+        self._backoff.forget()
         self._resting = False
 
     def _reap(self):
@@ -307,8 +276,8 @@ class Master(object):
                 self._lost(worker, status)
         elif has_ended and pid in self._templates:
             self._template_ended(self._templates.pop(pid), status)
-        elif has_ended and self._successor and pid == self._successor.pid:
-            self._successor_ended(status)
+        elif has_ended and self._upgrades.is_successor(pid):
+            self._upgrades.ended(status, goes_on=not self._ending)
 
     def _lost(self, worker, status):
         """A worker ended that was not sent a signal."""
@@ -338,7 +307,7 @@ class Master(object):
         if child.generation != self._generation:
             self._log.warning("%s %d ended before its time" % (kind, child.pid))
             return
-        how = _how(status)
+        how = how_ended(status)
         if not (self._served or self._generation or self._workers):
             self._attempts += 1
             if self._attempts == ATTEMPTS:
@@ -346,16 +315,11 @@ class Master(object):
                 self._log.error("given up: in %d attempts no worker came to serve" % ATTEMPTS)
                 self._give_up()
                 return
-        now = _clock()
-        if worked and now - child.started >= MIN_UPTIME:
-            self._failures = 0
-            self._not_before = now
-        elif self._not_before <= now:
-            self._not_before = now + self._longer_pause()
-        # else it began before the failure that is waited for: those that fail together are one.
+        now = clock()
+        self._backoff.died(now, worked, now - child.started)
         if self._is_unserved():
-            self._not_before = min(self._not_before, now + BACKOFF_UNSERVED)
-        pause = self._not_before - now
+            self._backoff.hurry(now)
+        pause = self._backoff.not_before - now
         later = ", in %.2g s" % pause if pause > 0 else ""
         self._log.warning("%s %d ended (%s) and is replaced%s" % (kind, child.pid, how, later))
 
@@ -372,12 +336,6 @@ class Master(object):
             self._terminate(worker, 0)
         self._end_templates(self._templates.values())
 
-    def _longer_pause(self):
-        """How long to wait after one more failure to have a worker that serves."""
-        pause = min(BACKOFF_FIRST * 2 ** min(self._failures, 20), BACKOFF_LONGEST)
-        self._failures += 1
-        return pause
-
     def _roll_back(self):
         """Give a reload up."""
         for worker in self._of(self._generation):
@@ -393,7 +351,7 @@ class Master(object):
         if self._ending:
             return
         settings = self._server.settings
-        self._limits.begin_look(settings, _clock())
+        self._limits.begin_look(settings, clock())
         for worker in list(self._workers.values()):
             late = None if worker.leaving else self._limits.late(worker)
             if late:
@@ -403,14 +361,14 @@ class Master(object):
         places = max(1, self.wanted // 4) - len(retiring)
         for worker in self._of(self._generation):
             if worker.serving and not worker.retiring:
-                reason, text = self._limits.spent(worker)
-                if text and not reason:
+                counter, text = self._limits.spent(worker)
+                if text and not counter:
                     self._log("worker %d %s" % (worker.pid, text))
-                elif reason and places > 0 and self._previous is None:
+                elif counter and places > 0 and self._previous is None:
                     places -= 1
-                    worker.retiring = reason
+                    worker.retiring = counter
                     self._log("worker %d %s: it is replaced" % (worker.pid, text))
-                    self._board.count(reason)
+                    self._board.count(counter)
 
     def _replace_hung(self, worker, late):
         number, text = late
@@ -418,23 +376,24 @@ class Master(object):
         if self._board:
             self._board.count("restarts_timeout")
         # SIGABRT has it write its threads' stacks, if it can (fapws/worker.py).
-        _send(worker.pid, number)
-        worker.pending_signals = [(_clock() + KILL_AFTER, signal.SIGKILL, True)]
+        send_signal(worker.pid, number)
+        worker.kill_at(clock() + KILL_AFTER)
 
     # --- what follows from it -----------------------------------------------------------------
 
     def _reconcile(self):
         """Bring the workers to what they should be. Returns a Link in a child that is new."""
-        now = _clock()
+        now = clock()
         for child in list(self._workers.values()) + list(self._templates.values()):
             while child.pending_signals and child.pending_signals[0][0] <= now:
                 number, is_late = child.pending_signals[0][1:]
-                child.pending_signals = child.pending_signals[1:] or [
-                    (now + KILL_AFTER, signal.SIGKILL, True)]
+                del child.pending_signals[0]
+                if not child.pending_signals:
+                    child.kill_at(now + KILL_AFTER)
                 if is_late:
                     self._log.warning("process %d has not ended in time: %s", child.pid, (
                         "it is killed" if number == signal.SIGKILL else "its requests are cut"))
-                _send(child.pid, number)
+                send_signal(child.pid, number)
         if self._end_at is not None and now >= self._end_at and not self._ending:
             self._end_now(signal.SIGTERM)
         if self._ending:
@@ -443,7 +402,7 @@ class Master(object):
             link = self._reconcile_template(now)
             if link:
                 return link
-        while self._missing() > 0 and self._not_before <= now:
+        while self._missing() > 0 and self._backoff.not_before <= now:
             link = self._fork(now)
             if link:
                 return link
@@ -489,13 +448,13 @@ class Master(object):
 
     def _terminate(self, worker, grace, sent=False):
         """Have a worker drain; again after `grace` seconds, when it ends at once."""
-        due = _clock() + grace
+        due = clock() + grace
         if worker.leaving:
             if due < worker.pending_signals[0][0] and len(worker.pending_signals) == 1:
                 worker.pending_signals = [(due,) + worker.pending_signals[0][1:]]
             return
         if not sent:
-            _send(worker.pid, signal.SIGTERM)
+            send_signal(worker.pid, signal.SIGTERM)
         worker.pending_signals = [(due, signal.SIGTERM, grace > 0)]
 
     # --- forks --------------------------------------------------------------------------------
@@ -514,12 +473,12 @@ class Master(object):
     def _end_templates(self, templates):
         for template in templates:
             if not template.leaving:
-                _send(template.pid, signal.SIGTERM)
-                template.pending_signals = [(_clock() + KILL_AFTER, signal.SIGKILL, True)]
+                send_signal(template.pid, signal.SIGTERM)
+                template.kill_at(clock() + KILL_AFTER)
 
     def _reconcile_template(self, now):
         """See to it that there is a template process. Returns a Link in a new one."""
-        if self._templates_of(self._generation) or self._not_before > now:
+        if self._templates_of(self._generation) or self._backoff.not_before > now:
             return None
         try:
             orders = os.pipe()
@@ -591,8 +550,7 @@ class Master(object):
             return None
 
     def _could_not_fork(self, error, now):
-        pause = self._longer_pause()
-        self._not_before = now + pause
+        pause = self._backoff.failed(now)
         self._log.error("no new worker: %s; tried again in %.2g s" % (error.strerror, pause))
 
     def _become_child(self, slot, age):
@@ -600,15 +558,14 @@ class Master(object):
         if {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}.intersection(
                 self._signals[self._known:]):
             sys.exit(0)  # a signal to end came before it began
-        os.close(self._reports[0])
+        self._reports.close()
         os.close(self._lifeline[1])
         for template in self._templates.values():
             os.close(template.orders)
-        if self._successor:
-            self._successor.close()
-        if _isolates_workers():
+        self._upgrades.close()
+        if isolates_workers():
             os.setpgid(0, 0)
-        return Link(self._reports[1], self._lifeline[0], self._board, slot, age)
+        return Link(self._reports.writer, self._lifeline[0], self._board, slot, age)
 
     # --- waiting ------------------------------------------------------------------------------
 
@@ -619,11 +576,11 @@ class Master(object):
         if not self._ending:
             if self._missing() > 0 and not (self._preloads() and self._templates_of(
                     self._generation)):
-                due.append(self._not_before)  # else its template reports
+                due.append(self._backoff.not_before)  # else its template reports
             if self._end_at is not None:
                 due.append(self._end_at)
         # graceful_timeout may be infinite, which select cannot wait for.
-        timeout = min(max(0.0, min(due) - _clock()), LONGEST_WAIT) if due else LONGEST_WAIT
+        timeout = min(max(0.0, min(due) - clock()), LONGEST_WAIT) if due else LONGEST_WAIT
         if not self._ending:
             timeout = min(timeout, self._limits.period(self._server.settings) or timeout)
         if self._notify and self._notify.watchdog:
@@ -631,9 +588,8 @@ class Master(object):
                 self._notify.alive()
             timeout = min(timeout, self._notify.watchdog)
         self._limits.expect(timeout)
-        sources = [self._alarm[0], self._reports[0]]
-        if self._successor and not self._successor.ready:
-            sources.append(self._successor.descriptor)
+        sources = [self._alarm[0], self._reports.descriptor]
+        sources.extend(self._upgrades.descriptors())
         try:
             readable = select.select(sources, [], [], timeout)[0]
         except (OSError, select.error) as error:
@@ -642,10 +598,10 @@ class Master(object):
             return
         if self._alarm[0] in readable:
             drain(self._alarm[0])
-        if self._reports[0] in readable:
+        if self._reports.descriptor in readable:
             self._read_reports()
-        if len(sources) == 3 and sources[2] in readable:
-            self._successor_reports()
+        if set(self._upgrades.descriptors()).intersection(readable):
+            self._upgrades.read()
 
     def _is_well(self):
         """Whether a worker works, or is about to."""
@@ -656,22 +612,8 @@ class Master(object):
         ) or bool(self._templates)
 
     def _read_reports(self):
-        while True:
-            try:
-                read = os.read(self._reports[0], 65536)
-            except OSError as error:
-                if error.errno == errno.EINTR:
-                    continue
-                if error.errno != errno.EAGAIN:
-                    raise
-                break
-            self._partial += read
-        lines = self._partial.split(b"\n")
-        self._partial = lines.pop()
-        for line in lines:
-            words = line.decode("latin-1").split()
-            if len(words) >= 2 and words[0].isdigit():
-                self._read_report(int(words[0]), words[1], words[2:])
+        for pid, word, details in self._reports.read():
+            self._read_report(pid, word, details)
 
     def _read_report(self, pid, word, details):
         worker = self._workers.get(pid)
@@ -695,7 +637,7 @@ class Master(object):
         slot = None if slot < 0 else slot
         if template and (slot, age) in template.ordered:
             template.ordered.remove((slot, age))
-        now = _clock()
+        now = clock()
         if word == NOT_FORKED:
             self._hooks.not_forked(age)
             if self._board:
@@ -725,38 +667,3 @@ class Master(object):
 def _workers(number, kind=""):
     """How many workers, in words."""
     return "%d %sworker%s" % (number, kind, "" if number == 1 else "s")
-
-
-def _how(status):
-    """How a process ended, in words."""
-    if os.WIFEXITED(status):
-        return "exit code %d" % os.WEXITSTATUS(status)
-    return "signal %d" % os.WTERMSIG(status)
-def _reason(error):
-    """Why there is no reload, in words: an exception that is not meant for people is named."""
-    if isinstance(error, ValueError):
-        return str(error)
-    # Not by the module traceback, which there may be no descriptor left to import.
-    return ("%s: %s" % (type(error).__name__, error)).rstrip(": ")
-
-
-def _clock():
-    """Seconds since some moment, which nobody can set; Python 2 has no time.monotonic."""
-    return os.times()[4]
-
-
-def _send(pid, number):
-    try:
-        os.kill(pid, number)
-    except OSError as error:
-        # It has ended, and was not buried yet.
-        if error.errno != errno.ESRCH:
-            raise
-
-
-def _isolates_workers():
-    """Whether workers are a process group of their own each, apart from a terminal's signals.
-
-    Not at a terminal: a background group may not read from it, so no debugger would work.
-    """
-    return sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty()

@@ -1,10 +1,12 @@
-"""What a process is to the system: its folder, its user and group, its title.
+"""What a process is to the system: its folder, its user and group, its title; its children, and its
+clock.
 
-Owns how each is set. The master keeps its rights, which it needs to open sockets again; workers
-drop theirs before any line of the application runs.
+Owns how each is set or asked for. The master keeps its rights, which it needs to open sockets
+again; workers drop theirs before any line of the application runs.
 """
 
 import codecs
+import errno
 import os
 import sys
 
@@ -106,3 +108,40 @@ def set_title(role, name):
         return False
     setproctitle("fapws: %s [%s]" % (role, name))
     return True
+
+
+def clock():
+    """Seconds since some moment, which nobody can set; Python 2 has no time.monotonic."""
+    return os.times()[4]
+
+
+def send_signal(pid, number):
+    """Send a child a signal; one that has ended, and was not waited for yet, is sent none."""
+    try:
+        os.kill(pid, number)
+    except OSError as error:
+        if error.errno != errno.ESRCH:
+            raise
+
+
+def how_ended(status):
+    """How a process ended, in words, from what waitpid(2) says of it."""
+    if os.WIFEXITED(status):
+        return "exit code %d" % os.WEXITSTATUS(status)
+    return "signal %d" % os.WTERMSIG(status)
+
+
+def reason(error):
+    """What an exception says, in words: one that is not meant for people is named."""
+    if isinstance(error, ValueError):
+        return str(error)
+    # Not by the module traceback, which there may be no descriptor left to import.
+    return ("%s: %s" % (type(error).__name__, error)).rstrip(": ")
+
+
+def isolates_workers():
+    """Whether workers are a process group of their own each, apart from a terminal's signals.
+
+    Not at a terminal: a background group may not read from it, so no debugger would work.
+    """
+    return sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty()

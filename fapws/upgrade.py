@@ -11,6 +11,9 @@ import fcntl
 import os
 import sys
 
+from fapws import process
+from fapws.pipes import close_on_exec
+
 #: Where the successor finds what it is handed.
 VARIABLE = "FAPWS_UPGRADE"
 
@@ -35,6 +38,65 @@ class Successor(object):
     def close(self):
         """Forget it."""
         os.close(self.descriptor)
+
+
+class Upgrades(object):
+    """The upgrades of a master, one at a time.
+
+    server: as fapws/master.py has it. notify: a function for a state of sd_notify(3).
+    """
+
+    def __init__(self, server, notify):
+        self._server = server
+        self._log = server.log
+        self._notify = notify
+        self._successor = None
+
+    def begin(self):
+        """Start a successor, unless there is one."""
+        if self._successor:
+            self._log("no upgrade: process %d is one already" % self._successor.pid)
+            return
+        try:
+            self._successor = self._server.upgrade()
+        except (ValueError, EnvironmentError) as error:
+            self._log.error("no upgrade: %s" % process.reason(error))
+            return
+        self._log("upgrade: process %d is starting" % self._successor.pid)
+
+    def descriptors(self):
+        """What to wait for: a list of at most one descriptor."""
+        awaited = self._successor and not self._successor.ready
+        return [self._successor.descriptor] if awaited else []
+
+    def read(self):
+        """The descriptor is readable: hand over to a successor that serves."""
+        if not self._successor.read_ready():
+            return
+        pid = self._successor.pid
+        self._server.handed_over(pid)
+        self._notify("MAINPID=%d" % pid)
+        self._log("upgrade: process %d serves; SIGTERM or SIGQUIT ends this one" % pid)
+
+    def is_successor(self, pid):
+        """Whether it is the successor's process id."""
+        return self._successor is not None and self._successor.pid == pid
+
+    def ended(self, status, goes_on):
+        """The successor has ended, with a status of waitpid(2). goes_on: this master stays."""
+        ended, self._successor = self._successor, None
+        ended.close()
+        if ended.ready:
+            self._server.taken_back()
+            self._notify("MAINPID=%d" % os.getpid())
+        if goes_on:
+            self._log.warning("upgrade: process %d ended (%s): this one goes on" % (
+                ended.pid, process.how_ended(status)))
+
+    def close(self):
+        """Forget the successor, in a child."""
+        if self._successor:
+            self._successor.close()
 
 
 class Inheritance(object):
@@ -123,9 +185,3 @@ def start(words, folder, listeners, environ):
             os._exit(127)
     os.close(ready[1])
     return Successor(pid, ready[0])
-
-
-def close_on_exec(descriptor):
-    """Keep a descriptor from the programs that are run here; Python 2 does not."""
-    flags = fcntl.fcntl(descriptor, fcntl.F_GETFD)
-    fcntl.fcntl(descriptor, fcntl.F_SETFD, flags | fcntl.FD_CLOEXEC)
