@@ -232,7 +232,7 @@ impl Decoder {
         if self.size >> 60 != 0 {
             return Err(SIZE);
         }
-        self.size = (self.size << 4) | u64::from(digit);
+        self.size = self.size * 16 + u64::from(digit);
         self.digits += 1;
         // Leading zeros are valid in any number; what they cost is bounded like an extension.
         if self.digits > 16 {

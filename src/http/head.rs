@@ -177,6 +177,27 @@ mod tests {
         fields: 3,
     };
 
+    #[test]
+    fn blank_lines_before_a_lenient_head_belong_to_it_and_are_one_by_themselves() {
+        let search = |bytes: &[u8]| HeadSearch::default().lenient(bytes, &LIMITS);
+        let after = b"\r\n\r\nGET / HTTP/1.0\r\n\r\nmore";
+        assert_eq!(search(after), Ok(Some(after.len() - 4)));
+        assert_eq!(search(b"\r\n\r\n"), Ok(Some(4)));
+        assert_eq!(search(b"\r\n\r\nG"), Ok(None));
+    }
+
+    #[test]
+    fn a_head_is_for_a_head_by_its_method_alone() {
+        for (bytes, wanted) in [
+            (&b"HEAD / HTTP/1.0\r\n\r\n"[..], true),
+            (b"GET / HTTP/1.0\r\n\r\n", false),
+            (b"HEADS / HTTP/1.0\r\n\r\n", false),
+        ] {
+            let head = judge(STRICT, bytes, &[]).unwrap().unwrap();
+            assert_eq!(head.is_for_head(bytes), wanted);
+        }
+    }
+
     type Search = fn(&mut HeadSearch, &[u8], &HeadLimits) -> Result<Option<usize>, HttpError>;
     type Parse = fn(&[u8], usize, &HeadLimits, &mut Head) -> Result<(), HttpError>;
     const STRICT: (Search, Parse) = (HeadSearch::strict, parse_strict);

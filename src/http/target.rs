@@ -229,7 +229,7 @@ fn find(
 fn decode_mark(raw: &[u8]) -> (u8, usize) {
     match raw {
         [b'%', high, low, ..] => match (hex_value(*high), hex_value(*low)) {
-            (Some(high), Some(low)) => (high << 4 | low, 3),
+            (Some(high), Some(low)) => (high * 16 + low, 3),
             _ => (b'%', 1),
         },
         [b'+', ..] => (b' ', 1),
@@ -311,6 +311,9 @@ impl<'q> Pairs<'q> {
 const BLOCK: usize = 16;
 
 /// Copies what `text` has before the first `%`, `&` or `end`, blanks for `+`; its length.
+///
+/// Two mutants live: no byte is `%` and `&`, so `^` is `|`; and where no block counts, the bytes are taken one
+/// by one.
 fn copy_plain(text: &[u8], into: &mut [u8], end: u8) -> usize {
     let stops = |byte| (byte == b'%') | (byte == b'&') | (byte == end);
     let plain = |byte| if byte == b'+' { b' ' } else { byte };
