@@ -81,8 +81,6 @@ def test_a_redirect_leads_to_https(python3, kind, certificate, start_process):
 
 
 def test_who_the_client_is(python3, kind, certificate, start_process):
-    if kind is Pound:
-        pytest.skip("pound passes on X-Forwarded-Host, which this option believes")
     site = start_process(Site, python3, ["--proxy-headers", "--root-path", "/site"])
     proxy = start_process(kind, site.address, certificate)
     spoofed = {
