@@ -75,6 +75,25 @@ def locked(environ, start_response):
     return [b"unlocked"]
 
 
+def read(environ, start_response):
+    """`/read?fifo`: the same with the lock given up."""
+    with open(environ["QUERY_STRING"], "rb") as fifo:
+        fifo.read(1)
+    start_response("200 OK", PLAIN)
+    return [b"read"]
+
+
+def counted(environ, start_response):
+    """`/counted?flag`: waits until the server counts it as slow, and makes the file then."""
+    before = state["evwsgi"].stats()["slow_requests"]
+    deadline = time.time() + PATIENCE
+    while time.time() < deadline and state["evwsgi"].stats()["slow_requests"] == before:
+        time.sleep(0.001)
+    open(environ["QUERY_STRING"], "w").close()
+    start_response("200 OK", PLAIN)
+    return [b"counted"]
+
+
 def later(environ, start_response):
     """`/later?flag`: a timer and a deferred call that wait."""
     flag = environ["QUERY_STRING"]
@@ -91,7 +110,7 @@ def stats(environ, start_response):
 
 
 ROUTES = {"/here": here, "/there": there, "/items": items, "/closes": closes, "/locked": locked,
-          "/later": later, "/stats": stats}
+          "/read": read, "/counted": counted, "/later": later, "/stats": stats}
 
 
 def application(environ, start_response):
