@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::time::{Duration, Instant};
+
 use crate::app::body::{Body, Source, plain_length};
 use crate::app::context::AppContext;
 use crate::app::encode;
@@ -154,8 +156,11 @@ fn code(head: &[u8]) -> u16 {
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
-/// Empty items that are drawn at once before the first that is not.
+/// Empty items that are drawn at once before the first that is not,
 const MOST_LEADING_ITEMS: usize = 8;
+
+/// while they take no longer than this: the next may wait for something.
+const LEADING_TIME: Duration = Duration::from_millis(1);
 
 /// HTTP/1.1, framed by what is known of the body.
 fn standard(
@@ -194,16 +199,20 @@ fn standard(
     let mut known = rest.body.known_length();
     if known.is_none() {
         // PEP 3333: nothing is sent before the first item that is not empty.
-        for _ in 0..MOST_LEADING_ITEMS {
-            if !first.is_empty() || known.is_some() {
+        let mut since = None;
+        for drawn in 0..MOST_LEADING_ITEMS {
+            let begins = !first.is_empty() || known.is_some();
+            let is_slow =
+                drawn > 0 && since.get_or_insert_with(Instant::now).elapsed() > LEADING_TIME;
+            if begins || is_slow {
                 break;
             }
             rest.start_response.open_for_hints(ctx, exchange, out);
-            let drawn = rest.draw_leading(gil, &mut first);
+            let item = rest.draw_leading(gil, &mut first);
             if matches!(rest.start_response.close(out), Closed::Lost) {
                 return Ok(Response::last(0));
             }
-            known = drawn?;
+            known = item?;
         }
         if first.is_empty() && known.is_none() {
             // Others come first; the head waits for the item that begins the body.

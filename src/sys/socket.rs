@@ -95,6 +95,11 @@ impl Socket {
         stream::has_ended(self.number())
     }
 
+    /// See [`stream::is_input_over`].
+    pub fn is_input_over(&self) -> bool {
+        stream::is_input_over(self.number())
+    }
+
     /// See [`stream::write`].
     pub fn write(&self, bytes: &[u8], more: bool) -> io::Result<Flow> {
         stream::write(self.number(), bytes, more)

@@ -121,6 +121,23 @@ pub fn has_ended(fd: RawFd) -> bool {
     }
 }
 
+/// Whether the peer sends no more, whatever of it is left to be read.
+pub fn is_input_over(fd: RawFd) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        let mut entry = libc::pollfd {
+            fd,
+            events: libc::POLLRDHUP,
+            revents: 0,
+        };
+        // SAFETY: one entry, which the kernel reads and writes. Nothing waits.
+        unsafe { syscall!(poll(&raw mut entry, 1, 0)) }.is_ok_and(|count| count > 0)
+    }
+    // Elsewhere only the last of what is left shows it.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    has_ended(fd)
+}
+
 /// Writes some of `bytes`. With `more`, the kernel keeps a last partial segment back, for at most
 /// 200 ms, as another write or the stream's end follows at once.
 ///
@@ -508,6 +525,19 @@ mod tests {
             read(near.as_raw_fd(), &mut buffer, 8).unwrap(),
             Flow::Closed
         );
+    }
+
+    #[test]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn the_end_of_input_shows_before_what_is_left_is_read() {
+        let (near, mut far) = pair();
+        let fd = near.as_raw_fd();
+        far.write_all(b"x").unwrap();
+        assert!(!is_input_over(fd) && !has_ended(fd));
+        far.shutdown(std::net::Shutdown::Write).unwrap();
+        assert!(is_input_over(fd) && !has_ended(fd));
+        read(fd, &mut Vec::with_capacity(8), 8).unwrap();
+        assert!(is_input_over(fd) && has_ended(fd));
     }
 
     #[test]

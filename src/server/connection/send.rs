@@ -62,7 +62,7 @@ pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
             return complete(gil, turn, connection, work, resets);
         }
         if is_over(&mut work.quantum, turn, dialect) {
-            if work.is_fruitless(connection) && work.socket.has_ended() {
+            if work.is_fruitless(connection) && work.socket.is_input_over() {
                 work.on(Event::Gone);
                 return Step::Again;
             }

@@ -71,11 +71,15 @@ class Forever(object):
 
     def __init__(self, flag):
         self.flag = flag
+        self.drawn = 0
 
     def __iter__(self):
         return self
 
     def __next__(self):
+        self.drawn += 1
+        if self.drawn == 20:
+            open(self.flag + "-runs", "w").close()
         return b""
 
     next = __next__
@@ -88,6 +92,45 @@ def forever(environ, start_response):
     """`/forever?flag`"""
     start_response("200 OK", PLAIN)
     return Forever(environ["QUERY_STRING"])
+
+
+class Dripping(Forever):
+    """An item that says so when the client has left, and more of them one after the other."""
+
+    def __next__(self):
+        self.drawn += 1
+        if self.drawn == 2:
+            seen(self.flag + "-left")
+        elif self.drawn > 2:
+            time.sleep(0.05)
+        return b"item"
+
+    next = __next__
+
+
+def dripping(environ, start_response):
+    """`/dripping?flag`"""
+    start_response("200 OK", PLAIN)
+    return Dripping(environ["QUERY_STRING"])
+
+
+state = {"drawn": 0}
+
+
+def reluctant(environ, start_response):
+    """`/reluctant?flag`: an empty item every now and then, first of all when the client says so."""
+    start_response("200 OK", PLAIN)
+    seen(environ["QUERY_STRING"])
+    for state["drawn"] in range(1, 30):
+        yield b""
+        time.sleep(0.02)
+    yield b"end"
+
+
+def drawn(environ, start_response):
+    """`/drawn`: how many empty items `/reluctant` has given."""
+    start_response("200 OK", PLAIN)
+    return [("%d" % state["drawn"]).encode("ascii")]
 
 
 def hang(environ, start_response):
@@ -114,11 +157,13 @@ def fork(environ, start_response):
 
 ROUTES = {"/": hello, "/wait": wait, "/short": short, "/stream": stream, "/drip": drip,
           "/write": write, "/endless": endless, "/empty": empty, "/forever": forever,
-          "/hang": hang, "/fork": fork}
+          "/hang": hang, "/fork": fork, "/dripping": dripping, "/reluctant": reluctant,
+          "/drawn": drawn}
 
 
 def application(environ, start_response):
-    return ROUTES[environ["PATH_INFO"]](environ, start_response)
+    # The legacy dialect has "" for the root, and no slash.
+    return ROUTES["/" + environ["PATH_INFO"].lstrip("/")](environ, start_response)
 
 
 def register(evwsgi, base):

@@ -135,15 +135,6 @@ def test_a_generator_that_never_waits_lets_others_in(monitored, tmp_path, kind):
         assert greedy.response().body.endswith(b"end")
 
 
-def test_a_client_that_left_ends_a_generator_of_empty_items(monitored, tmp_path):
-    flag = tmp_path / "closed"
-    with monitored.connect() as client:
-        client.send(request(f"/forever?{flag}"))
-        client.socket.shutdown(1)
-        wait_until(flag.exists, "the application's close()")
-    assert monitored.request(request("/")).body == b"hello"
-
-
 def test_empty_items_do_not_stop_the_graceful_end(serve_probe, tmp_path):
     server = serve_probe("monitor.py", config={"graceful_timeout": 0.5})
     flag = tmp_path / "closed"
