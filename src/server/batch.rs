@@ -132,9 +132,11 @@ impl Turn {
         self.watch().wake_spare();
     }
 
-    /// Whether a response that is ready has others to be written with.
+    /// Whether a response that is ready has others to be written with. Where the loop has little to do
+    /// writing them together gains nothing, and the monitor would have to be woken for them.
     pub fn has_company(&self) -> bool {
         self.holds.get()
+            && !self.watch().is_lazy()
             && (!self.crew.ready.is_empty()
                 || !self.crew.batch.borrow().is_empty()
                 || self.writing.get() > 1)

@@ -36,8 +36,8 @@ const CALM: Duration = Duration::from_millis(1);
 const CALM_SLACK: u64 = 4_000_000;
 
 /// Between two looks while the loop is found waiting, where one thread calls: it has little to do then,
-/// and a look would cost a tenth of what a thousand requests a second do. A call that is entered with
-/// something ready ends this wait.
+/// and looks at the calm rate would cost a tenth of what a thousand requests a second do. Something that
+/// is ready while a call goes on ends this wait.
 const LAZY: Duration = Duration::from_millis(20);
 
 /// Between two looks after one that had something to send.
@@ -122,6 +122,11 @@ impl Watch {
             self.parks.store(false, Ordering::Relaxed);
             self.parker.unpark();
         }
+    }
+
+    /// Whether the monitor takes its time, since the loop has little to do.
+    pub fn is_lazy(&self) -> bool {
+        self.is_lazy.load(Ordering::Relaxed)
     }
 
     /// Something is ready, and a call comes that may take its time.
