@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from . import PATIENCE
 
-#: Variables that would change what an interpreter or the server does; tests set them by hand. What pytest
-#: sets has the test's name in it, which may be too long for a program.
+#: Variables that would change what an interpreter or the server does; tests set them by hand.
+#: pytest's own have the test's name in them, which may be too long for a program.
 UNWANTED = re.compile(r"^(PYTHON|PYTEST_|VIRTUAL_ENV|FAPWS_|LIBEV_|LISTEN_|NOTIFY_SOCKET|__PYVENV)")
 
 #: Words on stderr that are never right, whatever the exit code.
