@@ -15,11 +15,12 @@ PACKER := .venv-packer
 # The environment that makes the site of docs/.
 WRITER := .venv-docs
 FUZZ_SECONDS ?= 60
-PYTEST := $(DRIVER)/bin/python -m pytest
-# Test processes at a time: one more than cores, as most tests wait for something now and then. Each
+# What pytest compiles of the tests is kept, also where PYTHONDONTWRITEBYTECODE is set: in build.
+PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/build/pycache $(DRIVER)/bin/python -m pytest
+# Test processes at a time: two a core, as most tests wait for something half of their time. Each
 # takes a third, a quarter, ... of the tests in order, so that servers and environments are shared,
 # and then half of what is left of another's.
-JOBS ?= $(shell expr 1 + $$(nproc 2>/dev/null || echo 2))
+JOBS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 PARALLEL := -n $(JOBS) --dist worksteal
 
 # No Python is linked by what is only checked, or loaded by a Python.

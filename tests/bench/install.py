@@ -204,15 +204,14 @@ def _compiled(source, program):
     return program
 
 
-def legacy_site(server):
-    """The original on Python 2.7, or its Python files with our core in the place of its own."""
+def legacy_site(server, folder=FOLDER / "swapped"):
+    """The original on Python 2.7, or its Python files in `folder` with our core for its own."""
     python2 = next((each for each in interpreters.found() if each.version[0] == 2), None)
     if python2 is None:
         raise Missing("no Python 2.7")
     original = pristine.built(python2)
     if server is ORIGINAL:
         return Site(original.python, "", pristine.REQUIREMENT.partition("==")[2])
-    folder = FOLDER / "swapped"
     shutil.rmtree(folder, ignore_errors=True)
     uncompiled = shutil.ignore_patterns("*.c", "*.h", "*.so")
     shutil.copytree(pristine.unpacked(python2) / "fapws", folder / "fapws", ignore=uncompiled)

@@ -2,9 +2,10 @@
 
     python tests/bench/instructions.py [--python PYTHON] [--functions 25] [SCENARIO ...]
 
-The server runs under callgrind and responds to one client, one request after another. Two runs of a
-different number of requests are compared, so that start and end fall out: what is told is what one
-more request costs, in user space, in all and by shared object. `per_request` is what a test calls.
+The server runs under callgrind and responds to one client, one request after another. callgrind
+writes down its counts, and begins anew, after the first requests and after the last (`vgdb` has it
+do so), so that start and end fall out: what is reported is what one more request costs, in user
+space, in all and by shared object. `per_request` is what a test calls.
 
 The kernel's work is not seen here, and neither is what a cache miss costs: timing is `run.py`'s.
 """
@@ -30,8 +31,9 @@ import servers
 from support.client import Client
 from support.process import clean_environment
 
-#: Requests of the two runs. The first makes caches full and dictionaries as large as they get.
-FEW, MANY = 200, 1200
+#: Requests before those that are counted: then caches are full, and dictionaries do not grow.
+FIRST = 200
+COUNTED = 500
 #: Seconds that a server under valgrind may take to listen, and to write its profile.
 PATIENCE = 120
 CORE = re.compile(r"/_evwsgi[^/]*$")
@@ -69,34 +71,28 @@ class Cost:
 
 def per_request(site, server, scenario):
     """The `Cost` of one more request of the scenario to `server`, installed at `site`."""
-    _warm(site, server, scenario)
-    few = _run(site, server, scenario, FEW)
-    many = _run(site, server, scenario, MANY)
-    functions = {place: (count - few.get(place, 0)) / (MANY - FEW) for place, count in many.items()}
+    profile = _profile(site, server, scenario)
+    functions = {place: count / COUNTED for place, count in by_function(profile).items()}
     core = sum(count for (where, _), count in functions.items() if CORE.search(where))
     return Cost(sum(functions.values()), core, functions)
 
 
-def _warm(site, server, scenario):
-    """Have Python write down what it compiles, so that no measured run compiles anything."""
+def _profile(site, server, scenario):
+    """callgrind's profile of the requests that are counted, as text."""
     with tempfile.TemporaryDirectory() as folder:
-        _serve([], site, server, scenario, 1, folder)
-
-
-def _run(site, server, scenario, requests):
-    """Instructions by (object, function) of a server's whole life with so many requests."""
-    with tempfile.TemporaryDirectory() as folder:
-        profile = pathlib.Path(folder, "callgrind.out")
-        tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}"]
+        profiles = pathlib.Path(folder, "callgrind.out")
+        tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profiles}"]
         tool += ["--compress-strings=no", "--compress-pos=no"]
-        said = _serve(tool, site, server, scenario, requests, folder)
-        if not profile.exists() or not profile.stat().st_size:
-            raise ProfileError(said)
-        return by_function(profile.read_text())
+        printed = _serve(tool, site, server, scenario, folder)
+        # The first has what came before, the one without a number what came behind.
+        counted = profiles.with_suffix(".out.2")
+        if not counted.exists() or not counted.stat().st_size:
+            raise ProfileError(printed)
+        return counted.read_text()
 
 
-def _serve(tool, site, server, scenario, requests, folder):
-    """Serve so many requests under `tool`, the first words of a command; what the server said."""
+def _serve(tool, site, server, scenario, folder):
+    """Serve the scenario under `tool`, the first words of a command; what was printed."""
     port = servers.free_port()
     lines = str(pathlib.Path(folder, "access.log")) if scenario.logged else ""
     launch = servers.Launch(site.python, scenario.app, str(port), log=lines, prefix=scenario.prefix)
@@ -116,7 +112,7 @@ def _serve(tool, site, server, scenario, requests, folder):
         try:
             _await(lambda: servers.listens(str(port)) or process.poll() is not None)
             if process.poll() is None:
-                _ask(port, scenario, requests)
+                _ask(port, scenario, process.pid)
                 process.send_signal(signal.SIGTERM)
                 process.wait(PATIENCE)
         finally:
@@ -127,9 +123,10 @@ def _serve(tool, site, server, scenario, requests, folder):
         return log.read().decode(errors="replace")[-2000:]
 
 
-def _ask(port, scenario, requests):
+def _ask(port, scenario, pid):
+    """Send the first requests and those that are counted; callgrind writes a profile of each."""
     client = None
-    for _ in range(requests):
+    for number in range(1, FIRST + COUNTED + 1):
         client = client or Client(("127.0.0.1", port), patience=PATIENCE)
         client.send(scenario.request)
         response = client.response()
@@ -138,8 +135,18 @@ def _ask(port, scenario, requests):
         if not scenario.keeps:
             client.close()
             client = None
+        if number in (FIRST, FIRST + COUNTED):
+            _write_profile(pid)
     if client:
         client.close()
+
+
+def _write_profile(pid):
+    """Have the callgrind of this process write its counts, and begin anew."""
+    command = ["vgdb", f"--pid={pid}", "dump"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    if answer.returncode != 0:
+        raise ProfileError(answer.stdout + answer.stderr)
 
 
 def by_function(profile):

@@ -2,8 +2,16 @@
 
 A test that takes `interpreter` (or `serve`, which does) runs once for each interpreter picked by
 `support.interpreters`, or on the newest alone where it is marked `wire`; one that takes `dialect`
-runs for both dialects. `python2`, `pristine` and `pristine_built` skip where there is no Python
-2.7, loudly; with CI set that is a failure.
+runs for both dialects.
+
+`wire` is for what no interpreter does in its own way: bytes and limits, timeouts, sockets, files,
+which processes the command has, samples, documents. What concerns the life of objects, exceptions,
+text and bytes, threads, signals, forks, the recognition of base.py, installation or parity with the
+original runs on each, and so does something of each part that is Python source of one kind for all.
+`make test-all` runs every test on every Python.
+
+`python2`, `pristine` and `pristine_built` skip where there is no Python 2.7, loudly; with CI set
+that is a failure.
 """
 
 import functools
@@ -33,8 +41,7 @@ def pytest_terminal_summary(terminalreporter):
 def pytest_generate_tests(metafunc):
     """Run a test that takes `interpreter` once for each; one marked `wire` on the newest."""
     if "interpreter" in metafunc.fixturenames:
-        wire = metafunc.definition.get_closest_marker("wire")
-        chosen = interpreters.selected_for_wire() if wire else interpreters.selected()
+        chosen = interpreters.chosen_for(metafunc.definition)
         ids = [each.name for each in chosen]
         metafunc.parametrize("interpreter", chosen, ids=ids, indirect=True, scope="session")
 

@@ -23,31 +23,40 @@ class Returned(list):
 
 
 class Lingering(bytes):
-    """Bytes whose destructor lets other threads run."""
+    """Bytes whose destructor lets other threads run: until the application returned, in its own."""
 
-    entered = left = None
+    entered = left = writer = None
 
     def __del__(self):
         if self.entered:
             self.entered.set()
-            self.left.wait(10)
+            self.left.wait(10 if threading.current_thread() is self.writer else 0.1)
 
 
 def write_in_thread(environ, start_response):
-    """The application returns while its thread is inside `write`, in a destructor."""
+    """The application returns while its thread is inside `write`, in a destructor.
+
+    Where `write` keeps what it was given, the destructor runs in the thread that sends it: when the
+    application has returned, or before, if the query names the file that says that it was sent.
+    """
     write = start_response("200 OK", PLAIN + [("Content-Length", "20003")])
     entered, left = threading.Event(), threading.Event()
 
     def work():
         item = Lingering(b"x" * 20000)
-        item.entered, item.left = entered, left
+        item.entered, item.left, item.writer = entered, left, threading.current_thread()
         data = [item]
         del item
         write(data.pop())
+        entered.set()
 
     thread = threading.Thread(target=work)
     thread.start()
     entered.wait(10)
+    sent = environ["QUERY_STRING"]
+    deadline = time.time() + 60
+    while sent and not os.path.exists(sent) and time.time() < deadline:
+        time.sleep(0.01)
     return Returned([b"end"], left)
 
 

@@ -81,6 +81,7 @@ def test_the_atoms(log_of, target, line):
     assert log_of(pattern, target, *headers) == [line]
 
 
+@pytest.mark.wire
 def test_the_times_and_the_process(log_of):
     (line,) = log_of("%(T)s %(D)s %(M)s %(L)s %(p)s %({wsgi.url_scheme}e)s", "/")
     assert re.fullmatch(r"\d+ \d+ \d+ \d+\.\d{6} <\d+> http", line)
@@ -102,6 +103,7 @@ def test_on_stdout_and_nothing_else(run_command):
     assert all(line.startswith("127.0.0.1 - - [") for line in outcome.stdout.splitlines())
 
 
+@pytest.mark.wire
 def test_a_folder_that_was_moved_away(run_command, home):
     (home / "logs").mkdir()
     command = run_command("hello:app", "--access-log", "logs/a.log")
@@ -114,6 +116,7 @@ def test_a_folder_that_was_moved_away(run_command, home):
     wait_until(lambda: "/later" in (home / "old" / "a.log").read_text(), "a line in the old file")
 
 
+@pytest.mark.wire
 def test_a_log_that_is_not_wanted_is_not_opened_anew(run_command, home):
     command = run_command("hello:app", "--workers", 2)
     workers = command.wait_for_workers(2)
@@ -125,6 +128,7 @@ def test_a_log_that_is_not_wanted_is_not_opened_anew(run_command, home):
     assert "killed" not in command.stderr and "died" not in command.stderr
 
 
+@pytest.mark.wire
 def test_a_file_stays_where_it_was_when_the_application_changes_the_folder(run_command, home):
     (home / "elsewhere").mkdir()
     write(home, moving="import os\nfrom hello import app\nos.chdir('elsewhere')\n")
@@ -152,6 +156,7 @@ def test_objects_of_json_without_the_paths_that_are_skipped(run_command, home):
     assert "/health" not in paths and paths[-1] == "/here"
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("words, logged", [([], False), (["--access-log-skip", ""], True)])
 def test_a_health_check_has_a_line_if_that_is_wanted(run_command, home, words, logged):
     command = run_command("hello:app", "--access-log", "a.log", "--health", "/health", *words)
@@ -161,6 +166,7 @@ def test_a_health_check_has_a_line_if_that_is_wanted(run_command, home, words, l
     assert ("GET /health" in (home / "a.log").read_text()) == logged
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("more", [["--bind", "127.0.0.1:0"], ["--check"]])
 @pytest.mark.parametrize(
     "name, reason", [("nowhere/a.log", "No such file or directory"), (".", "Is a directory")]
@@ -170,6 +176,7 @@ def test_a_file_that_cannot_be(call, more, name, reason):
     assert outcome.check(2).stderr == f"fapws: --access-log {name}: {reason}\n"
 
 
+@pytest.mark.wire
 def test_the_check_of_a_pipe_does_not_end_its_reader(call, home):
     os.mkfifo(home / "a.log")
     reader = os.open(home / "a.log", os.O_RDONLY | os.O_NONBLOCK)
@@ -182,6 +189,7 @@ def test_the_check_of_a_pipe_does_not_end_its_reader(call, home):
         os.close(reader)
 
 
+@pytest.mark.wire
 def test_a_file_that_was_moved_away(run_command, home):
     command = run_command("hello:app", "--workers", 2, "--access-log", "a.log")
     command.wait_for_workers(2)
@@ -220,6 +228,7 @@ def read_lines(end, count):
     return wait_until(lines, f"{count} lines")
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("length", [LONG, 2500])
 @pytest.mark.parametrize("name", ["-", "pipe"])
 def test_a_pipe_that_nobody_reads_costs_no_answer(
@@ -238,6 +247,7 @@ def test_a_pipe_that_nobody_reads_costs_no_answer(
         command.stop().check()
 
 
+@pytest.mark.wire
 def test_a_terminal_that_nobody_reads_costs_no_answer(start_process, interpreter, home):
     with stalled_terminal(home) as redirections:
         command = start_process(
@@ -257,6 +267,7 @@ CONNECT = """
 """
 
 
+@pytest.mark.wire
 def test_a_socket_that_nobody_reads_costs_no_answer(start_process, interpreter, home):
     class Connected(Command):
         def __init__(self, environment, *arguments, **options):
@@ -274,6 +285,7 @@ def test_a_socket_that_nobody_reads_costs_no_answer(start_process, interpreter, 
         command.stop().check()
 
 
+@pytest.mark.wire
 def test_a_line_is_cut_where_a_pipe_would_tear_it(start_process, interpreter, home):
     with pipe(home) as end:
         command = start_process(
@@ -288,11 +300,13 @@ def test_a_line_is_cut_where_a_pipe_would_tear_it(start_process, interpreter, ho
     assert b'"GET /short HTTP/1.1" 200' in second
 
 
+@pytest.mark.wire
 def test_a_file_gets_the_whole_line(log_of):
     target = "/?" + "x" * LONG
     assert log_of("%(r)s", target) == [f"GET {target} HTTP/1.1"]
 
 
+@pytest.mark.wire
 def test_a_pipe_that_nobody_has_opened_yet(run_command, home):
     os.mkfifo(home / "a.log")
     command = run_command("hello:app", "--access-log", "a.log")

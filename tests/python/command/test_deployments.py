@@ -62,6 +62,7 @@ def test_a_reload_follows_the_link(start_process, interpreter, release, tmp_path
     wait_for_version(command, "three")
 
 
+@pytest.mark.wire
 def test_a_folder_that_is_gone(start_process, interpreter, release, tmp_path):
     """A worker that is replaced finds the next release; without one a reload says what is wrong."""
     first = release("one")
@@ -90,6 +91,7 @@ def test_folders_to_import_from(call, home):
 # --- the process id ---------------------------------------------------------------------------
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("text", ["1\n", "-1\n", "{living}\n", "", "0", "99999999"])
 def test_a_number_left_behind_means_nothing(run_command, home, text):
     (home / "a.pid").write_text(text.format(living=os.getpid()))
@@ -99,12 +101,14 @@ def test_a_number_left_behind_means_nothing(run_command, home, text):
     assert not (home / "a.pid").exists()
 
 
+@pytest.mark.wire
 def test_a_file_that_is_no_process_id_is_left_alone(call, home):
     said = call("hello:app", "--pid", "hello.py", "--bind", "127.0.0.1:0").check(REFUSED).stderr
     assert "--pid hello.py: the file exists, and has no process id" in said
     assert "VERSION" in (home / "hello.py").read_text()
 
 
+@pytest.mark.wire
 def test_workers_that_outlive_the_master_do_not_hold_the_file(run_command, home):
     command = run_command("hello:app", "--pid", "a.pid")
     (worker,) = command.wait_for_workers(1)
@@ -118,6 +122,7 @@ def test_workers_that_outlive_the_master_do_not_hold_the_file(run_command, home)
         assert served_by(client.response())[0] == worker
 
 
+@pytest.mark.wire
 def test_a_file_of_another_master_is_not_removed(run_command, home):
     command = run_command("hello:app", "--pid", "a.pid")
     (home / "a.pid").unlink()
@@ -126,6 +131,7 @@ def test_a_file_of_another_master_is_not_removed(run_command, home):
     assert (home / "a.pid").read_text() == "123\n"
 
 
+@pytest.mark.wire
 def test_nothing_stays_when_the_process_id_cannot_be_written(call, home):
     words = ["hello:app", "--bind", "unix:a.sock", "--pid", "nothing/a.pid"]
     said = call(*words).check(REFUSED).stderr
@@ -133,6 +139,7 @@ def test_nothing_stays_when_the_process_id_cannot_be_written(call, home):
     assert not (home / "a.sock").exists()
 
 
+@pytest.mark.wire
 def test_nothing_stays_when_an_address_cannot_be_had(call, home):
     words = ["hello:app", "--bind", "unix:a.sock", "--bind", "192.0.2.1:1", "--pid", "a.pid"]
     call(*words).check(REFUSED)
@@ -149,6 +156,7 @@ class Waiting(Command):
         return Process.start(self)
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("source", ["import sys\nsys.exit(3)\n", "import lacking\n", "app = 3\n"])
 def test_a_start_that_fails_waits_for_a_change(start_process, interpreter, home, source):
     write(home, hello=source)
@@ -168,6 +176,7 @@ def test_a_module_that_is_written_later(start_process, interpreter, home):
     wait_until(command._answers, "an answer")
 
 
+@pytest.mark.wire
 def test_a_file_that_counts_as_a_source(run_command, home):
     (home / "page.html").write_text("one")
     command = run_command("hello:app", "--reload", "--reload-extra-file", "page.html")
@@ -191,6 +200,7 @@ def has_ipv6():
 ANY = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 
 
+@pytest.mark.wire
 @ANY
 @pytest.mark.parametrize("host", ["", "localhost"])
 def test_every_address_of_a_name(run_command, host):
@@ -205,6 +215,7 @@ def test_every_address_of_a_name(run_command, host):
         assert command.get("/").status == 200
 
 
+@pytest.mark.wire
 @ANY
 def test_a_free_port_is_the_same_in_both_families(run_command):
     command = run_command("hello:app", "--bind", ":0")
@@ -216,6 +227,7 @@ def test_a_free_port_is_the_same_in_both_families(run_command):
         assert command.get("/").status == 200
 
 
+@pytest.mark.wire
 def test_a_port_of_a_name_that_is_taken_in_one_family(call):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         words = ["hello:app", "--bind", f"localhost:{taken.getsockname()[1]}"]
@@ -249,6 +261,7 @@ def reachable(home):
     return home
 
 
+@pytest.mark.wire
 @ROOT_ONLY
 def test_workers_are_another_user_and_the_master_is_not(run_command, reachable):
     import grp
@@ -269,6 +282,7 @@ def test_workers_are_another_user_and_the_master_is_not(run_command, reachable):
     assert not (reachable / "a.sock").exists()
 
 
+@pytest.mark.wire
 @ROOT_ONLY
 def test_a_group_by_number(run_command, reachable):
     write(reachable, who=WHO)
@@ -276,6 +290,7 @@ def test_a_group_by_number(run_command, reachable):
     assert command.get("/").body == b"(12345, 12345, 54321, [54321])"
 
 
+@pytest.mark.wire
 @ROOT_ONLY
 def test_only_root_can_be_another_user(interpreter, tmp_path, home):
     program = write(tmp_path, demote="""
@@ -290,6 +305,7 @@ def test_only_root_can_be_another_user(interpreter, tmp_path, home):
     assert outcome.stderr == "fapws: user: only root can serve as another one\n"
 
 
+@pytest.mark.wire
 def test_the_mode_of_a_socket(run_command, home):
     command = run_command("hello:app", "--bind", "unix:a.sock?mode=660", "--umask", "077")
     assert stat.S_IMODE((home / "a.sock").stat().st_mode) == 0o660
@@ -299,6 +315,7 @@ def test_the_mode_of_a_socket(run_command, home):
     assert not (home / "a.sock").exists()
 
 
+@pytest.mark.wire
 @ROOT_ONLY
 def test_the_owner_of_a_socket(run_command, home):
     words = ["--bind", "unix:a.sock?mode=600&owner=nobody:54321", "--bind", "unix:b.sock?owner=:7"]
@@ -308,6 +325,7 @@ def test_the_owner_of_a_socket(run_command, home):
     assert (second.st_uid, second.st_gid, stat.S_IMODE(second.st_mode)) == (0, 7, 0o755)
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "address, said",
     [
@@ -322,6 +340,7 @@ def test_a_socket_that_cannot_be(call, home, address, said):
     assert not list(home.glob("a.sock*"))
 
 
+@pytest.mark.wire
 def test_the_umask(run_command, home):
     write(home, making=HELLO + "    open('made', 'w').close()\n")
     run_command("making:app", "--umask", "027")
@@ -376,6 +395,7 @@ def test_the_titles_of_processes(interpreter, run_command, words, name):
     assert title(worker) == f"fapws: worker [{name}]"
 
 
+@pytest.mark.wire
 def test_a_title_needs_its_package(run_command):
     command = run_command("hello:app", "--name", "site")
     command.wait_for_output("[WARNING] name has no effect: the setproctitle package is", "stderr")

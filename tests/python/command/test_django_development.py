@@ -4,6 +4,8 @@ import pytest
 from command import Command, write
 from support.process import Process, wait_until
 
+pytestmark = pytest.mark.wire
+
 MANAGED = ["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.staticfiles"]
 
 PROJECT = {

@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+pytestmark = pytest.mark.wire
+
 GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 
 

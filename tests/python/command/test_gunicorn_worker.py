@@ -41,6 +41,7 @@ def version(request, interpreter):
     return request.param
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "source, name",
     [
@@ -105,6 +106,7 @@ def test_threads(interpreter, start_process, home, version):
         assert (first.response().body, second.response().body) == (b"met", b"met")
 
 
+@pytest.mark.wire
 def test_limits_and_timeouts(interpreter, start_process, home, version):
     words = ["--limit-request-line", "200", "--limit-request-fields", "5", "--keep-alive", "1"]
     gunicorn = start_process(Gunicorn, interpreter, version, *words, home=home)
@@ -126,6 +128,7 @@ def worker_exit(server, worker):
 """
 
 
+@pytest.mark.wire
 def test_its_reloader_is_obeyed(interpreter, start_process, home, version):
     words = ["--reload", "--reload-engine", "poll"]
     if interpreter.major == 2:
@@ -161,6 +164,7 @@ access_log_format = "%(m)s %(U)s %(s)s"
 """
 
 
+@pytest.mark.wire
 def test_its_logging_configuration_gets_the_access_log(interpreter, start_process, home, version):
     (home / "conf.py").write_text(LOGGED)
     gunicorn = start_process(Gunicorn, interpreter, version, "-c", "conf.py", home=home)

@@ -76,6 +76,7 @@ def test_a_worker_that_hangs_is_replaced_and_shows_where(hanging, interpreter, p
     command.kill()
 
 
+@pytest.mark.wire
 def test_a_stopped_worker_is_replaced(hanging):
     command = hanging("--workers", 2, "--timeout", 1)
     before = command.wait_for_workers(2)
@@ -86,6 +87,7 @@ def test_a_stopped_worker_is_replaced(hanging):
     assert len(command.wait_for_workers(2) & before) == 1
 
 
+@pytest.mark.wire
 def test_a_worker_that_is_stopped_while_it_starts_is_replaced(run_command, home):
     write(home, late="import os, time\nopen('loads-%d' % os.getpid(), 'w').close()\n"
         "while not os.path.exists('go'):\n    time.sleep(0.01)\n" + textwrap.dedent(HANGS))
@@ -105,6 +107,7 @@ def test_a_worker_that_is_stopped_while_it_starts_is_replaced(run_command, home)
     command.wait_for_output("reloaded: 1 new worker serves", "stderr")
 
 
+@pytest.mark.wire
 def test_a_worker_that_goes_on_in_time_stays(hanging):
     command = hanging("--workers", 1, "--timeout", 3)
     (worker,) = command.wait_for_workers(1)
@@ -115,6 +118,7 @@ def test_a_worker_that_goes_on_in_time_stays(hanging):
         assert served_by(command.get("/"))[0] == worker
 
 
+@pytest.mark.wire
 def test_neither_idle_workers_nor_long_streams_are_late(hanging):
     command = hanging("--workers", 1, "--timeout", 1)
     (worker,) = command.wait_for_workers(1)
@@ -126,6 +130,7 @@ def test_neither_idle_workers_nor_long_streams_are_late(hanging):
         assert served_by(idle.response())[0] == worker
 
 
+@pytest.mark.wire
 def test_importing_is_not_counted(run_command, home):
     write(home, late="import time\ntime.sleep(3)\n" + HANGS.replace("\n    ", "\n"))
     command = run_command("late:app", "--timeout", 1)
@@ -133,6 +138,7 @@ def test_importing_is_not_counted(run_command, home):
     assert "timeout" not in command.stderr
 
 
+@pytest.mark.wire
 def test_a_pause_of_all_is_nobodys_fault(hanging):
     """A container that is paused, a machine that sleeps: the master sees that it was not there."""
     command = hanging("--workers", 1, "--timeout", 4)
@@ -149,6 +155,7 @@ def test_a_pause_of_all_is_nobodys_fault(hanging):
     assert command.workers == {worker}
 
 
+@pytest.mark.wire
 def test_no_timeout_where_none_is_wanted(hanging):
     for options in (["--timeout", 0], ["--reload", "--timeout", 1]):
         command = hanging("--workers", 1, *options)
@@ -160,6 +167,7 @@ def test_no_timeout_where_none_is_wanted(hanging):
         command.stop().check()
 
 
+@pytest.mark.wire
 def test_a_hung_worker_does_not_outlive_its_master_for_long(hanging):
     command = hanging("--graceful-timeout", 1)
     (worker,) = command.wait_for_workers(1)
@@ -176,6 +184,7 @@ def test_a_hung_worker_does_not_outlive_its_master_for_long(hanging):
         assert not os.path.exists(f"/proc/{worker}") or client.at_end()
 
 
+@pytest.mark.wire
 def test_a_hung_worker_gives_systemd_no_sign_of_life(run_command, home, tmp_path):
     write(home, hangs=HANGS)
     name = str(tmp_path / "notify")

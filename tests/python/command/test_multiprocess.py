@@ -3,6 +3,8 @@
 import pytest
 from command import write
 
+pytestmark = pytest.mark.wire
+
 SHOWS = """
     def app(environ, start_response):
         start_response("200 OK", [])

@@ -72,6 +72,7 @@ def test_the_settings_of_a_file_are_in_force(run_command, home):
     assert command.get("/" + "a" * 50).status == 414
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "line, said",
     [
@@ -109,6 +110,7 @@ def test_a_file_of_settings_that_is_not_there(call):
     assert "nothing.py: No such file" in said
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "address, said",
     [
@@ -134,6 +136,7 @@ def test_an_address_that_cannot_be(call, address, said):
     assert said in complaint(call("hello:app", "--bind", address))
 
 
+@pytest.mark.wire
 def test_an_address_that_is_taken(call):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = complaint(call("hello:app", "--bind", "127.0.0.1:%d" % taken.getsockname()[1]))
@@ -152,6 +155,7 @@ def test_the_source_without_its_core(call, home):
     assert "Traceback" in call("--version", home=clone).check(1).stderr
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("number", ["0", "-1", "many"])
 def test_a_number_of_workers_that_cannot_be(call, number):
     assert "--workers" in complaint(call("hello:app", "--workers", number))
@@ -166,6 +170,7 @@ def test_an_application_that_does_not_load_ends_the_command(call):
     assert "hello has no nothing" in outcome.stderr
 
 
+@pytest.mark.wire
 def test_several_addresses_of_every_kind(run_command, home):
     command = run_command("hello:app", "--bind", "unix:a.sock", "--bind", "[::1]:0")
     tcp, command.address = command.address, str(home / "a.sock")
@@ -175,6 +180,7 @@ def test_several_addresses_of_every_kind(run_command, home):
     assert tcp
 
 
+@pytest.mark.wire
 def test_a_stale_unix_socket_is_replaced_without_a_gap(run_command, home):
     stale = socket.socket(socket.AF_UNIX)
     stale.bind(str(home / "a.sock"))
@@ -191,6 +197,7 @@ def test_a_stale_unix_socket_is_replaced_without_a_gap(run_command, home):
     assert sorted(path.name for path in home.iterdir() if ".fapws" in path.name) == []
 
 
+@pytest.mark.wire
 def test_a_stale_unix_socket_is_replaced_and_a_live_one_is_not(run_command, call, home):
     stale = socket.socket(socket.AF_UNIX)
     stale.bind(str(home / "a.sock"))
@@ -202,11 +209,13 @@ def test_a_stale_unix_socket_is_replaced_and_a_live_one_is_not(run_command, call
     assert command.get("/").status == 200
 
 
+@pytest.mark.wire
 def test_the_dialect_is_the_standard_one_unless_told_otherwise(run_command):
     assert run_command("hello:app").get("/").version == "HTTP/1.1"
     assert run_command("hello:app", "--dialect", "legacy").get("/").version == "HTTP/1.0"
 
 
+@pytest.mark.wire
 def test_the_option_wins_over_the_environment(run_command):
     env = {"FAPWS_DIALECT": "legacy"}
     assert run_command("hello:app", env=env).get("/").version == "HTTP/1.0"
@@ -220,10 +229,12 @@ def test_another_word_for_a_dialect(call, more):
     assert said == """fapws: FAPWS_DIALECT is "standard" or "legacy", not 'modern'\n"""
 
 
+@pytest.mark.wire
 def test_no_word_for_a_dialect(call):
     call("--check", "hello:app", env={"FAPWS_DIALECT": ""}).check()
 
 
+@pytest.mark.wire
 def test_the_file_with_the_process_id(run_command, call, home):
     command = run_command("hello:app", "--pid", "a.pid")
     assert (home / "a.pid").read_text() == f"{command.pid}\n"
@@ -264,6 +275,7 @@ def test_a_banner_at_a_terminal(interpreter, home):
             os.waitpid(pid, 0)
 
 
+@pytest.mark.wire
 def test_the_page_of_settings_has_every_option(interpreter, call):
     page = (ROOT / "docs" / "settings.md").read_text()
     options = set(re.findall(r"--[a-z][a-z-]+", call("--help").check().stdout))

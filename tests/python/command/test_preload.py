@@ -55,6 +55,7 @@ def test_the_application_is_loaded_once_and_never_by_the_master(preloaded, home)
     assert command.workers == workers | {template}
 
 
+@pytest.mark.wire
 def test_a_worker_that_dies_comes_from_the_same_template(preloaded, home):
     command = preloaded("--workers", 2)
     before = workers_of(command, 2)
@@ -66,6 +67,7 @@ def test_a_worker_that_dies_comes_from_the_same_template(preloaded, home):
     assert len(loaded_by(home)) == 1
 
 
+@pytest.mark.wire
 def test_workers_outlive_their_template_and_another_one_is_made(preloaded, home):
     command = preloaded("--workers", 2)
     before = workers_of(command, 2)
@@ -91,6 +93,7 @@ def test_a_reload_takes_new_source(preloaded, home):
     wait_until(lambda: len(command.workers & {old, new}) == 1, "the old template to end")
 
 
+@pytest.mark.wire
 def test_a_reload_that_fails_leaves_the_old_workers(preloaded, home):
     command = preloaded("--workers", 2)
     before = workers_of(command, 2)
@@ -104,6 +107,7 @@ def test_a_reload_that_fails_leaves_the_old_workers(preloaded, home):
     assert served_by(command.get("/"))[1] == "one"
 
 
+@pytest.mark.wire
 def test_what_cannot_be_loaded_is_given_up(call, home):
     write(home, broken="def (")
     outcome = call("broken:app", "--preload", "--bind", "127.0.0.1:0").check(1)
@@ -122,6 +126,7 @@ def test_threads_that_are_not_in_the_workers_are_named(run_command, home):
     assert len(lines) == 1 and "not in the workers" in lines[0]
 
 
+@pytest.mark.wire
 def test_the_template_ends_with_the_master(preloaded, home):
     command = preloaded("--workers", 2)
     workers = workers_of(command, 2)
@@ -138,6 +143,7 @@ def test_the_template_ends_with_the_master(preloaded, home):
     wait_until(lambda: all(map(gone, workers | {template})), "everybody to end")
 
 
+@pytest.mark.wire
 def test_hooks_run_where_they_belong(run_command, home):
     write(home, loaded=LOADED)
     (home / "settings.py").write_text(
@@ -153,6 +159,7 @@ def test_hooks_run_where_they_belong(run_command, home):
         assert outcome.stderr.count(text + "\n") == 1, outcome.stderr
 
 
+@pytest.mark.wire
 def test_memory_is_shared(run_command, home):
     """Four workers of an application of many objects cost little more than one."""
     write(home, fat="KEPT = [str(i) * 3 for i in range(400000)]\n" + HELLO.replace(

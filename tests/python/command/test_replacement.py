@@ -5,6 +5,8 @@ from command import HELLO, served_by, write
 from load import under_load
 from support.process import wait_until
 
+pytestmark = pytest.mark.wire
+
 LEAKS = HELLO.replace(
     "time.sleep({", 'KEPT.append(b"x" * (environ["PATH_INFO"] == "/leak" and 96 << 20))'
     "\n        time.sleep({").replace('VERSION = "one"', 'VERSION = "one"\n    KEPT = []')

@@ -10,6 +10,8 @@ import pytest
 from command import write
 from support.process import wait_until
 
+pytestmark = pytest.mark.wire
+
 CLIENTS, REQUESTS, ROTATIONS = 4, 400, 12
 
 #: As docs/deploy/logs.md has it, but for the time.

@@ -9,6 +9,8 @@ import pytest
 from command import HEAD, log_lines, write
 from support.process import clean_environment, wait_until
 
+pytestmark = pytest.mark.wire
+
 
 def test_the_form_of_a_line(run_command):
     command = run_command("hello:app")

@@ -61,6 +61,7 @@ def test_values_of_options(show, option, name, value):
     assert show(name, option) == value
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("variable", ["FAPWS_WORKERS", "WEB_CONCURRENCY"])
 def test_the_environment_of_platforms(run_command, call, variable):
     command = run_command("hello:app", env={variable: "2"})
@@ -85,6 +86,7 @@ class AtPort(At):
         super().__init__(environment, *arguments, port=port, env=env, **options)
 
 
+@pytest.mark.wire
 def test_port_is_where_it_listens_unless_an_address_is_named(start_process, interpreter, home):
     port = free_port()
     command = start_process(AtPort, interpreter, "hello:app", port=port, home=home)
@@ -95,6 +97,7 @@ def test_port_is_where_it_listens_unless_an_address_is_named(start_process, inte
     named.wait_for_output(f"serving hello:app on http://127.0.0.1:{other}\n", "stderr")
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "variable, value, said",
     [
@@ -108,6 +111,7 @@ def test_a_variable_that_is_not_valid(call, variable, value, said):
     assert said in outcome.stderr
 
 
+@pytest.mark.wire
 def test_a_variable_that_is_misspelt(call):
     outcome = call("--check", "hello:app", env={"FAPWS_WOKERS": "2", "FAPWS_OF_OURS": "1"}).check()
     (line,) = log_lines(outcome.stderr)
@@ -115,6 +119,7 @@ def test_a_variable_that_is_misspelt(call):
         "WARNING", "there is no variable FAPWS_WOKERS; did you mean FAPWS_WORKERS?")
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "words, said",
     [
@@ -142,6 +147,7 @@ def test_options_that_cannot_be(call, words, said):
     assert said in outcome.stderr and outcome.stderr.count("\n") == 1
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "words",
     [
@@ -219,6 +225,7 @@ def ssl_context(conf, default_ssl_context_factory):
 """
 
 
+@pytest.mark.wire
 def test_a_configuration_of_gunicorn_works_as_it_is(start_process, interpreter, home):
     port = free_port()
     (home / "gunicorn.conf.py").write_text(GUNICORN.format(port=port))
@@ -259,6 +266,7 @@ def test_files_that_cannot_be(call, home, source, said):
     assert said in outcome.stderr
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("name", ["a.toml", "a.yaml", "a.yml", "a.json", "a.ini"])
 def test_a_file_of_another_notation(call, home, name):
     (home / name).write_text("workers = 3\n")
@@ -266,6 +274,7 @@ def test_a_file_of_another_notation(call, home, name):
     assert f"{name}: this file is Python, not {name[2:].upper().replace('YML', 'YAML')}" in said
 
 
+@pytest.mark.wire
 def test_a_value_after_a_colon_is_none(call, home, interpreter):
     """`graceful_timeout: 5` is an annotation to Python 3, and sets nothing."""
     (home / "settings.py").write_text("SERVER_IDENT = 'a/1.00'\ngraceful_timeout: 5\n")

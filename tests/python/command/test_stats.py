@@ -10,6 +10,8 @@ from support import ROOT
 sys.path.append(str(ROOT / "tests" / "python" / "samples"))
 import browser
 
+pytestmark = pytest.mark.wire
+
 COUNTED = """
     from fapws.contrib.stats import Stats
 

@@ -9,6 +9,8 @@ from command import log_lines, write
 from support.client import Client
 from support.process import clean_environment, wait_until
 
+pytestmark = pytest.mark.wire
+
 
 class Supervisor:
     """What systemd is to a service: the socket of NOTIFY_SOCKET, and what arrived there."""

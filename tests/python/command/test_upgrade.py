@@ -11,6 +11,8 @@ from command import HELLO, served_by, write
 from load import under_load
 from support.process import wait_until
 
+pytestmark = pytest.mark.wire
+
 
 def successor_of(command):
     """Wait until another master serves; its process id."""

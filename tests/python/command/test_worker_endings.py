@@ -26,6 +26,7 @@ def refuses(address):
         return probe.connect_ex(address) != 0
 
 
+@pytest.mark.wire
 def test_who_connects_while_it_drains_is_not_kept_waiting(run_command, home):
     command = run_command("hello:app", "--workers", 2, "--bind", "unix:a.sock")
     with command.connect() as client:
@@ -56,6 +57,7 @@ def test_quit_ends_at_once_and_leaves_nothing_behind(run_command, home):
     assert not (home / "a.sock").exists() and not (home / "a.pid").exists()
 
 
+@pytest.mark.wire
 def test_a_shutdown_delay_goes_on_to_serve(run_command):
     command = run_command("hello:app", "--workers", 2, "--shutdown-delay", 3)
     workers = command.wait_for_workers(2)
@@ -69,6 +71,7 @@ def test_a_shutdown_delay_goes_on_to_serve(run_command):
     command.wait().check()
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_the_delay(run_command, number):
     command = run_command("hello:app", "--shutdown-delay", 600)
@@ -78,6 +81,7 @@ def test_a_second_signal_ends_the_delay(run_command, number):
     command.stop(number).check()
 
 
+@pytest.mark.wire
 def test_sigint_shortens_what_a_reload_has_begun(run_command, home):
     write(home, hello=HANGING)
     command = run_command("hello:app")
@@ -105,6 +109,7 @@ def test_a_worker_that_does_not_end_in_time_leaves_a_line(run_command, home):
     assert f"process {worker} has not ended in time: its requests are cut" in outcome.stderr
 
 
+@pytest.mark.wire
 def test_a_worker_that_crashes_again_and_again_is_soon_back(run_command, home):
     write(home, hello=HELLO.replace("time.sleep({", 'environ["PATH_INFO"] == "/die" and os._exit(3)'
         "\n        time.sleep({"))
@@ -121,6 +126,7 @@ def test_a_worker_that_crashes_again_and_again_is_soon_back(run_command, home):
     assert pauses and set(pauses) <= {"0.25 s", "0.5 s", "1 s"}
 
 
+@pytest.mark.wire
 def test_winch_drains_the_workers_and_hup_brings_new_ones(run_command):
     command = run_command("hello:app", "--workers", 2)
     before = command.wait_for_workers(2)

@@ -7,7 +7,10 @@ import subprocess
 import textwrap
 
 from command import HELLO, served_by, write
+import pytest
 from support.process import wait_until
+
+pytestmark = pytest.mark.wire
 
 COUNTED = "from fapws.contrib.stats import Stats\n" + textwrap.dedent(HELLO).replace(
     "def app", "def hello") + "\napp = Stats().mounted(hello)\n"

@@ -31,6 +31,7 @@ def test_a_worker_that_dies_is_replaced(run_command):
     assert served_by(command.get("/"))[0] in command.workers
 
 
+@pytest.mark.wire
 def test_workers_that_die_at_once_are_replaced_more_and_more_slowly(run_command, home):
     write(home, dying="import os\nif os.path.exists('die'):\n    os._exit(3)\n" + HELLO.replace(
         "\n    ", "\n"))
@@ -43,6 +44,7 @@ def test_workers_that_die_at_once_are_replaced_more_and_more_slowly(run_command,
     wait_until(command._answers, "an answer")
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "source",
     [
@@ -63,6 +65,7 @@ def test_a_server_that_never_served_is_given_up(call, home, workers, source):
     assert said[0].endswith("is replaced, in 0.25 s")
 
 
+@pytest.mark.wire
 def test_a_server_that_serves_at_another_attempt_goes_on(run_command, home):
     write(home, late="import os\nwith open('tries', 'a') as tries:\n    tries.write('x')\n"
         "if os.path.getsize('tries') < 3:\n    os._exit(3)\n" + textwrap.dedent(HELLO))
@@ -114,6 +117,7 @@ def test_a_master_without_descriptors_tries_again(run_command, home):
     wait_until(lambda: not before & command.workers, "the old worker to end")
 
 
+@pytest.mark.wire
 def test_workers_are_added_and_dropped(run_command):
     command = run_command("hello:app", "--workers", 1)
     command.wait_for_workers(1)
@@ -128,6 +132,7 @@ def test_workers_are_added_and_dropped(run_command):
     assert command.get("/").status == 200
 
 
+@pytest.mark.wire
 def test_usr1_means_nothing_without_an_access_log(run_command):
     command = run_command("hello:app", "--workers", 2)
     before = command.wait_for_workers(2)
@@ -149,6 +154,7 @@ def test_the_workers_end_with_their_master(run_command):
     wait_until(lambda: not any(map(alive, workers)), "the workers to end")
 
 
+@pytest.mark.wire
 def test_workers_that_outlive_their_master_keep_no_address(run_command):
     """They finish what is in flight; the next master listens meanwhile."""
     command = run_command("hello:app", "--workers", 1)
@@ -220,6 +226,7 @@ def test_a_reload_that_fails_leaves_the_old_workers(run_command, home, fault):
     wait_for_version(command, "three")
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "source, said",
     [
@@ -243,6 +250,7 @@ def test_wrong_settings_are_no_reason_to_reload(run_command, home, source, said)
     command.wait_for_output("reloaded: 1 new worker serves", "stderr")
 
 
+@pytest.mark.wire
 def test_settings_that_only_run_refuses_leave_the_old_workers(run_command, home):
     command = run_command("hello:app", "--workers", 2)
     before = command.wait_for_workers(2)
@@ -257,6 +265,7 @@ def test_settings_that_only_run_refuses_leave_the_old_workers(run_command, home)
     wait_for_version(command, "two")
 
 
+@pytest.mark.wire
 def test_the_old_workers_go_on_until_the_new_ones_serve(run_command, home):
     command = run_command("hello:app")
     (before,) = command.wait_for_workers(1)
@@ -274,6 +283,7 @@ def test_the_old_workers_go_on_until_the_new_ones_serve(run_command, home):
         assert kept.at_end()
 
 
+@pytest.mark.wire
 def test_an_endless_grace_is_one(run_command, home):
     (home / "settings.py").write_text("graceful_timeout = float('inf')")
     command = run_command("hello:app", "--config", "settings.py")
@@ -285,6 +295,7 @@ def test_an_endless_grace_is_one(run_command, home):
     assert complaints(outcome) == ""
 
 
+@pytest.mark.wire
 def test_a_changed_source_file_is_noticed(run_command, home):
     command = run_command("hello:app", "--reload")
     write(home, hello="def (")
@@ -297,6 +308,7 @@ def test_a_changed_source_file_is_noticed(run_command, home):
     wait_for_version(command, "twentytwo")
 
 
+@pytest.mark.wire
 def test_a_first_start_that_fails_waits_for_a_change(start_process, interpreter, home):
     class Waiting(Command):
         def start(self):
@@ -321,6 +333,7 @@ def reload(command, load):
     wait_until(lambda: load.answered > answered + 500, "500 more answers")
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("keep_alive", [True, False], ids=["keep-alive", "one request each"])
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 def test_no_request_is_lost_while_it_reloads(run_command, home, keep_alive, kind):

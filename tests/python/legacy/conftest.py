@@ -19,9 +19,8 @@ def pytest_generate_tests(metafunc):
     """Run a test that takes `site`, directly or not, once for each site there is."""
     if "site" not in metafunc.fixturenames:
         return
-    chosen = interpreters.selected()
-    sites = [f"package-{each.name}" for each in chosen]
-    if any(each.version[0] == 2 for each in chosen):
+    sites = [f"package-{each.name}" for each in interpreters.chosen_for(metafunc.definition)]
+    if any(each.version[0] == 2 for each in interpreters.selected()):
         sites.insert(0, "dropped-in")
         if "start_any" in metafunc.fixturenames:
             sites.insert(0, "original")

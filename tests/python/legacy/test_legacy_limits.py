@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.wire
+
 MEBI = 1 << 20
 
 

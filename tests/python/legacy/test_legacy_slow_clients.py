@@ -39,6 +39,7 @@ def rest(client):
     return received
 
 
+@pytest.mark.wire
 @KINDS
 def test_others_are_served_while_one_reads_80_bytes_at_a_time(start_ours, kind):
     program = start_ours("large.py")
@@ -52,6 +53,7 @@ def test_others_are_served_while_one_reads_80_bytes_at_a_time(start_ours, kind):
     assert received.partition(b"\r\n\r\n")[2] == CONTENT
 
 
+@pytest.mark.wire
 @KINDS
 def test_many_that_do_not_read_hold_nobody_up(start_ours, kind):
     program = start_ours("large.py")
@@ -75,6 +77,7 @@ def test_an_iterator_is_not_drawn_ahead_of_its_client(start_ours):
     assert len(program.of_kind("item")) == 256
 
 
+@pytest.mark.wire
 @KINDS
 def test_waiting_for_a_client_takes_no_processor_time(start_ours, kind):
     program = start_ours("large.py")
@@ -95,6 +98,7 @@ def test_one_that_leaves_has_its_iterator_closed(start_ours):
     assert small(program)
 
 
+@pytest.mark.wire
 @KINDS
 def test_ones_that_leave_are_forgotten(start_ours, kind):
     program = start_ours("large.py")

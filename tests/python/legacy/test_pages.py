@@ -55,6 +55,7 @@ def test_options_lists_what_the_base_module_supports(start_any):
             )
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "data",
     [b"\x16\x03\x01\x02\x00\r\n\r\n", b"garbage\r\n\r\n", b"GET\r\n\r\n", b"GET /echo\r\n\r\n",

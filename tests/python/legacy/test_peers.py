@@ -7,6 +7,8 @@ import socket
 
 import pytest
 
+pytestmark = pytest.mark.wire
+
 
 def call(program):
     """The environ of one call, by key, and the answer's client port if it has one."""

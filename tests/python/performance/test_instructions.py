@@ -24,8 +24,6 @@ def _valgrind():
         unavailable("valgrind is not installed: nothing counts instructions")
 
 
-pytestmark = pytest.mark.quiet
-
 #: Scenario -> instructions in our shared object, and in all of user space. Under callgrind, where
 #: a request takes fifty times as long, the monitor's looks are 30 of them, and more on a machine
 #: that is busy.
@@ -56,5 +54,6 @@ def test_a_request_costs_no_more(python3, scenario):
 
 @pytest.mark.usefixtures("pristine_built")
 @pytest.mark.parametrize("scenario", LEGACY)
-def test_a_legacy_request_costs_no_more(scenario):
-    _hold(install.legacy_site(servers.SWAPPED), servers.SWAPPED, scenario, LEGACY[scenario])
+def test_a_legacy_request_costs_no_more(scenario, tmp_path):
+    site = install.legacy_site(servers.SWAPPED, tmp_path / "swapped")
+    _hold(site, servers.SWAPPED, scenario, LEGACY[scenario])

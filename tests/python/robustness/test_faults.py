@@ -95,6 +95,7 @@ def servers(interpreter, tmp_path_factory):
         server.stop().check()
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("request_bytes", REFUSED_BY_STANDARD, ids=shown)
 def test_standard_refuses(servers, request_bytes):
     server = servers("standard")
@@ -108,6 +109,7 @@ def test_standard_refuses(servers, request_bytes):
     assert_serves(server)
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("request_bytes", REFUSED_BY_LEGACY, ids=shown)
 def test_legacy_refuses(servers, request_bytes):
     server = servers("legacy")
@@ -124,6 +126,7 @@ def test_legacy_refuses(servers, request_bytes):
     assert_serves(server)
 
 
+@pytest.mark.wire
 def test_garbage(server):
     # Seeded: a failure can be had again.
     source = random.Random(2009)
@@ -145,6 +148,7 @@ REQUEST = (
 )
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("way", ["half_close", "close", "reset"])
 def test_a_client_that_leaves_at_any_point_of_its_request(server, way):
     assert_serves(server)

@@ -12,6 +12,8 @@ from support.process import wait_until
 from standard.corpus import cases
 from standard.message import request
 
+pytestmark = pytest.mark.wire
+
 CASES = 1500
 
 #: What tends to matter to a parser of HTTP.

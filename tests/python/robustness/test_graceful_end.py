@@ -35,6 +35,7 @@ def test_idle_server(serve_probe, dialect, number):
     assert ("Bye." in outcome.stdout) == (number == signal.SIGINT)
 
 
+@pytest.mark.wire
 @BOTH
 def test_idle_connections_are_closed(serve_probe, number):
     probe = serve_probe("probe.py")
@@ -48,6 +49,7 @@ def test_idle_connections_are_closed(serve_probe, number):
     probe.wait().check()
 
 
+@pytest.mark.wire
 def test_a_lively_connection_is_not_cut(serve_probe):
     """A client that was answered a moment ago may have its next request on the way: it is served,
     as the last one. The moment is short, so a machine that stands still gets more tries."""
@@ -73,6 +75,7 @@ def test_a_lively_connection_is_not_cut(serve_probe):
     pytest.fail("no request after the signal was served")
 
 
+@pytest.mark.wire
 def test_everyone_in_the_queue_is_served(serve_probe):
     """They had connected, and sent their requests, before the signal came."""
     probe = serve_probe("probe.py")
@@ -89,6 +92,7 @@ def test_everyone_in_the_queue_is_served(serve_probe):
     probe.wait().check()
 
 
+@pytest.mark.wire
 def test_a_stream_of_clients_does_not_go_on(serve_probe, dialect):
     """New ones come all the time, and each takes a moment: the server ends all the same."""
     probe = serve_probe("probe.py", dialect=dialect, config={"graceful_timeout": 1})
@@ -109,6 +113,7 @@ def test_a_stream_of_clients_does_not_go_on(serve_probe, dialect):
         thread.join(60)
 
 
+@pytest.mark.wire
 @BOTH
 def test_upload_in_flight(serve_probe, dialect, number):
     """It began before the signal: it is taken in and answered, and that is the last answer."""
@@ -145,6 +150,7 @@ def test_answer_in_flight(serve_probe, dialect, shape, number):
     probe.wait().check()
 
 
+@pytest.mark.wire
 def test_pipelined_requests_in_flight(serve_probe):
     """All that had been received are answered or none is begun; the last answer says it is."""
     probe = serve_probe("probe.py")
@@ -175,6 +181,7 @@ def test_second_signal(serve_probe, number):
         probe.wait().check()
 
 
+@pytest.mark.wire
 def test_graceful_timeout(serve_probe):
     probe = serve_probe("probe.py", config={"graceful_timeout": 0.5, "body_timeout": 3600})
     with probe.connect() as client:
@@ -198,6 +205,7 @@ def test_close_is_called_at_the_end_too(serve_probe):
     assert outcome.stderr.count("closed shouted") == 1
 
 
+@pytest.mark.wire
 def test_the_address_is_free_at_once(serve_probe, start_process, interpreter):
     """The next server starts while the first still finishes an answer to an open connection."""
     first = serve_probe("probe.py")
@@ -214,6 +222,7 @@ def test_the_address_is_free_at_once(serve_probe, start_process, interpreter):
     assert second.request(request("/")).body == b"hello"
 
 
+@pytest.mark.wire
 def test_closed_connections_do_not_hold_the_address(serve_probe, start_process, interpreter):
     """The server closed first, so its side is in TIME_WAIT: SO_REUSEADDR is for that."""
     first = serve_probe("probe.py")
@@ -230,6 +239,7 @@ def ask_by_path(path):
         return client.response().body
 
 
+@pytest.mark.wire
 def test_a_unix_socket_is_replaced(serve_probe, start_process, interpreter, tmp_path):
     """While the first server finishes an answer; its end does not delete the second one's file."""
     path = str(tmp_path / "socket")
@@ -252,6 +262,7 @@ def refuses_by_path(path):
         return client.connect_ex(path) != 0
 
 
+@pytest.mark.wire
 def test_a_live_unix_socket_is_not_stolen(serve_probe, start_process, interpreter, tmp_path):
     """A second server by mistake fails to start; the first one never notices."""
     path = str(tmp_path / "socket")
@@ -261,6 +272,7 @@ def test_a_live_unix_socket_is_not_stolen(serve_probe, start_process, interprete
     assert ask_by_path(path) == b"hello"
 
 
+@pytest.mark.wire
 def test_a_leftover_unix_socket_is_replaced(serve_probe, tmp_path):
     """Of a server that was killed."""
     path = str(tmp_path / "socket")

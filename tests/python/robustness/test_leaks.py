@@ -132,7 +132,9 @@ def test_one_a_connection(shared_leaks, kind, amounts):
 @pytest.mark.parametrize("wrap", [None, 4096])
 def test_files(shared_leaks, kind, wrap, tmp_path):
     path = tmp_path / "content"
-    path.write_bytes(b"line\n" * 2000)
+    # Without a descriptor to send from, a line is a chunk.
+    lines = 50 if (kind, wrap) == ("unbuffered", None) else 2000
+    path.write_bytes(b"line\n" * lines)
     options = {} if wrap is None else {"wrap": wrap}
     raw = request(plan("/file", kind=kind, path=str(path), **options))
     assert_no_growth(shared_leaks, lambda n: pipeline(shared_leaks, raw, "GET", n), 1000)

@@ -6,6 +6,8 @@ import pytest
 from standard.message import request
 from standard.probe import Probe
 
+pytestmark = pytest.mark.wire
+
 
 @pytest.fixture
 def serve_probe(interpreter, start_process):

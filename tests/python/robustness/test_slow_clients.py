@@ -1,5 +1,6 @@
 """Many slow clients at once: others do not notice, and each slow one is gone at its deadline."""
 
+import select
 import socket
 import time
 
@@ -25,24 +26,38 @@ def test_slowloris(serve_newest, dialect, count):
     before = probe.descriptors
     clients = connect_many(probe, count)
     began = time.monotonic()
-    head = request("/", headers=[("X-Slow", "y" * 1000)])
-    gone = {}
-    for byte in head:
+    rejected_after = []
+    for byte in request("/", headers=[("X-Slow", "y" * 1000)]):
         for client in clients:
-            if client not in gone:
-                try:
-                    client.send(bytes([byte]))
-                except OSError:
-                    gone[client] = time.monotonic() - began
+            client.send(bytes([byte]))
+        for client in select.select(clients, [], [], 0)[0]:
+            assert client.recv(65536).split()[1] == b"408"
+            rejected_after.append(time.monotonic() - began)
+            clients.remove(client)
+            client.close()
         assert probe.request(request("/", version="HTTP/1.0")).body == b"hello"
-        if len(gone) == count:
+        if not clients:
             break
         time.sleep(0.2)
-    assert len(gone) == count
-    assert min(gone.values()) >= 1
+    assert len(rejected_after) == count
+    assert min(rejected_after) >= 1
     wait_until(lambda: probe.descriptors <= before, "the slow clients to be let go")
-    for client in clients:
-        client.close()
+
+
+def test_one_that_goes_on_when_it_is_rejected(serve_newest):
+    """It is never silent for long enough to be let go: it has a minute in all."""
+    probe = serve_newest("probe.py", config={"header_timeout": 1})
+    probe.request(request("/"))
+    before = probe.descriptors
+    (client,) = connect_many(probe, 1)
+    for byte in request("/", headers=[("X-Slow", "y" * 1000)]):
+        try:
+            client.send(bytes([byte]))
+        except OSError:
+            break
+        time.sleep(0.2)
+    wait_until(lambda: probe.descriptors <= before, "the slow client to be let go")
+    client.close()
 
 
 def test_slow_readers(serve_newest, name):

@@ -24,6 +24,7 @@ def fresh(serve_probe, dialect):
     return probe, probe.descriptors
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("goodbye", GOODBYES)
 def test_in_the_request(fresh, goodbye):
     probe, before = fresh
@@ -35,6 +36,7 @@ def test_in_the_request(fresh, goodbye):
     settled(probe, before)
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("goodbye", GOODBYES)
 def test_in_a_chunked_request(serve_probe, goodbye):
     probe = serve_probe("probe.py")
@@ -83,6 +85,7 @@ def test_in_a_long_answer(fresh, name, goodbye, shape):
     assert events.count("start") <= 5
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("goodbye", GOODBYES)
 def test_with_pipelined_requests(serve_probe, goodbye):
     probe = serve_probe("probe.py")
@@ -108,6 +111,7 @@ def test_while_the_application_works(fresh, name, goodbye):
     settled(probe, before)
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("goodbye", GOODBYES)
 def test_right_after_the_connection(fresh, goodbye):
     """Before or after the server accepts it."""

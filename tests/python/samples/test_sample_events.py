@@ -8,6 +8,8 @@ from browser import Page
 from program import Sample
 from support.process import wait_until
 
+pytestmark = pytest.mark.wire
+
 STREAMS = 50
 
 

@@ -49,6 +49,7 @@ class UnixSample(Sample):
         return address
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("leftover", ["nothing", "a dead server's socket"])
 def test_hello_on_a_unix_socket(interpreter, dialect, start_process, socket_folder, leftover):
     path = socket_folder / "hello.sock"
@@ -59,6 +60,7 @@ def test_hello_on_a_unix_socket(interpreter, dialect, start_process, socket_fold
     assert server.get("/hello").body == b"Hello from a socket in the file system!"
 
 
+@pytest.mark.wire
 def test_hello_does_not_remove_a_file_that_is_no_socket(
     interpreter, start_process, socket_folder
 ):
@@ -70,6 +72,7 @@ def test_hello_does_not_remove_a_file_that_is_no_socket(
     assert path.read_text() == "mine"
 
 
+@pytest.mark.wire
 def test_hello_on_an_abstract_socket(interpreter, dialect, start_process):
     name = f"@fapws-sample-{uuid.uuid4()}"
     server = start_process(UnixSample, interpreter, name, dialect)
@@ -120,6 +123,7 @@ def test_defer_commits_after_the_answers(run_sample):
     assert (server.home / "visits.log").read_text() == "home\n" * 20
 
 
+@pytest.mark.wire
 def test_timers_tick_pause_resume_and_end(run_sample):
     server = run_sample("timers", "run.py")
 

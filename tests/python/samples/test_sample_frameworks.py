@@ -5,6 +5,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+pytestmark = pytest.mark.wire
+
 
 @pytest.fixture
 def guestbook(interpreter, run_sample):

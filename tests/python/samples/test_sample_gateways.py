@@ -6,6 +6,8 @@ import threading
 
 import pytest
 
+pytestmark = pytest.mark.wire
+
 
 def test_cgi_scripts_answer(run_sample):
     server = run_sample("cgi", "run.py")

@@ -8,6 +8,8 @@ import signal
 import pytest
 from support.process import wait_until
 
+pytestmark = pytest.mark.wire
+
 
 @pytest.fixture
 def family(run_sample):

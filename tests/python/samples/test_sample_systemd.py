@@ -14,6 +14,8 @@ from program import SAMPLES, Sample
 from support import PATIENCE
 from support.client import Client
 
+pytestmark = pytest.mark.wire
+
 UNITS = ["fapws.service", "fapws.socket"]
 
 

@@ -8,6 +8,8 @@ from program import Sample
 from support.process import wait_until
 from support.websocket import WebSocket
 
+pytestmark = pytest.mark.wire
+
 #: The class that the page's script gives to the body.
 OPEN = "document.body && document.body.className"
 

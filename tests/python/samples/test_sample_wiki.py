@@ -7,6 +7,8 @@ import browser
 import pytest
 from program import SAMPLES, Sample
 
+pytestmark = pytest.mark.wire
+
 PAGES = {"All%20markup.txt", "Welcome.txt"}
 
 CAFE = "Café мир"

@@ -61,6 +61,7 @@ EVERY = (
 )
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "path, status, size",
     [
@@ -91,6 +92,7 @@ def test_the_atoms(logged, path, status, size, method):
     ]
 
 
+@pytest.mark.wire
 def test_the_times_and_the_process(logged):
     log = logged("%(T)s %(D)s %(M)s %(L)s %(Q)s %(p)s")
     log.server.get()
@@ -109,6 +111,7 @@ def test_failures_have_a_line_with_what_was_sent(logged):
     assert size and log.lines(1) == [f'GET /fails HTTP/1.1 500 {size} a\\"b {size}']
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "raw, status, line",
     [
@@ -137,6 +140,7 @@ def test_what_is_rejected_has_a_line_as_far_as_it_came(logged, raw, status, line
     assert re.fullmatch(r"%d 127\.0\.0\.1 \d+ (.*)" % status, written).group(1) == line
 
 
+@pytest.mark.wire
 def test_a_request_that_times_out(logged):
     log = logged("%(s)s %(r)s %(m)s %(U)s %(H)s %(B)s", header_timeout=0.5)
     answer = log.server.exchange(b"GET /slo")
@@ -144,6 +148,7 @@ def test_a_request_that_times_out(logged):
     assert log.lines(1) == [f"408 GET /slo GET /slo - {len(body)}"]
 
 
+@pytest.mark.wire
 def test_pipelined_requests_have_their_lines_in_order(logged):
     log = logged("%(U)s %(s)s %(B)s %({x-shop}o)s")
     pieces = [request(path) for path in ["/", "/generator", "/writes", "/empty", "/fails"]]
@@ -192,6 +197,7 @@ def test_json_is_what_every_reader_takes(logged):
     }
 
 
+@pytest.mark.wire
 def test_a_format_chooses_the_members_of_json(logged):
     log = logged("%(s)s %({x-a}i)s %({x-none}i)s", access_log_json=True)
     log.server.get("/", "X-A: \xe9\t")
@@ -200,6 +206,7 @@ def test_a_format_chooses_the_members_of_json(logged):
     ]
 
 
+@pytest.mark.wire
 def test_paths_that_are_skipped(logged):
     log = logged("%(U)s", access_log_skip=["/health", "/generator"])
     for path in ["/health", "/health/x", "/health?x=1", "/generator", "/"]:
@@ -207,6 +214,7 @@ def test_paths_that_are_skipped(logged):
     assert log.lines(2) == ["/health/x", "/"]
 
 
+@pytest.mark.wire
 def test_a_file_of_before_is_continued_and_opened_anew(logged, tmp_path):
     (tmp_path / "access.log").write_text("before\n")
     log = logged("%(U)s")
@@ -219,6 +227,7 @@ def test_a_file_of_before_is_continued_and_opened_anew(logged, tmp_path):
     assert (tmp_path / "old.log").read_text().splitlines()[:2] == ["before", "/one"]
 
 
+@pytest.mark.wire
 def test_a_relative_file_stays_where_run_found_it(serve_probe, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     server = serve_probe(
@@ -252,6 +261,7 @@ def test_settings_that_cannot_be(serve_probe, config, said):
     assert outcome.returncode != 0 and said in outcome.stderr
 
 
+@pytest.mark.wire
 def test_a_pipe_that_nobody_reads_loses_lines_and_counts_them(logged, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     log = logged("%(r)s", access_log=str(tmp_path / "pipe"))
@@ -264,6 +274,7 @@ def test_a_pipe_that_nobody_reads_loses_lines_and_counts_them(logged, tmp_path):
     log.server.wait_for_output("lines are lost", "stderr")
 
 
+@pytest.mark.wire
 def test_a_pipe_whose_reader_is_gone_costs_lines_alone(logged, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
@@ -273,12 +284,14 @@ def test_a_pipe_whose_reader_is_gone_costs_lines_alone(logged, tmp_path):
     wait_until(lambda: int(log.server.get("/stats").body) > 0, "lost lines")
 
 
+@pytest.mark.wire
 def test_a_full_disk_costs_lines_alone(logged):
     log = logged(access_log="/dev/full")
     assert log.server.get("/").status == 200
     wait_until(lambda: int(log.server.get("/stats").body) > 0, "lost lines")
 
 
+@pytest.mark.wire
 def test_an_object_that_a_pipe_would_tear_is_shortened(logged, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
@@ -308,6 +321,7 @@ def test_a_client_that_leaves_in_the_middle_has_its_line(logged):
     assert wait_until(lambda: log.path.read_text().splitlines(), "a line")[0] == "/long 200"
 
 
+@pytest.mark.wire
 def test_the_last_lines_are_written_when_the_run_ends(logged):
     log = logged("%(U)s")
     log.server.get("/one")
@@ -315,6 +329,7 @@ def test_the_last_lines_are_written_when_the_run_ends(logged):
     assert log.path.read_text() == "/one\n"
 
 
+@pytest.mark.wire
 def test_a_worker_that_is_killed_loses_nothing_that_two_looks_saw(logged):
     log = logged("%(U)s")
     log.server.get("/one")
@@ -324,10 +339,12 @@ def test_a_worker_that_is_killed_loses_nothing_that_two_looks_saw(logged):
     assert log.path.read_text() == "/one\n"
 
 
+@pytest.mark.wire
 def test_without_a_log_there_is_nothing_to_open_anew(serve_probe):
     assert serve_probe("logged.py").get("/reopen").body == b"None"
 
 
+@pytest.mark.wire
 def test_a_unix_socket_has_no_address(serve_probe, tmp_path):
     path = str(tmp_path / "a.sock")
     log = tmp_path / "a.log"

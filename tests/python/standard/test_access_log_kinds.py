@@ -31,6 +31,7 @@ def lines(log, count):
     return found
 
 
+@pytest.mark.wire
 def test_the_servers_own_responses(logged, log):
     server = logged("prefixes.py", "%(m)s %(U)s %(s)s %(B)s", health="/healthy")
     sizes = []
@@ -43,6 +44,7 @@ def test_the_servers_own_responses(logged, log):
     ]
 
 
+@pytest.mark.wire
 def test_an_uploads_end_that_does_not_come(logged, log):
     server = logged("logged.py", "%(s)s %(r)s %(B)s", body_timeout=0.5)
     raw = b"POST /late?x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345"
@@ -53,6 +55,7 @@ def test_an_uploads_end_that_does_not_come(logged, log):
 LEGACY = [("/", 200, 5), ("/generator", 200, 6), ("/bytes", 200, 5), ("/long", 200, 300000)]
 
 
+@pytest.mark.wire
 def test_the_legacy_dialect(logged, log):
     server = logged("logged.py", '%(h)s "%(r)s" %(s)s %(B)s %({x-shop}o)s', dialect="legacy")
     for path, _, size in LEGACY:
@@ -69,6 +72,7 @@ def test_the_legacy_dialect(logged, log):
     assert re.fullmatch(r'127.0.0.1 "nonsense" \d{3} \d+ -', found[-1])
 
 
+@pytest.mark.wire
 def test_the_log_changes_nothing_in_the_legacy_dialect(serve_probe, log):
     def answers(**config):
         server = serve_probe("logged.py", dialect="legacy", config=config)
@@ -103,6 +107,7 @@ def test_threads_have_a_line_for_each_response_when_it_ends(logged, log, tmp_pat
     assert re.fullmatch(r"200 9 \d+ \d+", found["/items"])
 
 
+@pytest.mark.wire
 def test_a_descriptor_that_the_program_closes_costs_lines_alone(logged, log, tmp_path):
     """The log has one of its own; the program's number may be anybody's then."""
     server = logged("logged.py", "%(U)s", access_log=2)

@@ -2,8 +2,12 @@
 
 import time
 
+import pytest
+
 from standard.message import request, respond
 from standard.probe import framing
+
+pytestmark = pytest.mark.wire
 
 MEGABYTE = ["x", 1 << 20]
 

@@ -88,6 +88,7 @@ def test_it_is_a_blocking_socket(sockets):
 WAYS = ["recv", "peek", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"]
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("way", [*WAYS, "makefile", "all"])
 def test_what_came_behind_the_head_comes_first(sockets, way):
     behind = b"abcd\n"
@@ -246,6 +247,7 @@ def accepts(server):
     return True
 
 
+@pytest.mark.wire
 def test_its_line_in_the_access_log(interpreter, serve_probe, tmp_path):
     """When the call is over, with the status of what the application did."""
     if interpreter.version[0] < 3:
@@ -261,6 +263,7 @@ def test_its_line_in_the_access_log(interpreter, serve_probe, tmp_path):
     assert log.read_text().splitlines() == ["GET /echo 101 0", "GET / 200 5"]
 
 
+@pytest.mark.wire
 def test_on_a_unix_socket(interpreter, start_process, tmp_path):
     if interpreter.version[0] < 3:
         pytest.skip("the socket needs Python 3")
@@ -272,6 +275,7 @@ def test_on_a_unix_socket(interpreter, start_process, tmp_path):
         client.read_until(GREETED + b"x")
 
 
+@pytest.mark.wire
 def test_the_legacy_dialect_has_none(interpreter, start_process):
     server = start_process(Probe, interpreter, "sockets.py", dialect="legacy")
     answer = server.request(upgrade("/keys"))

@@ -7,6 +7,7 @@ from standard.message import post, request
 from standard.refusal import assert_closing, assert_refused
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "target, application, script, path, query",
     [
@@ -34,6 +35,7 @@ def test_prefixes(serve_probe, app, target, application, script, path, query):
     assert (seen["SCRIPT_NAME"], seen["PATH_INFO"], seen["QUERY_STRING"]) == (script, path, query)
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("target", ["/", "/other", "/firs", "/First", "/x/first", "/%66irst"])
 def test_the_slash_is_the_empty_prefix(serve_probe, target):
     """PEP 3333: an application at the root has no name; every framework counts on that."""
@@ -79,12 +81,14 @@ def test_not_found(serve_probe, method):
     assert_closing(answer)
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("target", ["http://first/p", "http://first", "http://second/deep?/first"])
 def test_the_authority_leads_nowhere(serve_probe, target):
     """The client chooses it; a proxy that guards paths does not look at it."""
     assert serve_probe("prefixes.py").request(request(target)).status == 404
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("target", ["*", "http://probe"])
 def test_options_of_the_server_with_a_body(serve_probe, target):
     """However the body comes: no application is asked for."""
@@ -102,6 +106,7 @@ def test_options_of_the_server_with_a_body(serve_probe, target):
         assert client.response().status == 200
 
 
+@pytest.mark.wire
 def test_not_found_before_the_body(serve_probe):
     """The refusal does not wait for a body that nobody will read; nor does the body become one."""
     probe = serve_probe("prefixes.py")
@@ -109,6 +114,7 @@ def test_not_found_before_the_body(serve_probe):
     assert_refused(probe, post("/other", request("/first") * 100), 404, follow=b"")
 
 
+@pytest.mark.wire
 def test_not_found_without_continue(serve_probe):
     probe = serve_probe("prefixes.py")
     with probe.connect() as client:

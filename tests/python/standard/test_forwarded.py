@@ -16,6 +16,7 @@ def scheme(client, headers):
     return json.loads(client.response().body)["wsgi.url_scheme"]
 
 
+@pytest.mark.wire
 def test_this_machine_is_trusted_by_default(serve_probe):
     server = serve_probe("mirror.py")
     with server.connect() as client:
@@ -38,6 +39,7 @@ def test_this_machine_is_trusted_by_default(serve_probe):
         assert scheme(client, [("Connection", "x-forwarded-proto"), *HTTPS]) == "https"
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     ("allowed", "expected"),
     [
@@ -57,6 +59,7 @@ def test_the_peers_address_decides(serve_probe, allowed, expected):
         assert [scheme(client, headers) for _ in range(4)] == [expected] * 4
 
 
+@pytest.mark.wire
 def test_two_peers_with_the_same_head(serve_probe):
     server = serve_probe("mirror.py")
     with server.connect() as trusted, stranger(server.address) as other:

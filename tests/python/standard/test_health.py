@@ -25,18 +25,21 @@ def test_the_application_is_not_called(serve_probe):
         assert client.at_end()
 
 
+@pytest.mark.wire
 def test_other_methods_and_paths_are_the_applications(serve_probe):
     server = serve_probe("mirror.py", config=HEALTH)
     for raw in post("/_health", b"x"), request("/_healthy"), request("/_health/"):
         assert server.request(raw).body != b"ok"
 
 
+@pytest.mark.wire
 def test_http_1_0_closes(serve_probe):
     server = serve_probe("mirror.py", config=HEALTH)
     raw = server.exchange(request("/_health", version="HTTP/1.0"))
     assert raw.startswith(b"HTTP/1.1 200 ") and raw.endswith(b"\r\n\r\nok")
 
 
+@pytest.mark.wire
 def test_a_body_is_consumed(serve_probe):
     server = serve_probe("mirror.py", config=HEALTH)
     with server.connect() as client:
@@ -45,6 +48,7 @@ def test_a_body_is_consumed(serve_probe):
             assert client.response().body == b"ok"
 
 
+@pytest.mark.wire
 def test_the_legacy_dialect_has_none(serve):
     server = serve("hello.py", dialect="legacy", config=HEALTH)
     assert b"PATH_INFO=/_health" in server.get("/_health").body
@@ -56,6 +60,7 @@ def terminate(server):
     server.send_signal(signal.SIGTERM)
 
 
+@pytest.mark.wire
 def test_503_within_the_delay_then_the_end(serve_probe):
     server = serve_probe("mirror.py", config=dict(HEALTH, shutdown_delay=1))
     terminate(server)
@@ -66,6 +71,7 @@ def test_503_within_the_delay_then_the_end(serve_probe):
     server.wait().check()
 
 
+@pytest.mark.wire
 def test_a_second_signal_drains_at_once(serve_probe):
     server = serve_probe("mirror.py", config=dict(HEALTH, shutdown_delay=3600))
     terminate(server)
@@ -73,11 +79,13 @@ def test_a_second_signal_drains_at_once(serve_probe):
     server.stop().check()
 
 
+@pytest.mark.wire
 def test_sigint_does_not_wait(serve_probe):
     server = serve_probe("mirror.py", config={"shutdown_delay": 3600})
     server.stop(signal.SIGINT).check()
 
 
+@pytest.mark.wire
 def test_503_while_a_request_is_in_flight(serve_probe):
     server = serve_probe("mirror.py", config=HEALTH)
     with server.connect() as client, server.connect() as other:

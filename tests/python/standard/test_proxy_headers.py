@@ -29,6 +29,7 @@ def believing(serve_probe):
     return serve_probe("behind.py", config=BELIEVES)
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
@@ -67,6 +68,7 @@ def test_what_a_trusted_peer_says(believing, headers, expected):
         assert seen(client) == plain
 
 
+@pytest.mark.wire
 def test_other_peers_say_nothing(believing):
     everything = named("For: 192.0.2.7; Proto: https; Host: a.example; Port: 81; Prefix: /app")
     with Client(believing.address) as client:
@@ -78,6 +80,7 @@ def test_other_peers_say_nothing(believing):
             assert seen(client, everything) == stranger
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("believes", [True, False])
 def test_the_access_log_has_the_client(serve_probe, tmp_path, believes):
     log = tmp_path / "access.log"
@@ -95,6 +98,7 @@ def test_the_access_log_has_the_client(serve_probe, tmp_path, believes):
     assert [line.split()[0] for line in lines] == [address] * 5
 
 
+@pytest.mark.wire
 def test_it_is_off_by_default(serve_probe):
     server = serve_probe("behind.py")
     with server.connect() as client:
@@ -147,6 +151,7 @@ def test_it_reads_them_as_proxyfix_does(serve_probe):
         compare("/rfc7239", [("Forwarded", ", ".join(elements))])
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     ("target", "script_name", "path_info"),
     [
@@ -171,6 +176,7 @@ def test_the_root_path(serve_probe, root_path, target, script_name, path_info):
             assert found["REQUEST_URI"] == target
 
 
+@pytest.mark.wire
 def test_the_root_path_wins_over_a_header(serve_probe):
     server = serve_probe("behind.py", config=dict(BELIEVES, root_path="/app"))
     with server.connect() as client:

@@ -83,6 +83,7 @@ def test_the_client_is_whom_the_proxy_names(serve_probe, header, expected):
         assert {each["REMOTE_ADDR"] for each in seen} == {(expected or peer(client))[0]}
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     ("versions", "first"),
     [
@@ -115,6 +116,7 @@ def ends(client):
         return b""
 
 
+@pytest.mark.wire
 def test_a_second_header_is_no_request(serve_probe):
     server = serve(serve_probe)
     with server.connect() as client:
@@ -122,6 +124,7 @@ def test_a_second_header_is_no_request(serve_probe):
         assert client.response().status == 400
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("first", [b"", LINE[:20], SIGNATURE])
 def test_the_header_has_the_time_of_a_head(serve_probe, first):
     server = serve(serve_probe, header_timeout=0.5)
@@ -132,6 +135,7 @@ def test_the_header_has_the_time_of_a_head(serve_probe, first):
     assert counted(server, "timeouts") == before + 1
 
 
+@pytest.mark.wire
 def test_a_head_behind_it_has_a_response_when_it_is_late(serve_probe):
     server = serve(serve_probe, header_timeout=0.5)
     with server.connect() as client:
@@ -139,6 +143,7 @@ def test_a_head_behind_it_has_a_response_when_it_is_late(serve_probe):
         assert client.response().status == 408
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     ("allowed", "is_allowed"),
     [("10.0.0.1", False), ("", False), ("*", True), ("127.0.0.0/8", True), ("127.0.0.2", False)],
@@ -154,6 +159,7 @@ def test_other_peers_first_bytes_are_a_request(serve_probe, allowed, is_allowed)
         assert is_allowed or client.response().status == 400
 
 
+@pytest.mark.wire
 def test_whose_word_counts_is_the_sockets_peers_matter(serve_probe):
     """Not the matter of an address that somebody else wrote."""
     https = request(headers=[("X-Forwarded-Proto", "https")])
@@ -166,6 +172,7 @@ def test_whose_word_counts_is_the_sockets_peers_matter(serve_probe):
             assert json.loads(client.response().body)["wsgi.url_scheme"] == expected
 
 
+@pytest.mark.wire
 def test_the_access_log_has_the_client(serve_probe, tmp_path):
     log = tmp_path / "access.log"
     server = serve(serve_probe, access_log=str(log))
@@ -175,6 +182,7 @@ def test_the_access_log_has_the_client(serve_probe, tmp_path):
     assert log.read_text().startswith("192.0.2.7 - ")
 
 
+@pytest.mark.wire
 def test_a_unix_socket(interpreter, start_process, tmp_path_factory):
     from standard.probe import Probe
 
@@ -187,12 +195,14 @@ def test_a_unix_socket(interpreter, start_process, tmp_path_factory):
         assert client_of(client, b"PROXY UNKNOWN\r\n" + request()) == ("", "0")
 
 
+@pytest.mark.wire
 def test_the_legacy_dialect_has_it_too(serve):
     server = serve("standard/mirror.py", dialect="legacy", config={"proxy_protocol": "auto"})
     raw = server.exchange(LINE + b"GET / HTTP/1.0\r\n\r\n")
     assert b'"REMOTE_ADDR": "192.0.2.7"' in raw
 
 
+@pytest.mark.wire
 def test_an_idle_connection_ends_with_the_server(serve_probe):
     server = serve(serve_probe, tcp_defer_accept=False)
     with server.connect() as silent, server.connect() as introduced:

@@ -3,6 +3,7 @@
 Whatever it does, one request has one whole response, and the server goes on.
 """
 
+import pytest
 from standard.message import request
 
 
@@ -10,10 +11,22 @@ def closing(target):
     return request(target, headers=[("Connection", "close")])
 
 
-def test_the_application_returns_while_its_thread_is_inside_write(reentrant):
-    answer = reentrant.request(request("/write-in-thread"))
-    assert answer.status == 200
-    assert answer.body == b"x" * 20000 + b"end"
+@pytest.mark.parametrize("when", ["at once", "when it was sent"])
+def test_the_application_returns_while_its_thread_is_inside_write(reentrant, tmp_path, when):
+    sent = tmp_path / "sent"
+    with reentrant.connect() as client:
+        query = "" if when == "at once" else f"?{sent}"
+        client.send(request("/write-in-thread" + query))
+        if query:
+            assert client.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 OK\r\n")
+            assert client.read_exactly(20_000) == b"x" * 20_000
+            sent.touch()
+            assert client.read_exactly(3) == b"end"
+        else:
+            answer = client.response()
+            assert (answer.status, answer.body) == (200, b"x" * 20_000 + b"end")
+        client.send(request("/own-list"))
+        assert client.response().status == 200
 
 
 def test_a_head_whose_headers_raise_changes_nothing(reentrant):

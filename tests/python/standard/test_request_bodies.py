@@ -99,6 +99,7 @@ def test_input_of_an_earlier_request_is_not_this_ones(probe):
         assert answer in (b"old:first new:second", b"old: new:second")
 
 
+@pytest.mark.wire
 def test_slow_and_fast_uploads_do_not_mix(probe):
     """Two bodies arrive in turns, a piece each."""
     bodies = [bytes([letter]) * 300_000 for letter in b"ab"]
@@ -126,6 +127,7 @@ def spooled(pid):
     return found
 
 
+@pytest.mark.wire
 def test_long_bodies_go_to_an_unlinked_file(serve_probe, tmp_path):
     """And the file is gone with its request, also when the client does not finish it."""
     probe = serve_probe("probe.py", env={"TMPDIR": str(tmp_path)})
@@ -141,6 +143,7 @@ def test_long_bodies_go_to_an_unlinked_file(serve_probe, tmp_path):
         wait_until(lambda: spooled(probe.pid) == [], "the temporary file to go")
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("coding", ["length", "chunked"])
 def test_a_long_body_that_comes_at_once_needs_no_file(serve_probe, coding):
     """Up to 32 times `body_memory`; on a machine that stands still it may not come at once."""
@@ -159,6 +162,7 @@ def test_a_long_body_that_comes_at_once_needs_no_file(serve_probe, coding):
     assert files(longest + 1) == b"1"
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("length", [1 << 16, 1 << 18, 1 << 20, 1 << 21])
 def test_chunked_bodies_move_on_as_they_grow(probe, length):
     """Around the sizes at which they move to another place nothing is lost."""
@@ -173,6 +177,7 @@ def test_chunked_bodies_move_on_as_they_grow(probe, length):
             sender.join(PATIENCE)
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("length", [100_000, 2_000_000, 3_000_000])
 def test_a_request_behind_a_long_body(probe, length):
     """It comes with the body's end, and is the next one."""
@@ -190,6 +195,7 @@ def test_a_request_behind_a_long_body(probe, length):
         assert client.response().body == b"hello"
 
 
+@pytest.mark.wire
 def test_many_long_bodies_share_the_memory(serve_probe):
     """Fifty of 2,000,000 bytes, all but a few of which are here: 64 MiB are for all of them."""
     probe = serve_probe("probe.py")
@@ -213,6 +219,7 @@ def complete(clients, missing, length):
         client.close()
 
 
+@pytest.mark.wire
 def test_memory_that_was_used_counts(serve_probe):
     """A short body that got the memory of a long one would keep more than it counts for."""
     probe = serve_probe("probe.py")
@@ -228,6 +235,7 @@ def test_memory_that_was_used_counts(serve_probe):
     complete(clients, 65537, 65537)
 
 
+@pytest.mark.wire
 def test_a_long_body_that_does_not_come_needs_no_file(serve_probe):
     """Its length is announced, and half a second is over."""
     probe = serve_probe("probe.py")
@@ -241,6 +249,7 @@ def test_a_long_body_that_does_not_come_needs_no_file(serve_probe):
         assert client.response().body.startswith(b"100000 ")
 
 
+@pytest.mark.wire
 def test_a_chunked_body_that_pauses_goes_to_a_file(serve_probe):
     probe = serve_probe("probe.py")
     body = text(300_000)
@@ -273,6 +282,7 @@ def peak_growth_kib(probe, action):
     return peak - before
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("megabytes", [100, pytest.param(1024, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("coding", ["length", "chunked"])
 def test_memory_does_not_grow_with_the_upload(serve_probe, tmp_path, megabytes, coding):
@@ -295,6 +305,7 @@ def test_memory_does_not_grow_with_the_upload(serve_probe, tmp_path, megabytes, 
     assert peak_growth_kib(probe, transfer) <= 8 << 10
 
 
+@pytest.mark.wire
 def test_large_echo_in_both_directions(probe):
     """The client reads nothing before it has sent all; then the whole comes back."""
     body = text(20_000_000)

@@ -6,6 +6,7 @@ from standard.message import request
 TARGETS = ["/before", "/attributes", "/splitting-dict", "/nowhere"]
 
 
+@pytest.mark.wire
 def test_it_is_the_setting(serve):
     server = serve("hello.py", dialect="standard", config={"SERVER_IDENT": "mine/1.01"})
     assert server.get("/hello").every_header("Server") == ["mine/1.01"]
@@ -27,6 +28,7 @@ def test_none(serve_probe, ident):
     assert own.header("X-Own") == "yes" and own.every_header("Server") == []
 
 
+@pytest.mark.wire
 def test_the_legacy_dialect_sends_it_empty(serve):
     server = serve("hello.py", dialect="legacy", config={"SERVER_IDENT": ""})
     assert server.get("/hello").every_header("Server") == [""]

@@ -6,6 +6,8 @@ import pytest
 from standard.message import request
 from support.process import wait_until
 
+pytestmark = pytest.mark.wire
+
 
 @pytest.fixture
 def log(tmp_path):

@@ -1,9 +1,9 @@
 """Finds the CPythons of this machine and picks the ones to test with.
 
 Looked for in pyenv's versions folder, in build/pythons (which `make pythons` fills), then under the
-usual names on PATH. An interpreter counts when it runs and answers `PROBE`; pyenv's shims for
-versions that are not active do not, and that is no error. Of several with the same major and minor
-version the first found is kept.
+usual names on PATH. An interpreter counts when it runs and answers `PROBE`. pyenv's shims lead to
+one of its versions, or to none, and take their time for it: they are left out. Of several with the
+same major and minor version the first found is kept.
 
 `FAPWS_TEST_PYTHONS` overrides the pick: `all`, `newest`, or a comma-separated list of versions
 (`2.7,3.13`) and paths of executables.
@@ -97,9 +97,13 @@ def selected():
     return tuple(dict.fromkeys(twos + threes[:1] + threes[-1:]))
 
 
-def selected_for_wire():
-    """Those of the tests of bytes alone: the newest, or each of those that were asked for."""
-    return selected() if os.environ.get("FAPWS_TEST_PYTHONS", "").strip() else selected()[-1:]
+def chosen_for(test):
+    """Those that this test of pytest's runs on: all, or the newest where it is marked `wire`.
+
+    Where FAPWS_TEST_PYTHONS says which, a test runs on each of them.
+    """
+    named = os.environ.get("FAPWS_TEST_PYTHONS", "").strip()
+    return selected()[-1:] if test.get_closest_marker("wire") and not named else selected()
 
 
 def _wished(word):
@@ -113,28 +117,30 @@ def _wished(word):
 
 
 def _candidates():
-    for folder in _pyenv_versions():
+    root = _pyenv_root()
+    for folder in sorted(pathlib.Path(root, "versions").glob("*")) if root else []:
         yield str(folder / "bin" / "python")
     # What `make pythons` brings.
     for path in sorted((ROOT / "build" / "pythons" / "bin").glob("python3.*[0-9]")):
         yield str(path)
+    shims = pathlib.Path(root, "shims") if root else None
     names = ["python2.7", "python2"]
     names += [f"python3.{minor}" for minor in range(OLDEST_PYTHON_3[1], 30)]
     names += ["python3", "python"]
     for name in names:
         path = shutil.which(name)
-        if path:
+        if path and pathlib.Path(path).parent != shims:
             yield path
     # The driver itself may be a virtual environment of an interpreter with no name on PATH.
     yield getattr(sys, "_base_executable", sys.executable)
 
 
-def _pyenv_versions():
+def _pyenv_root():
     root = os.environ.get("PYENV_ROOT")
     if not root and shutil.which("pyenv"):
         answer = subprocess.run(["pyenv", "root"], stdout=subprocess.PIPE, text=True, check=False)
         root = answer.stdout.strip()
-    return sorted(pathlib.Path(root, "versions").glob("*")) if root else []
+    return root
 
 
 if __name__ == "__main__":
