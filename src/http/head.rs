@@ -187,6 +187,28 @@ mod tests {
     }
 
     #[test]
+    fn an_incomplete_strict_head_is_judged_as_far_as_it_goes() {
+        let search = |text: &str| HeadSearch::default().strict(text.as_bytes(), &LIMITS);
+        let fields = |count| "a: 1\r\n".repeat(count);
+        for (text, judged) in [
+            ("GET / HTTP/1.1\r\nHost: a".into(), Ok(None)),
+            ("GET / HTTP/1.1\r\nHost: a\r".into(), Ok(None)),
+            ("GET / HT".into(), Ok(None)),
+            (
+                "GET /0123456789012345678901".into(),
+                Err(HttpError::TargetTooLong),
+            ),
+            (format!("GET / HTTP/1.1\r\n{}", fields(3)), Ok(None)),
+            (
+                format!("GET / HTTP/1.1\r\n{}", fields(4)),
+                Err(HttpError::HeadTooLarge),
+            ),
+        ] {
+            assert_eq!(search(&text), judged, "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_head_is_for_a_head_by_its_method_alone() {
         for (bytes, wanted) in [
             (&b"HEAD / HTTP/1.0\r\n\r\n"[..], true),
