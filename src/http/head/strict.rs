@@ -360,7 +360,7 @@ mod tests {
     #[test]
     fn versions() {
         let version = |text: &str| {
-            parse_whole(format!("GET / {text}\r\n\r\n").as_bytes())
+            parse_whole(format!("GET /longer {text}\r\n\r\n").as_bytes())
                 .map(|head| head.version)
                 .map_err(HttpError::status)
         };
@@ -401,6 +401,7 @@ mod tests {
             "GET /",
             "GET / ",
             "GET  / HTTP/1.1",
+            "GET  HTTP/1.1",
             "GET /  HTTP/1.1",
             " GET / HTTP/1.1",
             "GET\t/\tHTTP/1.1",
