@@ -24,7 +24,7 @@ use crate::server::connection::work::{Connection, Work};
 use crate::server::connection::write::{Flushed, flush};
 use crate::server::expectation::Places;
 use crate::server::log::{AccessLog, Answered, Pending};
-use crate::server::registry::registry;
+use crate::server::registry::{Registry, registry};
 use crate::server::slow_calls::Called;
 use crate::server::stats::count;
 use crate::sys::clock;
@@ -64,7 +64,7 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
     let consumed = request.length;
     let held = turn.holds_loop();
     let clocks = foreseen.filter(|_| !held).map(|_| Clocks::now());
-    let response = respond(gil, turn, connection, work, request);
+    let response = respond(gil, turn, registry, connection, work, request);
     if let Some(places) = foreseen {
         learn(turn, places, held, clocks);
     }
@@ -193,12 +193,13 @@ fn learn(turn: &Turn, places: Places, held: bool, clocks: Option<Clocks>) {
 fn respond(
     gil: Gil<'_>,
     turn: &Turn,
+    registry: &Registry,
     connection: &Rc<Connection>,
     work: &mut Work,
     request: ParsedRequest,
 ) -> Option<Response> {
     let reactor = &connection.reactor;
-    let (ctx, registry) = (&reactor.ctx, registry(gil));
+    let ctx = &reactor.ctx;
     let ParsedRequest {
         head,
         framing,
