@@ -9,7 +9,7 @@ import json
 import pytest
 from support.process import wait_until
 from standard.message import chunks, plan, post, post_chunked, request, respond
-from standard.probe import Probe
+from standard.probe import shared
 
 #: How many requests of a kind are asked for: pipelined, and one a connection.
 AMOUNTS = [
@@ -165,7 +165,5 @@ def test_own_classes(serve_probe):
 @pytest.fixture(scope="session")
 def shared_leaks(interpreter, tmp_path_factory):
     """One server for all kinds: what one kind leaves behind may show in the next one too."""
-    folder = tmp_path_factory.mktemp(f"leaks-{interpreter.name}")
-    server = Probe(interpreter, "probe.py", folder).start()
-    yield server
-    server.stop().check()
+    with shared(interpreter, "probe.py", tmp_path_factory) as server:
+        yield server

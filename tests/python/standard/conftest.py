@@ -4,7 +4,7 @@ import functools
 import itertools
 
 import pytest
-from standard.probe import Probe
+from standard.probe import Probe, shared
 
 NAMES = itertools.count()
 
@@ -44,9 +44,5 @@ def serve_probe(interpreter, start_process):
 @pytest.fixture(scope="session")
 def reentrant(interpreter, tmp_path_factory):
     """A server of tests/apps/standard/reentrant.py, for tests of what must not break it."""
-    server = Probe(
-        interpreter, "reentrant.py", tmp_path_factory.mktemp(f"reentrant-{interpreter.name}")
-    )
-    server.start()
-    yield server
-    server.stop().check()
+    with shared(interpreter, "reentrant.py", tmp_path_factory) as server:
+        yield server

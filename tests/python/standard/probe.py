@@ -5,6 +5,7 @@ is stricter than its client, as a reset or loose framing is what these tests loo
 reads answers of any size in linear time.
 """
 
+import contextlib
 import json
 import re
 import socket
@@ -103,3 +104,16 @@ class Probe(Server):
                 return events
             assert time.monotonic() < deadline, f"journal of {name}: {events}"
             time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def shared(interpreter, app, tmp_path_factory, **settings):
+    """A probe that several tests use; it ends in order behind the last of them."""
+    folder = tmp_path_factory.mktemp(f"{app.partition('.')[0]}-{interpreter.name}")
+    server = Probe(interpreter, app, folder, **settings).start()
+    try:
+        yield server
+        server.stop().check()
+    finally:
+        if server.alive:
+            server.kill()

@@ -218,7 +218,7 @@ def test_the_graceful_end_waits_for_it(interpreter, serve_probe):
         client.send(upgrade("/echo"))
         client.read_until(GREETED)
         server.send_signal(signal.SIGTERM)
-        wait_until(lambda: not accepts(server), "the listener to close")
+        wait_until(lambda: not server.accepts(), "the listener to close")
         client.send(b"still")
         assert client.read_exactly(5) == b"still"
         client.half_close()
@@ -237,14 +237,6 @@ def test_the_end_of_its_patience_shuts_it_down(interpreter, serve_probe):
         server.send_signal(signal.SIGTERM)
         assert client.at_end()
     server.wait().check()
-
-
-def accepts(server):
-    try:
-        server.connect().close()
-    except ConnectionError:
-        return False
-    return True
 
 
 @pytest.mark.wire

@@ -9,7 +9,7 @@ import urllib.parse
 
 import pytest
 from standard.corpus import cases
-from standard.probe import Probe
+from standard.probe import shared
 
 pytestmark = pytest.mark.wire
 
@@ -21,10 +21,8 @@ MOST_PIECES = 1500
 @pytest.fixture(scope="module")
 def mirror(interpreter, tmp_path_factory):
     """A server whose application answers with what it saw."""
-    folder = tmp_path_factory.mktemp(f"mirror-{interpreter.name}")
-    server = Probe(interpreter, "mirror.py", folder).start()
-    yield server
-    server.stop().check()
+    with shared(interpreter, "mirror.py", tmp_path_factory) as server:
+        yield server
 
 
 @pytest.mark.parametrize("case", cases(), ids=repr)

@@ -4,6 +4,7 @@ import urllib.parse
 
 import pytest
 from standard.message import post, request
+from standard.probe import shared
 
 FORM = [("Content-Type", "application/x-www-form-urlencoded")]
 
@@ -11,13 +12,8 @@ FORM = [("Content-Type", "application/x-www-form-urlencoded")]
 @pytest.fixture(scope="module")
 def parameters(interpreter, tmp_path_factory):
     """A server of tests/apps/standard/parameters.py."""
-    from standard.probe import Probe
-
-    folder = tmp_path_factory.mktemp(f"parameters-{interpreter.name}")
-    server = Probe(interpreter, "parameters.py", folder)
-    server.start()
-    yield server
-    server.stop().check()
+    with shared(interpreter, "parameters.py", tmp_path_factory) as server:
+        yield server
 
 
 def test_every_way_of_looking_finds_a_plain_dict(parameters):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from standard.message import post, request
-from standard.probe import Probe
+from standard.probe import shared
 
 #: Longer than `body_memory`, shorter than what is spooled at once.
 LENGTH = 1 << 20
@@ -18,11 +18,8 @@ BODY = random.Random(4711).randbytes(LENGTH)
 @pytest.fixture(scope="module")
 def received(interpreter, tmp_path_factory):
     """A server of tests/apps/standard/received.py."""
-    folder = tmp_path_factory.mktemp(f"received-{interpreter.name}")
-    server = Probe(interpreter, "received.py", folder)
-    server.start()
-    yield server
-    server.stop().check()
+    with shared(interpreter, "received.py", tmp_path_factory) as server:
+        yield server
 
 
 def seen(answer):

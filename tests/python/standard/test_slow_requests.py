@@ -81,27 +81,21 @@ def test_the_calls_in_flight_are_known(slow):
     assert call == {"method": "GET", "target": "/stats", "client": "127.0.0.1"}
 
 
-def test_an_item_that_takes_its_time(slow, tmp_path):
+@pytest.mark.parametrize(
+    ("path", "function", "body"),
+    [("/items", "items", b"firstlast"), ("/closes", "close", b"item")],
+    ids=["item", "close"],
+)
+def test_what_takes_its_time_behind_the_call(slow, tmp_path, path, function, body):
+    """The next item, and the end of the result."""
     server, flag = slow(), tmp_path / "flag"
     with server.connect() as client:
-        client.send(request(f"/items?{flag}"))
-        what = f"request: GET /items?{flag} from 127.0.0.1"
+        client.send(request(f"{path}?{flag}"))
+        what = f"request: GET {path}?{flag} from 127.0.0.1"
         found = line(server, what, r"taken .* so far; its stack:")
-        wait_until(lambda: "in items" in stack(server, found), "the stack")
+        wait_until(lambda: f"in {function}" in stack(server, found), "the stack")
         flag.touch()
-        assert client.response().body == b"firstlast"
-    line(server, what, "ended after")
-
-
-def test_a_close_that_takes_its_time(slow, tmp_path):
-    server, flag = slow(), tmp_path / "flag"
-    with server.connect() as client:
-        client.send(request(f"/closes?{flag}"))
-        what = f"request: GET /closes?{flag} from 127.0.0.1"
-        found = line(server, what, r"taken .* so far; its stack:")
-        wait_until(lambda: "in close" in stack(server, found), "the stack")
-        flag.touch()
-        assert client.response().body == b"item"
+        assert client.response().body == body
     line(server, what, "ended after")
 
 

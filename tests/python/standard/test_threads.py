@@ -30,6 +30,17 @@ def called(server, flag):
     return str(flag) in server.journal("wait")
 
 
+def make_slow_calls_known(slow, quick, flag):
+    """Have `/wait` be expected to wait: that takes two such calls, seen without a stall."""
+    for _ in range(8):
+        slow.send(request(f"/wait?{flag}"))
+        quick.send(request("/"))
+        assert quick.response().body == b"hello"
+        flag.touch()
+        assert slow.response().body == b"seen"
+        flag.unlink()
+
+
 def test_a_quick_request_does_not_wait_for_slow_ones(threaded, tmp_path):
     """The first time, and when it is known that they are slow."""
     for attempt in range(4):
@@ -50,13 +61,7 @@ def test_a_request_that_is_expected_to_wait_waits_for_a_thread_in_order(threaded
     learnt = tmp_path / "learnt"
     with contextlib.ExitStack() as stack:
         *slow, quick = connect(stack, threaded, THREADS + 3)
-        for _ in range(8):  # it takes two slow calls to be expected, seen without a stall
-            slow[0].send(request(f"/wait?{learnt}"))
-            quick.send(request("/"))
-            assert quick.response().body == b"hello"
-            learnt.touch()
-            assert slow[0].response().body == b"seen"
-            learnt.unlink()
+        make_slow_calls_known(slow[0], quick, learnt)
         for each, flag in zip(slow, flags):
             each.send(request(f"/wait?{flag}"))
             # In the order of arrival: the next one is sent when this one was read.
@@ -134,19 +139,11 @@ def test_the_graceful_end_waits_for_calls(threaded, tmp_path):
         assert quick.response().body == b"hello"
         quick.close()
         threaded.send_signal(15)
-        wait_until(lambda: not accepts(threaded), "the listener to close")
+        wait_until(lambda: not threaded.accepts(), "the listener to close")
         flag.touch()
         for each in slow:
             assert each.response().body == b"seen"
         threaded.wait().check()
-
-
-def accepts(server):
-    try:
-        server.connect().close()
-    except ConnectionError:
-        return False
-    return True
 
 
 def test_clients_that_left_cost_only_their_call(threaded, tmp_path):
@@ -181,13 +178,7 @@ def test_the_log_says_once_that_all_threads_are_busy(threaded, tmp_path):
     flag, learnt = tmp_path / "flag", tmp_path / "learnt"
     with contextlib.ExitStack() as stack:
         *slow, quick = connect(stack, threaded, THREADS + 3)
-        for _ in range(8):
-            slow[0].send(request(f"/wait?{learnt}"))
-            quick.send(request("/"))
-            assert quick.response().body == b"hello"
-            learnt.touch()
-            assert slow[0].response().body == b"seen"
-            learnt.unlink()
+        make_slow_calls_known(slow[0], quick, learnt)
         for each in slow:
             each.send(request(f"/wait?{flag}"))
         wait_until(lambda: "all threads busy" in threaded.stderr, "the line")

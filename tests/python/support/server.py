@@ -31,6 +31,14 @@ class Listening(Process):
         """A new connection to the server, as a `Client`."""
         return Client(self.address)
 
+    def accepts(self):
+        """Whether a new connection comes about, which is closed at once."""
+        try:
+            self.connect().close()
+        except ConnectionError:
+            return False
+        return True
+
     def exchange(self, *pieces):
         """Send the pieces on a new connection; returns every byte of the answer, to its end."""
         with self.connect() as client:
