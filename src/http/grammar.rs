@@ -18,6 +18,8 @@ const PLAIN_NAME: u8 = 4;
 
 /// In which parts of the grammar each byte may stand: `tchar` (RFC 9110 section 5.6.2), the same
 /// without `_`, and what a registered name is made of (RFC 3986: `unreserved` and `sub-delims`).
+///
+/// Mutants live: the bits have nothing in common, so that `^` is `|`, and 128 is no letter.
 static CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
     let mut byte = 0;

@@ -187,6 +187,19 @@ mod tests {
     }
 
     #[test]
+    fn an_incomplete_lenient_request_line_has_its_limit_behind_blank_lines() {
+        let line = "GET /0123456789012345678";
+        assert_eq!(line.len(), LIMITS.request_line);
+        for start in ["", "\r\n", "\n\n\n\n\r\n"] {
+            for (more, judged) in [("", Ok(None)), ("9", Err(HttpError::TargetTooLong))] {
+                let bytes = [start, line, more].concat();
+                let found = HeadSearch::default().lenient(bytes.as_bytes(), &LIMITS);
+                assert_eq!(found, judged, "{bytes:?}");
+            }
+        }
+    }
+
+    #[test]
     fn an_incomplete_strict_head_is_judged_as_far_as_it_goes() {
         let search = |text: &str| HeadSearch::default().strict(text.as_bytes(), &LIMITS);
         let fields = |count| "a: 1\r\n".repeat(count);

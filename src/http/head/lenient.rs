@@ -127,7 +127,7 @@ fn request_line(
     if target_start >= target_end {
         return Err(HttpError::NotImplemented);
     }
-    let protocol_start = skip(text, target_end + 1, |byte| matches!(byte, b'\n' | b' '));
+    let protocol_start = skip(text, target_end, |byte| matches!(byte, b'\n' | b' '));
     let protocol_end = before(text, protocol_start, b'\r').ok_or(HttpError::Internal)?;
     if protocol_end - protocol_start < 4 {
         return Err(HttpError::Internal);
@@ -378,6 +378,7 @@ mod tests {
             "GET / H",
             "GET / 1.1",
             "GET /\r\nHost: localhost",
+            "GET /abcdefgh\r\nX HTTP/1.1",
             "GET /\0 HTTP/1.1",
             "GET / \r\nHost: a",
             "GET / HTTP/1.1\0",
