@@ -55,12 +55,16 @@ pub fn restart_timer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     Ok(Owned::none(gil))
 }
 
-/// Starts a timer while the loop runs: in its own thread at once, from another by way of it.
+/// Starts a timer while the loop runs: in its own threads at once, from another by way of it.
 fn start_timer(gil: Gil<'_>, index: usize) {
     let registry = registry(gil);
+    let Some(reactor) = registry.reactor() else {
+        return;
+    };
     if threads::is_serving() {
         registry.timers.start(index);
-    } else if let Some(reactor) = registry.reactor() {
+        reactor.wake_if_waiting();
+    } else {
         reactor.submit(Ready::StartTimer(index));
     }
 }
@@ -78,10 +82,12 @@ pub fn defer(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     registry(gil)
         .deferred
         .push(gil, callable, argument.own(gil), combine.is_true())?;
-    if !threads::is_serving()
-        && let Some(reactor) = registry(gil).reactor()
-    {
-        reactor.submit(Ready::Deferred);
+    if let Some(reactor) = registry(gil).reactor() {
+        if threads::is_serving() {
+            reactor.wake_if_waiting();
+        } else {
+            reactor.submit(Ready::Deferred);
+        }
     }
     Ok(Owned::none(gil))
 }

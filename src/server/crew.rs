@@ -21,7 +21,7 @@ use crate::py::out::Stream;
 use crate::scoreboard::{self, Word};
 use crate::server::expectation::Expectation;
 use crate::server::monitor::{Seat, Watch};
-use crate::server::ready::{Id, ReadyList};
+use crate::server::ready::{Id, Ready, ReadyList};
 use crate::server_log::ServerLog;
 
 /// What the threads of a run share, behind the interpreter's lock.
@@ -42,6 +42,10 @@ pub struct Crew {
     pub calling: Cell<usize>,
     /// Threads there are.
     pub started: Cell<usize>,
+    /// A timer's callback or a deferred call is being made: there is one at a time.
+    pub calls_back: Cell<bool>,
+    /// Timers that became ready meanwhile.
+    late_timers: RefCell<Vec<usize>>,
     /// The run is over.
     pub ended: Cell<bool>,
     /// Requests that wait for a thread, in order of arrival.
@@ -73,6 +77,8 @@ impl Crew {
             expectation: Expectation::default(),
             calling: Cell::new(0),
             started: Cell::new(0),
+            calls_back: Cell::new(false),
+            late_timers: RefCell::default(),
             ended: Cell::new(false),
             queue: RefCell::default(),
             inboxes: RefCell::default(),
@@ -169,6 +175,22 @@ impl Crew {
     pub fn has_mail(&self, number: usize) -> bool {
         let inboxes = self.inboxes.borrow();
         inboxes.get(number).is_some_and(|inbox| !inbox.is_empty())
+    }
+
+    /// A timer is ready while another callback is being made: it fires when that is over, once.
+    pub fn delay_timer(&self, index: usize) {
+        let mut late = self.late_timers.borrow_mut();
+        if !late.contains(&index) {
+            late.push(index);
+        }
+    }
+
+    /// The callback is over.
+    pub fn stop_calling_back(&self) {
+        self.calls_back.set(false);
+        for index in self.late_timers.take() {
+            self.ready.push(Ready::Timer(index));
+        }
     }
 
     /// The run is over: every thread is to see it.

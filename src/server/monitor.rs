@@ -222,6 +222,15 @@ impl Watch {
         lock(&self.spares).retain(|other| !Arc::ptr_eq(other, seat));
     }
 
+    /// Is spare no more, having waited for long, and may end: unless it was woken meanwhile, as whoever did
+    /// counts on it, or is the last one, as a loop that is set free has to find a taker.
+    pub fn leave_spares(&self, seat: &Arc<Seat>) -> bool {
+        let mut spares = lock(&self.spares);
+        let before = spares.len();
+        spares.retain(|other| !Arc::ptr_eq(other, seat));
+        spares.len() < before && !spares.is_empty()
+    }
+
     /// Whether a thread waits for something to do.
     pub fn has_spare(&self) -> bool {
         !lock(&self.spares).is_empty()

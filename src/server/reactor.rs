@@ -7,12 +7,13 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::app::buffer_pool::BufferPool;
 use crate::app::context::AppContext;
 use crate::ev::{Loop, Waker};
 use crate::http::head::Head;
-use crate::py::{Exception, Gil};
+use crate::py::{Exception, Gil, threads};
 use crate::queue::WriteQueue;
 use crate::server::body_buffer::Places;
 use crate::server::log::AccessLog;
@@ -21,6 +22,7 @@ use crate::server::ready::{Id, Ready, ReadyList};
 use crate::server::timeouts::{Clock, Deadline};
 use crate::sys::limits::descriptor_limit;
 use crate::sys::memory;
+use crate::sys::socket::Socket;
 use crate::sys::spool;
 
 /// Descriptors that are left to the program: its files, its database connections.
@@ -41,6 +43,9 @@ const SPARE_QUEUE: usize = 16 << 10;
 
 /// Write queues that are kept for the next responses.
 const SPARE_QUEUES: usize = 32;
+
+/// How far apart a thread looks whether another one polls.
+const BETWEEN_LOOKS: Duration = Duration::from_micros(50);
 
 /// What one run works with.
 pub struct Reactor {
@@ -83,6 +88,15 @@ pub struct Reactor {
     pub patience: Deadline,
     /// An application asked for the end of the run (`SystemExit` in the legacy dialect).
     pub end_requested: Cell<bool>,
+    /// A thread polls.
+    polls: Cell<bool>,
+    /// How often one did.
+    polled: Cell<u64>,
+    /// Whether the kernel is given all numbers at each poll, so that none may be closed meanwhile: libev
+    /// aborts when `poll` finds one.
+    polls_numbers: bool,
+    /// Sockets that other threads closed while one polled.
+    closing: RefCell<Vec<Socket>>,
     /// The run ends when its holder comes to look.
     pub stopped: Cell<bool>,
     /// An exception that ends the run at once.
@@ -153,6 +167,10 @@ impl Reactor {
             drains_at: Deadline::default(),
             patience: Deadline::default(),
             end_requested: Cell::new(false),
+            polls: Cell::new(false),
+            polled: Cell::new(0),
+            polls_numbers: lp.backend() == "poll",
+            closing: RefCell::default(),
             stopped: Cell::new(false),
             raised: RefCell::default(),
         })
@@ -195,10 +213,45 @@ impl Reactor {
         }
     }
 
+    /// The holder of the loop polls, and calls back for what is ready; for long, if `wait`.
+    pub fn poll(&self, wait: bool) {
+        self.polls.set(true);
+        self.lp.poll(wait);
+        self.polls.set(false);
+        self.polled.set(self.polled.get() + 1);
+        if self.polls_numbers {
+            drop(self.closing.take());
+        }
+    }
+
+    /// Closes a socket that is not watched any more, as soon as nobody polls with it.
+    pub fn close(&self, socket: Socket) {
+        if self.polls_numbers && self.polls.get() {
+            self.closing.borrow_mut().push(socket);
+            self.waker.wake();
+        }
+    }
+
+    /// Waits until nobody polls with what is not watched any more, as its new owner may close it.
+    pub fn leave_poll(&self, gil: Gil<'_>) {
+        let polled = self.polled.get();
+        while self.polls_numbers && self.polls.get() && self.polled.get() == polled {
+            self.waker.wake();
+            threads::without_lock(gil, || std::thread::sleep(BETWEEN_LOOKS));
+        }
+    }
+
     /// Has the holder of the loop work something off: any thread with the interpreter's lock may say so.
     pub fn submit(&self, ready: Ready) {
         self.ready.push(ready);
         self.waker.wake();
+    }
+
+    /// The same for what a thread of the run did that may hold the loop itself.
+    pub fn wake_if_waiting(&self) {
+        if self.watch.is_waiting() {
+            self.waker.wake();
+        }
     }
 
     /// Ends the run as soon as its holder looks.

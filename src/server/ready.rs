@@ -43,6 +43,12 @@ pub enum Ready {
     Tick,
 }
 
+impl Ready {
+    fn is_timer(self) -> bool {
+        matches!(self, Ready::Timer(_) | Ready::Tick)
+    }
+}
+
 /// What is ready, in the order in which it became so.
 #[derive(Default)]
 pub struct ReadyList(RefCell<VecDeque<Ready>>);
@@ -63,17 +69,38 @@ impl ReadyList {
         self.0.borrow().is_empty()
     }
 
-    /// Puts what one poll added into the order in which it became ready: libev calls back for the last
-    /// first.
+    /// Puts what one poll added into the order in which it became ready: of descriptors libev calls back
+    /// for the last first, of timers for the first.
     pub fn order(&self) {
         let mut ready = self.0.borrow_mut();
         if ready.len() > 1 {
-            ready.make_contiguous().reverse();
+            let all = ready.make_contiguous();
+            all.reverse();
+            for timers in all.chunk_by_mut(|one, next| one.is_timer() && next.is_timer()) {
+                timers.reverse();
+            }
         }
     }
 
     /// Forgets everything.
     pub fn clear(&self) {
         self.0.borrow_mut().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_and_timers_come_in_the_order_in_which_they_became_ready() {
+        let list = ReadyList::default();
+        let timers = [Ready::Timer(1), Ready::Tick, Ready::Timer(2)];
+        let called_back = [&timers[..], &[Ready::Listener(2), Ready::Listener(1)]].concat();
+        called_back.into_iter().for_each(|each| list.push(each));
+        list.order();
+        let order: Vec<Ready> = std::iter::from_fn(|| list.pop()).collect();
+        assert_eq!(order[..2], [Ready::Listener(1), Ready::Listener(2)]);
+        assert_eq!(order[2..], timers);
     }
 }

@@ -146,12 +146,12 @@ impl Run {
             if !reactor.ready.is_empty() {
                 continue;
             }
-            if registry.deferred.queued() == 0 {
+            if registry.deferred.queued() == 0 || self.crew.calls_back.get() {
                 self.watch.begin_wait();
-                reactor.lp.poll(true);
+                reactor.poll(true);
                 self.watch.begin_turn();
             } else {
-                reactor.lp.poll(false);
+                reactor.poll(false);
                 self.watch.begin_turn();
                 if reactor.ready.is_empty() {
                     self.run_deferred(gil, turn);
@@ -180,8 +180,9 @@ impl Run {
                 self.drive_id(gil, turn, id);
             }
             Ready::Listener(index) => self.accept(gil, turn, index),
+            Ready::Timer(index) if self.crew.calls_back.get() => self.crew.delay_timer(index),
             Ready::Timer(index) => {
-                let fired = self.enter(gil, turn, Called::Timer, || {
+                let fired = self.call_back(gil, turn, Called::Timer, || {
                     registry(gil).timers.fire(gil, index)
                 });
                 self.called_back(gil, turn, fired);
@@ -296,7 +297,7 @@ impl Run {
     }
 
     fn run_deferred(&self, gil: Gil<'_>, turn: &Turn) {
-        let result = self.enter(gil, turn, Called::Deferred, || {
+        let result = self.call_back(gil, turn, Called::Deferred, || {
             registry(gil).deferred.run_one(gil)
         });
         if let Err(raised) = child::exit_if_forked(gil, result) {
@@ -308,9 +309,24 @@ impl Run {
         }
     }
 
-    /// Calls what is no application.
-    fn enter<R>(&self, gil: Gil<'_>, turn: &Turn, called: Called, call: impl FnOnce() -> R) -> R {
+    /// Calls what is no application. Where it loses the loop, the next callback waits for it all the same.
+    fn call_back<R>(
+        &self,
+        gil: Gil<'_>,
+        turn: &Turn,
+        called: Called,
+        call: impl FnOnce() -> R,
+    ) -> R {
+        struct CallsBack<'a>(&'a Run);
+        impl Drop for CallsBack<'_> {
+            fn drop(&mut self) {
+                self.0.crew.stop_calling_back();
+                self.0.reactor.wake_if_waiting();
+            }
+        }
         let called = self.crew.looks_for_slow_calls.then(|| Arc::new(called));
+        self.crew.calls_back.set(true);
+        let _calls_back = CallsBack(self);
         turn.enter(gil, called.as_ref(), call)
     }
 

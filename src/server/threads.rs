@@ -37,6 +37,8 @@ impl Run {
     pub(super) fn serve(self: &Rc<Self>, gil: Gil<'_>, turn: &Turn) {
         let is_main = turn.seat.number == 0;
         while !self.crew.ended.get() {
+            // In a forked child nobody holds the loop, or sets it free.
+            child::leave_if_forked(gil);
             if turn.holds_loop() || turn.take_loop() {
                 self.hold(gil, turn);
                 if self.reactor.stopped.get() && turn.holds_loop() {
@@ -60,7 +62,7 @@ impl Run {
         }
     }
 
-    /// Waits for something to do. False when nothing came for long.
+    /// Waits for something to do. False when nothing came for long, and another one waits as well.
     pub(super) fn be_spare(&self, gil: Gil<'_>, turn: &Turn, is_main: bool) -> bool {
         if !self.watch.become_spare(&turn.seat) {
             return true;
@@ -78,12 +80,12 @@ impl Run {
         });
         let waited_for_lock = clock::monotonic_micros() - woken.1;
         crew.taken_quickly.set(waited_for_lock < LOCK_WAIT);
-        self.watch.stop_being_spare(&turn.seat);
+        let may_end = self.watch.leave_spares(&turn.seat) && !woken.0;
         if is_main && let Err(raised) = child::exit_if_forked(gil, Raised::check_signals(gil)) {
             self.reactor.fail(Exception::take(gil, raised));
             self.reactor.waker.wake();
         }
-        woken.0
+        !may_end
     }
 
     /// Whether this thread holds the loop after a call, or takes it again.

@@ -160,5 +160,5 @@ pub fn close(gil: Gil<'_>, connection: &Rc<Connection>, mut work: Box<Work>) {
     if let Some(takeover) = takeover {
         takeover.end(gil);
     }
-    drop(socket);
+    connection.reactor.close(socket);
 }

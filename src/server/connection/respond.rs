@@ -108,6 +108,7 @@ fn prepare_upgrade(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -
     match flush(gil, &work.socket, &mut work.out) {
         Flushed::All => {
             connection.unwatch();
+            connection.reactor.leave_poll(gil);
             None
         }
         Flushed::Blocked => Some(Step::Wait(Interest::WRITE)),

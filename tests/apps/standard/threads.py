@@ -2,6 +2,7 @@
 
 `flag` in a query is the path of a file that the client makes when they may go on.
 """
+import os
 import sqlite3
 import threading
 
@@ -62,6 +63,64 @@ def large(environ, start_response):
         yield b"l" * 1000000
 
 
+def defer(environ, start_response):
+    """`/defer?flag`: two deferred calls, of which the first waits."""
+    flag = environ["QUERY_STRING"]
+
+    def first(argument):
+        record("deferred", "first")
+        seen(flag)
+        record("deferred", "first ends")
+
+    EVWSGI.defer(first, None, False)
+    EVWSGI.defer(lambda argument: record("deferred", "second"), None, False)
+    start_response("200 OK", PLAIN)
+    return [b"deferred"]
+
+
+def timers(environ, start_response):
+    """`/timers?flag`: a timer of a millisecond that waits, and one that does not."""
+    flag = environ["QUERY_STRING"]
+
+    def slow():
+        record("timers", "slow")
+        seen(flag)
+        record("timers", "slow ends")
+        return False
+
+    def quick():
+        record("timers", "quick")
+        return False
+
+    EVWSGI.add_timer(0.001, slow)
+    EVWSGI.add_timer(0.002, quick)
+    start_response("200 OK", PLAIN)
+    return [b"started"]
+
+
+class Forking(bytes):
+    """Forks when it is dropped, and lets the child come back to the server."""
+
+    def __del__(self):
+        child = os.fork()
+        if child:
+            record("forked", child)
+
+
+def fork(environ, start_response):
+    """`/fork?flag`"""
+    seen(environ["QUERY_STRING"])
+    start_response("200 OK", PLAIN)
+    return [Forking(b"x" * 1000000)]
+
+
+def ended(environ, start_response):
+    """`/ended?child`: how it has ended."""
+    pid, status = os.waitpid(int(environ["QUERY_STRING"]), os.WNOHANG)
+    start_response("200 OK", PLAIN)
+    return [b"ended with %d" % status if pid else b"lives"]
+
+
 def names(environ, start_response):
     start_response("200 OK", PLAIN)
     return [",".join(sorted(each.name for each in threading.enumerate())).encode()]
@@ -74,7 +133,8 @@ def journal(environ, start_response):
 
 
 ROUTES = {"/": hello, "/wait": wait, "/multithread": multithread, "/rows": rows,
-          "/large": large, "/names": names,
+          "/large": large, "/names": names, "/defer": defer, "/timers": timers,
+          "/fork": fork, "/ended": ended,
           "/journal": journal}
 
 
@@ -83,4 +143,6 @@ def application(environ, start_response):
 
 
 def register(evwsgi, base):
+    global EVWSGI
+    EVWSGI = evwsgi
     evwsgi.wsgi_cb(("/", application))

@@ -233,3 +233,63 @@ def test_the_next_request_after_a_stream_is_any_threads(threaded, tmp_path):
         flag.touch()
         for each in slow:
             assert each.response().body == b"seen"
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "first", "then"),
+    [("/defer", "deferred", "first", "second"), ("/timers", "timers", "slow", "quick")],
+)
+def test_callbacks_are_made_one_at_a_time(threaded, tmp_path, target, name, first, then):
+    """A deferred call or a timer that waits lets requests be served, and no other callback."""
+    flag = tmp_path / "flag"
+    assert threaded.request(request(f"{target}?{flag}")).status == 200
+    assert threaded.eventually(name, bool) == [first]
+    with threaded.connect() as quick:
+        for _ in range(300):  # each is a turn of the loop, at which more could be called
+            quick.send(request("/"))
+            assert quick.response().body == b"hello"
+    assert threaded.journal(name) == [first]
+    flag.touch()
+    expected = [first, f"{first} ends", then]
+    assert threaded.eventually(name, lambda events: len(events) >= 3) == expected
+
+
+@pytest.mark.parametrize("backend", ["0", "1", "2"])
+def test_a_thread_closes_a_connection_that_another_one_polls_with(
+    interpreter, serve_probe, tmp_path, backend
+):
+    """The default, `select`, and `poll`, in which libev aborts where it finds a closed one."""
+    if interpreter.version[0] < 3:
+        pytest.skip("threads need Python 3")
+    server = serve_probe("threads.py", config={"threads": 2}, env={"LIBEV_FLAGS": backend})
+    with server.connect() as quick:
+        for attempt in range(30):
+            flag = tmp_path / f"flag{attempt}"
+            with server.connect() as slow:
+                slow.send(request(f"/wait?{flag}", headers=[("Connection", "close")]))
+                wait_until(functools.partial(called, server, flag), "the call")
+                quick.send(request("/"))
+                assert quick.response().body == b"hello"
+                flag.touch()
+                assert slow.response().body == b"seen"
+                assert slow.at_end()
+
+
+def test_a_child_that_another_thread_forked_ends(threaded, tmp_path):
+    """It comes back in a thread that does not hold the loop, and nobody holds it in the child."""
+    flag = tmp_path / "flag"
+    with contextlib.ExitStack() as stack:
+        # The main thread, when it has nothing to do, looks for signals now and then.
+        of_main, forks, quick = connect(stack, threaded, 3)
+        for each, target in [(of_main, "/wait"), (forks, "/fork")]:
+            each.send(request(f"{target}?{flag}"))
+            for _ in range(300):  # the loop is another thread's by then
+                quick.send(request("/"))
+                assert quick.response().body == b"hello"
+        forks.reset()  # so that nothing is read or written behind the fork
+        flag.touch()
+        (child,) = threaded.eventually("forked", bool)
+        assert of_main.response().body == b"seen"
+    ended = request(f"/ended?{child}")
+    end = wait_until(lambda: threaded.request(ended).body.replace(b"lives", b""), "the child's end")
+    assert end == b"ended with 0"
