@@ -27,7 +27,7 @@ PARALLEL := -n $(JOBS) --dist worksteal
 export PYO3_PYTHON := $(PYTHON)
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help serve test quick test-all pythons coverage lint unit header settings asan fuzz mutants leaks soak bench wheel \
+.PHONY: help serve test quick test-all pythons coverage lint unit header settings asan tsan fuzz mutants leaks soak bench wheel \
     dist newest pound check-targets docs clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -108,6 +108,10 @@ asan: ## the crate's own tests under AddressSanitizer
 	@.ci/require compiler cargo libev
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address $(CARGO) test --locked --no-default-features \
 	    --target $$($(CARGO) -vV | sed -n 's/^host: //p')
+
+tsan: ## the crate's tests of threads under ThreadSanitizer
+	@.ci/require compiler cargo libev
+	.ci/tsan $(PYTHON3)
 
 # cargo-fuzz wants the compiler's unstable sanitizer flags, as asan does.
 fuzz: ## each fuzz target for FUZZ_SECONDS (60), with tests/corpus as seeds

@@ -33,6 +33,10 @@ pub mod config;
 pub mod module;
 #[cfg(interpreter)]
 pub mod outbox;
+// It needs no interpreter, unlike what it is a model of.
+#[cfg(test)]
+#[path = "outbox/model.rs"]
+mod outbox_model;
 #[cfg(interpreter)]
 pub mod py;
 #[cfg(interpreter)]

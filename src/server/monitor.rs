@@ -397,3 +397,6 @@ impl Watch {
         self.lines.flush();
     }
 }
+
+#[cfg(test)]
+mod tests;

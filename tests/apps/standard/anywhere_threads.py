@@ -354,12 +354,13 @@ def settle(environ, start_response):
             Deeds.evwsgi.stop_timer(index)
     except IndexError:
         pass
-    Deeds.evwsgi.set_base_module(Deeds.base)
-    Deeds.evwsgi.wsgi_gen_cb(dispatch)
     return give_json(start_response, "settled")
 
 
 def account(environ, start_response):
+    # Plans whose clients have left may have registered more.
+    Deeds.evwsgi.set_base_module(Deeds.base)
+    Deeds.evwsgi.wsgi_gen_cb(dispatch)
     for _ in range(3):
         gc.collect()
     made = sorted(DEFERRED.items())
