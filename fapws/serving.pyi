@@ -11,6 +11,7 @@ def serve(
 
 class Server:
     addresses: list[tuple[str, int] | str]
+    log: Any
     def __init__(
         self,
         app: Callable[..., Any],

@@ -130,6 +130,7 @@ impl Run {
         }
         let (run, number) = (self.clone(), self.crew.started.get());
         let turn = Turn::new(self.crew.clone());
+        let seat = turn.seat.clone();
         let started = start_thread(gil, &format!("fapws-{number}"), move |gil| {
             threads::serving(gil, || {
                 run.reactor.lp.on_wait_here(before_wait, after_wait);
@@ -141,6 +142,7 @@ impl Run {
         });
         if let Err(raised) = started {
             raised.clear(gil);
+            self.watch.remove_seat(&seat);
             self.crew.started.set(self.crew.started.get() - 1);
             self.crew.exhausted.set(true);
             let line = "no more threads can be started: the server goes on with those it has";

@@ -3,11 +3,18 @@
 `flag` in a query is the path of a file that the client makes when they may go on.
 """
 import os
+import resource
+import signal
 import sqlite3
+import sys
 import threading
+import time
 
 from journal import record
 from waiting import PLAIN, hello, seen
+
+
+SIGNALLED = []
 
 
 def wait(environ, start_response):
@@ -121,6 +128,45 @@ def ended(environ, start_response):
     return [b"ended with %d" % status if pid else b"lives"]
 
 
+def leave(environ, start_response):
+    """`/exit?flag`"""
+    seen(environ["QUERY_STRING"])
+    sys.exit(3)
+
+
+def interrupt(environ, start_response):
+    """`/interrupt?flag`"""
+    seen(environ["QUERY_STRING"])
+    raise KeyboardInterrupt
+
+
+def never(environ, start_response):
+    """Does not return."""
+    record("never", threading.current_thread() is threading.main_thread())
+    while True:
+        time.sleep(1)
+
+
+def limit(environ, start_response):
+    """`/limit`: from now on the process has room for no thread's stack."""
+    with open("/proc/self/statm") as statm:
+        most = int(statm.read().split()[0]) * resource.getpagesize() + (4 << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    start_response("200 OK", PLAIN)
+    return [b"limited"]
+
+
+def handle(number, frame):
+    """SIGUSR1 makes the file that `/signalled?file` named."""
+    open(SIGNALLED[-1], "w").close()
+
+
+def signalled(environ, start_response):
+    SIGNALLED.append(environ["QUERY_STRING"])
+    start_response("200 OK", PLAIN)
+    return [b"named"]
+
+
 def names(environ, start_response):
     start_response("200 OK", PLAIN)
     return [",".join(sorted(each.name for each in threading.enumerate())).encode()]
@@ -134,7 +180,8 @@ def journal(environ, start_response):
 
 ROUTES = {"/": hello, "/wait": wait, "/multithread": multithread, "/rows": rows,
           "/large": large, "/names": names, "/defer": defer, "/timers": timers,
-          "/fork": fork, "/ended": ended,
+          "/fork": fork, "/ended": ended, "/exit": leave, "/interrupt": interrupt,
+          "/never": never, "/limit": limit, "/signalled": signalled,
           "/journal": journal}
 
 
@@ -145,4 +192,5 @@ def application(environ, start_response):
 def register(evwsgi, base):
     global EVWSGI
     EVWSGI = evwsgi
+    signal.signal(signal.SIGUSR1, handle)
     evwsgi.wsgi_cb(("/", application))

@@ -2,7 +2,14 @@
 
 from programs import output_of
 
-MODULES = ["fapws._evwsgi", "fapws.base", "fapws.config", "fapws.contrib"]
+MODULES = [
+    "fapws._evwsgi",
+    "fapws.base",
+    "fapws.client_socket",
+    "fapws.config",
+    "fapws.contrib",
+    "fapws.serving",
+]
 
 
 def test_the_stubs_say_what_the_modules_have(python3, tmp_path):
@@ -16,7 +23,7 @@ def test_a_program_can_be_checked_against_them(python3, tmp_path):
     program.write_text(
         """
 import fapws._evwsgi as evwsgi
-from fapws import base, config
+from fapws import base, client_socket, config
 from fapws.contrib import log, multipart, sessions, views, zip
 from fapws.contrib.siforms import forms, widgets
 
@@ -27,6 +34,12 @@ def hello(environ: dict[str, object], start_response: base.Start_response) -> li
     start_response("200 OK", [("Content-Length", 5)])
     start_response.set_cookie("a", "b", max_age=60)
     return [b"hello"]
+
+def echo(environ: dict[str, object], start_response: base.Start_response) -> list[bytes]:
+    offered = environ["werkzeug.socket"]
+    if isinstance(offered, client_socket.ClientSocket):
+        offered.sendall(offered.recv(100))
+    return []
 
 config.header_timeout = 10
 evwsgi.start("127.0.0.1", "8080")

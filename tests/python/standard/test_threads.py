@@ -293,3 +293,34 @@ def test_a_child_that_another_thread_forked_ends(threaded, tmp_path):
     ended = request(f"/ended?{child}")
     end = wait_until(lambda: threaded.request(ended).body.replace(b"lives", b""), "the child's end")
     assert end == b"ended with 0"
+
+
+def test_a_client_that_leaves_in_the_queue_costs_no_call(threaded, tmp_path):
+    """Both threads wait, a third request that is expected to wait stands in the queue and leaves."""
+    learnt, flag = tmp_path / "learnt", tmp_path / "flag"
+    left, last = tmp_path / "left", tmp_path / "last"
+    with contextlib.ExitStack() as stack:
+        *slow, quick = connect(stack, threaded, THREADS + 1)
+        for _ in range(8):  # it takes two slow calls to be expected
+            slow[0].send(request(f"/wait?{learnt}"))
+            quick.send(request("/"))
+            assert quick.response().body == b"hello"
+            learnt.touch()
+            assert slow[0].response().body == b"seen"
+            learnt.unlink()
+        for each in slow:
+            each.send(request(f"/wait?{flag}"))
+        with threaded.connect() as leaves:
+            leaves.send(request(f"/wait?{left}"))
+            wait_until(lambda: "all threads busy" in threaded.stderr, "the queue")
+        stays = stack.enter_context(threaded.connect())
+        stays.send(request(f"/wait?{last}"))
+        quick.send(request("/"))
+        assert quick.response().body == b"hello"
+        for path in (flag, left, last):
+            path.touch()
+        for each in slow:
+            assert each.response().body == b"seen"
+        # It came behind the one that left.
+        assert stays.response().body == b"seen"
+        assert str(left) not in threaded.journal("wait")
