@@ -296,7 +296,7 @@ def test_a_child_that_another_thread_forked_ends(threaded, tmp_path):
 
 
 def test_a_client_that_leaves_in_the_queue_costs_no_call(threaded, tmp_path):
-    """Both threads wait, a third request that is expected to wait stands in the queue and leaves."""
+    """Both threads wait, and a third request that is expected to wait stands in the queue."""
     learnt, flag = tmp_path / "learnt", tmp_path / "flag"
     left, last = tmp_path / "left", tmp_path / "last"
     with contextlib.ExitStack() as stack:
