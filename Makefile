@@ -52,7 +52,8 @@ newest: $(DRIVER)/.ready
 	    echo "!!! nothing is tested on Python 3.14 or later" >&2
 
 quick: unit $(DRIVER)/.ready ## the crate's own tests, and the newest Python's in-process and wire tests
-	FAPWS_TEST_PYTHONS=newest $(PYTEST) $(PARALLEL) tests/python/in_process tests/python/standard
+	FAPWS_TEST_PYTHONS=newest $(PYTEST) $(PARALLEL) -m "not quiet and not slow" \
+	    tests/python/in_process tests/python/standard
 
 test-all: lint unit $(DRIVER)/.ready ## the same with the slow tests, on every Python that is found
 	@.ci/require haproxy nginx openssl chromium
