@@ -69,6 +69,11 @@ impl ReadyList {
         self.0.borrow().is_empty()
     }
 
+    /// Whether the coarse clock moves on, and nothing else is to be done.
+    pub fn is_tick_alone(&self) -> bool {
+        *self.0.borrow() == [Ready::Tick]
+    }
+
     /// Puts what one poll added into the order in which it became ready: of descriptors libev calls back
     /// for the last first, of timers for the first.
     pub fn order(&self) {

@@ -121,6 +121,9 @@ impl Run {
             }
             while let Some(ready) = reactor.ready.pop() {
                 child::leave_if_forked(gil);
+                if ready != Ready::Tick && self.watch.is_waiting() {
+                    self.watch.begin_turn();
+                }
                 self.work_off(gil, turn, ready);
                 if !self.keeps_loop(gil, turn) {
                     return;
@@ -149,7 +152,10 @@ impl Run {
             if registry.deferred.queued() == 0 || self.crew.calls_back.get() {
                 self.watch.begin_wait();
                 reactor.poll(true);
-                self.watch.begin_turn();
+                // A tick alone calls nobody, and the monitor goes on sleeping.
+                if self.crew.is_threaded() || !reactor.ready.is_tick_alone() {
+                    self.watch.begin_turn();
+                }
             } else {
                 reactor.poll(false);
                 self.watch.begin_turn();

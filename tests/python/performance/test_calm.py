@@ -7,6 +7,7 @@ import time
 import pytest
 from standard.conftest import serve_probe  # noqa: F401
 from standard.message import request
+from support.process import wait_until
 
 pytestmark = pytest.mark.quiet
 
@@ -20,6 +21,20 @@ def sleeps_of_the_monitor(server):
             status = (task / "status").read_text()
             return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.M)[1])
     raise AssertionError("there is no monitor")
+
+
+def test_the_monitor_sleeps_while_nothing_comes(serve_probe):  # noqa: F811
+    server = serve_probe("monitor.py")
+    with server.connect() as client:
+        client.send(request("/"))
+        assert client.response().body == b"hello"
+
+        def sleeps():
+            before = sleeps_of_the_monitor(server)
+            time.sleep(1)
+            return sleeps_of_the_monitor(server) == before
+
+        wait_until(sleeps, "a second without a look")
 
 
 def test_responses_that_are_ready_together_do_not_wake_the_monitor(serve_probe):  # noqa: F811
