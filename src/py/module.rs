@@ -103,7 +103,11 @@ unsafe extern "C" fn entry<M: Module, const I: usize>(
         (Gil::assume_held(), Object::borrowed(args), keywords)
     };
     let arguments = Arguments::from_tuple(gil, args, keywords);
-    returned(guarded(gil, || (M::FUNCTIONS[I].call)(gil, &arguments)))
+    returned(guarded(gil, || {
+        #[cfg(feature = "python2")]
+        super::state::expect_main(gil)?;
+        (M::FUNCTIONS[I].call)(gil, &arguments)
+    }))
 }
 
 /// The method definition that the interpreter calls `entry` by.

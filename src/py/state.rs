@@ -23,10 +23,7 @@ static INTERPRETERS: GilCell<Cell<u32>> = GilCell::new(Cell::new(0));
 ///
 /// Raises `ImportError` in an interpreter that is not the main one.
 pub fn enter_interpreter(gil: Gil<'_>) -> Result<bool> {
-    if !is_main() {
-        let message = "fapws._evwsgi serves the main interpreter only, and this is another one";
-        return Err(Raised::new(gil, Kind::ImportError, message));
-    }
+    expect_main(gil)?;
     // Named by the library's place in memory: a copy of it in another file is another module.
     let name = format!("_fapws_{:x}\0", (&raw const INTERPRETERS).addr());
     let name = std::ffi::CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or(c"_fapws");
@@ -37,6 +34,16 @@ pub fn enter_interpreter(gil: Gil<'_>) -> Result<bool> {
     sys.set_attr(gil, &name, &Owned::boolean(gil, true))?;
     INTERPRETERS.get(gil).update(|count| count + 1);
     Ok(true)
+}
+
+/// Raises `ImportError` in an interpreter that is not the main one. Python 2 runs a module's code in the first
+/// interpreter that imports it, and copies what came of it into others: there each function asks.
+pub(super) fn expect_main(gil: Gil<'_>) -> Result<()> {
+    if is_main() {
+        return Ok(());
+    }
+    let message = "fapws._evwsgi serves the main interpreter only, and this is another one";
+    Err(Raised::new(gil, Kind::ImportError, message))
 }
 
 #[cfg(feature = "python3")]
@@ -50,8 +57,8 @@ fn is_main() -> bool {
 /// The main interpreter is the one that was made first: the list's last.
 #[cfg(feature = "python2")]
 fn is_main() -> bool {
-    // SAFETY: the lock is held, as a module is imported, so there is a thread state with an interpreter,
-    // and the list of interpreters does not change.
+    // SAFETY: the lock is held, as a module is imported or a function of it is called, so there is a thread state
+    // with an interpreter, and the list of interpreters does not change.
     unsafe {
         let mut main = ffi::PyInterpreterState_Head();
         loop {
@@ -94,10 +101,15 @@ impl<T> State<T> {
         gil: Gil<'_>,
         make: impl FnOnce() -> Result<T>,
     ) -> Result<&'static T> {
-        match self.get(gil) {
-            Some(value) => Ok(value),
-            None => make().map(|value| self.set(gil, value)),
+        if let Some(value) = self.get(gil) {
+            return Ok(value);
         }
+        // Making it may run Python code that comes here, too: the first one stays.
+        let made = make()?;
+        Ok(match self.get(gil) {
+            Some(first) => first,
+            None => self.set(gil, made),
+        })
     }
 
     /// The value of the interpreter before this one, where none was made in this one yet.

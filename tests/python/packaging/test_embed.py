@@ -63,6 +63,32 @@ sys.stdout.flush()
 """
 
 
+#: In an interpreter beside another: what tests/embed/embed.c looks for, and what is said. Python 2
+#: copies a module that was imported before, so that there only a call can say it.
+BESIDE = """# beside
+import sys
+try:
+    import _evwsgi
+    if sys.version_info[0] == 2:
+        _evwsgi.defer_queue_size()
+    print("imported")
+except ImportError as error:
+    print("ImportError: %s" % error)
+sys.stdout.flush()
+"""
+
+#: What the main one can do afterwards, and the next one.
+USE = """
+import _evwsgi, sys
+print("%s %d" % (_evwsgi.parse_query("a=1"), _evwsgi.add_timer(1, len)))
+try:
+    _evwsgi.stop_timer(7)
+except IndexError:
+    print("IndexError")
+sys.stdout.flush()
+"""
+
+
 @pytest.fixture
 def embedding_program(interpreter, tmp_path):
     """The compiled C program, for one interpreter."""
@@ -108,3 +134,21 @@ def test_an_interpreter_after_another_finds_nothing_of_it(
     )
     lines = process.wait().check().stdout.splitlines()
     assert lines[1:4] == ["closed", "start() must be called before run()", "-1 None 1"]
+
+
+def test_an_interpreter_beside_the_main_one_is_rejected(
+    interpreter, embedding_program, start_process
+):
+    """Whichever imports the module first, and in each interpreter that the program makes."""
+    home = run(interpreter.interpreter.executable, "-c", "import sys; print(sys.prefix)").strip()
+    process = start_process(
+        Process,
+        [embedding_program, "pass", BESIDE, USE, BESIDE, BESIDE, USE],
+        env={"PYTHONHOME": home},
+    )
+    lines = process.wait().check().stdout.splitlines()
+    rejected = "ImportError: "
+    used = ["{'a': ['1']} 1", "IndexError"]
+    kinds = [rejected if line.startswith(rejected) else line for line in lines[:-1]]
+    assert kinds == [rejected, *used, rejected, rejected, *used]
+    assert "main interpreter" in lines[0]
