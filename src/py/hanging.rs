@@ -6,6 +6,8 @@
 //! that may run Python code, or waits for the lock, is made from a frame that stops the unwinding: the thread sleeps there until
 //! the process ends, which is what CPython does itself from 3.14 on. It holds no lock by then.
 //!
+//! What makes an object that the collector knows is one of them, up to Python 3.11: the collector runs destructors.
+//!
 //! Functions of this file replace those of `pyo3-ffi` of the same names, which are declared as if
 //! nothing could unwind out of them. They cost nothing but the entry in the unwinder's table.
 
@@ -17,7 +19,7 @@
 
 use std::ffi::{c_char, c_double, c_int, c_longlong};
 
-use pyo3_ffi::{Py_ssize_t, PyObject, PyThreadState};
+use pyo3_ffi::{Py_ssize_t, PyObject, PyThreadState, PyType_Spec, PyTypeObject};
 
 /// Sleeps until the process ends, should a frame be unwound.
 struct Hang;
@@ -127,6 +129,26 @@ hanging! {
     fn PyErr_Restore(class: *mut PyObject, value: *mut PyObject, traceback: *mut PyObject);
     fn PyErr_Clear();
     fn PyErr_CheckSignals() -> c_int;
+    fn PyErr_NoMemory() -> *mut PyObject;
+    fn PyErr_NewException(
+        name: *const c_char,
+        base: *mut PyObject,
+        dict: *mut PyObject
+    ) -> *mut PyObject;
+    fn PyType_GenericAlloc(class: *mut PyTypeObject, items: Py_ssize_t) -> *mut PyObject;
+    fn PyType_FromSpec(spec: *mut PyType_Spec) -> *mut PyObject;
+    fn PyType_FromSpecWithBases(spec: *mut PyType_Spec, bases: *mut PyObject) -> *mut PyObject;
+    fn PyModule_AddObject(module: *mut PyObject, name: *const c_char, value: *mut PyObject) -> c_int;
+    fn PySys_GetObject(name: *const c_char) -> *mut PyObject;
+    fn PyDict_Clear(dict: *mut PyObject);
+    fn PyUnicode_AsUTF8String(text: *mut PyObject) -> *mut PyObject;
+    #[cfg(feature = "abi3")]
+    fn PyUnicode_AsLatin1String(text: *mut PyObject) -> *mut PyObject;
+    fn PyUnicode_DecodeUTF8(
+        bytes: *const c_char,
+        length: Py_ssize_t,
+        errors: *const c_char
+    ) -> *mut PyObject;
     fn PyEval_RestoreThread(state: *mut PyThreadState);
     #[cfg(feature = "abi3")]
     fn Py_DecRef(object: *mut PyObject);

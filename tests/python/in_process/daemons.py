@@ -5,6 +5,8 @@ before 3.14 unwinds such a thread as soon as it asks for the interpreter's lock.
 """
 
 import atexit
+import gc
+import io
 import os
 import socket
 import sys
@@ -62,6 +64,7 @@ class Daemon(Case):
 
         def entering(environ, start_response):
             start_response("200 OK", [])
+            self.environ = environ
             entered.set()
             return application(entered) if application else [b"x"]
 
@@ -113,6 +116,34 @@ class Daemon(Case):
             return result
 
         self.leave(drop)
+
+    def test_it_collects(self):
+        """In a destructor that the collector runs, while a class of ours makes an instance."""
+
+        class Last(object):
+            def __init__(self):
+                self.cycle = self
+
+            def __del__(self):
+                while True:
+                    sum(range(1000))
+
+        def collect(entered):
+            names = ["%d" % number for number in range(100)]
+            wrap, file = self.environ["wsgi.file_wrapper"], io.BytesIO()
+            gc.disable()
+            gc.set_threshold(1, 1, 1)
+            for _ in range(3):
+                Last()
+            # What the call itself needs is there, so that nothing else makes the collector run.
+            free = [(name,) for name in names]
+            del free
+            gc.enable()
+            wrap(file)
+            time.sleep(3600)
+
+        self.leave(collect)
+        sys.last_of_all = Waking(self.client)
 
     def test_it_sleeps(self):
         def sleep(entered):
