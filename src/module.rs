@@ -9,8 +9,8 @@ use crate::app::console;
 use crate::ev;
 use crate::py::module::{self, Function, Module};
 use crate::py::{Gil, Object, Result, names, state};
-use crate::server::at_exit;
 use crate::server::registry::registry;
+use crate::server::{at_exit, fatal};
 use crate::sys::fork;
 
 /// The module's description.
@@ -158,7 +158,7 @@ impl Module for Evwsgi {
 
     fn fill(gil: Gil<'_>, module: &Object) -> Result<()> {
         ev::report_panics_to(console::log_panic);
-        ev::report_fatal_to(console::log_fatal);
+        ev::report_fatal_to(fatal::report);
         fork::watch();
         if state::enter_interpreter(gil)? {
             names::intern(gil)?;

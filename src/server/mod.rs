@@ -24,6 +24,8 @@ mod ending;
 pub mod expectation;
 pub mod fair_share;
 #[cfg(interpreter)]
+pub mod fatal;
+#[cfg(interpreter)]
 pub mod listener;
 #[cfg(interpreter)]
 pub mod log;

@@ -389,7 +389,8 @@ impl Watch {
         Some(work(slow, &mut seats.iter().map(|seat| &seat.call)))
     }
 
-    fn send_all(&self) {
+    /// Sends all that is ready, as far as it goes at once, and writes the access log: the process ends.
+    pub fn send_all(&self) {
         self.batch.send_all();
         for seat in &*lock(&self.seats) {
             seat.outbox.send_all();

@@ -37,9 +37,20 @@ pub struct Registry {
     pub debug: Cell<i64>,
     /// What `on_ready` set.
     pub on_ready: RefCell<Option<Owned>>,
+    /// A run begins, serves or ends.
+    runs: Cell<bool>,
     /// What the run that serves now works with.
     reactor: RefCell<Option<Rc<Reactor>>>,
     error: OnceCell<Owned>,
+}
+
+/// As long as it is kept, no other run begins.
+pub struct Running<'r>(&'r Cell<bool>);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
 }
 
 static REGISTRY: State<Registry> = State::new();
@@ -69,6 +80,7 @@ impl Registry {
             stats: Stats::default(),
             debug: Cell::new(0),
             on_ready: RefCell::default(),
+            runs: Cell::new(false),
             reactor: RefCell::default(),
             error: OnceCell::new(),
         }
@@ -90,6 +102,11 @@ impl Registry {
             Some(class) => Raised::of_class(gil, class, message),
             None => Raised::new(gil, Kind::RuntimeError, message),
         }
+    }
+
+    /// A run begins; `None` where there is one.
+    pub fn begin_run(&self) -> Option<Running<'_>> {
+        (!self.runs.replace(true)).then_some(Running(&self.runs))
     }
 
     /// What the run that serves now works with; `None` while none does.

@@ -23,6 +23,7 @@ use crate::server::batch::Turn;
 use crate::server::connection::write::flush_now;
 use crate::server::crew::Crew;
 use crate::server::fair_share::FairShare;
+use crate::server::fatal::Serving;
 use crate::server::log::AccessLog;
 use crate::server::monitor::Watch;
 use crate::server::reactor::Reactor;
@@ -37,9 +38,10 @@ use crate::sys::{fork, memory};
 /// Serves until a signal ends it.
 pub fn serve(gil: Gil<'_>) -> Result<()> {
     let registry = registry(gil);
-    if registry.reactor().is_some() {
+    // What follows runs code of the program's, which may call `run`, too.
+    let Some(running) = registry.begin_run() else {
         return Err(registry.error(gil, "run() is serving already"));
-    }
+    };
     let base = match registry.base() {
         Some(base) => base,
         None if registry.listeners.can_listen() => {
@@ -71,13 +73,6 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     memory::refill();
     console::print_line(gil, &format!("Using {} as event backend", lp.backend()));
     let ready = Rc::new(ReadyList::default());
-    let opened = registry
-        .listeners
-        .open(&ready, config.tcp_defer_accept, config.backlog);
-    let acceptors = match opened {
-        Ok(acceptors) => acceptors,
-        Err(error) => return Err(registry.error(gil, &error.to_string())),
-    };
     let wake = Wake::new(|| ());
     let watch = Arc::<Watch>::default();
     let longest_line = config.max_request_line;
@@ -92,6 +87,14 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
         ctx.logged = Logged::new(gil, log.variables(), log.wants_response_head())?;
         log.begin_turn(lp.now() as i64);
     }
+    // Last of what can fail: nothing is open where `run` raises that was not before.
+    let opened = registry
+        .listeners
+        .open(&ready, ctx.config.tcp_defer_accept, ctx.config.backlog);
+    let acceptors = match opened {
+        Ok(acceptors) => acceptors,
+        Err(error) => return Err(registry.error(gil, &error.to_string())),
+    };
     let reactor = Reactor::new(lp, ctx, log, watch.clone(), ready.clone(), wake.waker());
     reactor.ctx.update_clock(lp.now() as i64);
     let slow = SlowCalls::longer_than(reactor.ctx.config.slow_request);
@@ -119,14 +122,17 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     registry.set_reactor(Some(reactor));
     scoreboard::begin_run(crew.limit as u64);
     let turn = Turn::new(crew);
+    let serving = Serving::begin(&run.watch);
     threads::serving(gil, || run.turns(gil, &turn, wake));
     scoreboard::end_run();
     let ending = run.finish(gil, &turn);
     run.finish_log(gil);
+    drop(serving);
     if let Some(reporter) = reporter {
         reporter.end(gil);
     }
     registry.set_reactor(None);
+    drop(running);
     match ending {
         Some(exception) => Err(exception.restore(gil)),
         None => console::raise_interruption(gil),
