@@ -59,7 +59,7 @@ macro_rules! table {
 table! {
     /// Bytes of the request line, past which 414. Nearly twice the longest URL browsers send.
     max_request_line: usize, standard 8190, legacy 1 << 20;
-    /// Bytes of the whole head, past which 431.
+    /// Bytes of the whole head, past which 431. DIFFERS(fapws3): the original held whatever came.
     max_header_size: usize, standard 65536, legacy 1 << 20;
     /// Header fields, past which 431.
     max_header_count: usize, standard 128, legacy 1000;

@@ -22,6 +22,10 @@ pub enum Dialect {
 
 use Dialect::{Legacy, Standard};
 
+/// DIFFERS(fapws3): bytes of a body that the legacy dialect hands on in one piece, however long it is in
+/// the original.
+const WHOLE: u64 = 16 << 20;
+
 /// What becomes of an item or result of an application that cannot be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum InvalidItem {
@@ -158,10 +162,42 @@ impl Dialect {
         self == Standard
     }
 
-    /// Whether the body is kept together with the head until both are whole, so that
-    /// `fapws.raw_header` can show them; otherwise it is taken off the buffer as it comes.
-    pub fn keeps_body_with_head(self) -> bool {
+    /// Bytes of a body that is kept together with the head until both are whole, so that
+    /// `fapws.raw_header` can show them; a longer one is taken off the buffer as it comes. `memory` is
+    /// `config.body_memory`.
+    pub fn body_kept_with_head(self, memory: usize) -> u64 {
+        match self {
+            Legacy => memory as u64,
+            Standard => 0,
+        }
+    }
+
+    /// Whether `fapws.raw_header` has whatever was received with the head.
+    pub fn shows_what_was_received(self) -> bool {
         self == Legacy
+    }
+
+    /// Bytes of a body that `wsgi.input.write` of the program gets at once, as the original gave all of
+    /// them: its own parser of forms knows only whole bodies.
+    pub fn written_at_once(self, memory: usize) -> u64 {
+        match self {
+            Legacy => WHOLE.max(memory as u64),
+            Standard => memory as u64,
+        }
+    }
+
+    /// Whether a body that is longer is written in parts to whatever object the program supplies;
+    /// otherwise an object that could be read as well is replaced by an input of ours.
+    pub fn writes_long_bodies(self) -> bool {
+        self == Legacy
+    }
+
+    /// Bytes of a form that is parsed for `fapws.params`: it is in memory twice over.
+    pub fn longest_form(self) -> u64 {
+        match self {
+            Legacy => WHOLE,
+            Standard => 1 << 20,
+        }
     }
 
     /// `SCRIPT_NAME` for a registered prefix: PEP 3333 wants `/` to be the empty one.

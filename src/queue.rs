@@ -35,18 +35,18 @@ pub struct FilePart {
 /// Who owns a file's descriptor.
 pub enum FileOwner {
     /// A file object, and a descriptor of our own: the application may close its file at any time, and
-    /// another may get the number. Without one the file object is read, which knows whether it is closed.
-    Object(Kept, Option<OwnedFd>),
+    /// another may get the number.
+    Object(Kept, OwnedFd),
     /// A temporary file of ours.
     Spool(Spool),
 }
 
 impl FilePart {
-    /// The descriptor to send from; `None` where the file has to be read.
-    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+    /// The descriptor to send from.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
         match &self.owner {
-            FileOwner::Object(_, copy) => copy.as_ref().map(AsFd::as_fd),
-            FileOwner::Spool(spool) => Some(spool.as_fd()),
+            FileOwner::Object(_, own) => own.as_fd(),
+            FileOwner::Spool(spool) => spool.as_fd(),
         }
     }
 }

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::CStr;
+use std::os::fd::AsRawFd;
 
 use crate::app::exchange::Exchange;
 use crate::app::{child, console, failure, file_wrapper, invalid_item};
@@ -20,7 +21,7 @@ use crate::py::{
     Exception, Gil, Kept, Kind, Object, Owned, Raised, Result, container, names, number, text,
 };
 use crate::queue::{FileOwner, FilePart};
-use crate::sys::file::{FileSpan, duplicate};
+use crate::sys::file::FileSpan;
 
 /// Bytes of one `read` from a file object without a descriptor.
 const BLOCK: i64 = 32 * 1024;
@@ -117,6 +118,8 @@ impl Body {
 
     /// The next chunk of a reader or iterator, an empty one included; `None` at the end.
     pub fn next(&mut self, gil: Gil<'_>, policy: InvalidItem) -> Result<Option<Owned>> {
+        // Whatever the program did before: what is drawn is its parent's.
+        child::leave_if_forked(gil);
         let chunk = self.draw(gil, policy);
         child::exit_if_forked(gil, chunk)
     }
@@ -295,12 +298,12 @@ fn items(gil: Gil<'_>, result: &Object, policy: InvalidItem) -> Result<Source> {
 
 /// A regular file, to go by `sendfile`.
 fn regular_file(gil: Gil<'_>, object: &Object) -> Result<Option<FilePart>> {
-    let real = real_file(gil, object, |descriptor| {
-        let span = FileSpan::of(descriptor).ok().flatten()?;
-        Some((span, duplicate(descriptor).ok()))
-    })?;
-    Ok(real.map(|((span, copy), position)| FilePart {
-        owner: FileOwner::Object(Kept::new(object.own(gil)), copy),
+    let Some((descriptor, position)) = real_file(gil, object)? else {
+        return Ok(None);
+    };
+    let span = FileSpan::of(descriptor.as_raw_fd()).ok().flatten();
+    Ok(span.map(|span| FilePart {
+        owner: FileOwner::Object(Kept::new(object.own(gil)), descriptor),
         offset: position,
         remaining: (span.offset + span.remaining).saturating_sub(position),
     }))

@@ -15,51 +15,48 @@ use std::ffi::CStr;
 
 use crate::app::exchange::{Exchange, RequestBody};
 use crate::app::exclusive::Exclusive;
+use crate::app::input::content::{ReadFault, read_spool};
 use crate::app::once::Once;
+use crate::dialect::Dialect;
 use crate::http::target::Pairs;
 use crate::py::deferred_dict::{Deferred, deferred_dict};
 use crate::py::{Gil, Object, Owned, Raised, Result, State, container, text};
 use crate::sys::memory;
 
-/// A longer form is not parsed for `fapws.params`: it would have to be in memory twice over.
-const LONGEST_FORM: u64 = 1 << 20;
-
 /// The body of a form, if it is one, and not too long to be parsed. `media` is its `Content-Type`.
-pub fn form<'a>(exchange: &'a Exchange, media: Option<&[u8]>) -> Option<Cow<'a, [u8]>> {
+pub fn form<'a>(
+    gil: Gil<'_>,
+    dialect: Dialect,
+    exchange: &'a Exchange,
+    media: Option<&[u8]>,
+) -> Result<Option<Cow<'a, [u8]>>> {
     const FORM: &[u8] = b"application/x-www-form-urlencoded";
-    if exchange.method() != b"POST" {
-        return None;
+    let is_form = exchange.method() == b"POST"
+        && media
+            .and_then(|media| media.get(..FORM.len()))
+            .is_some_and(|media| media.eq_ignore_ascii_case(FORM));
+    if !is_form || exchange.body_len() > dialect.longest_form() {
+        return Ok(None);
     }
-    if !media?.get(..FORM.len())?.eq_ignore_ascii_case(FORM) {
-        return None;
-    }
-    match &exchange.body {
-        RequestBody::Spooled(spool) if spool.len() > LONGEST_FORM => None,
-        RequestBody::Pooled(_) | RequestBody::PooledObject(_)
-            if exchange.body_len() > LONGEST_FORM =>
-        {
-            None
-        }
-        RequestBody::Spooled(spool) => {
-            // At most `LONGEST_FORM`: the cast loses nothing.
-            let mut whole = memory::with_capacity(spool.len() as usize).ok()?;
-            whole.resize(spool.len() as usize, 0);
-            let mut filled = 0;
-            while filled < whole.len() {
-                match spool.read_at(filled as u64, &mut whole[filled..]) {
-                    Ok(count) if count > 0 => filled += count,
-                    _ => return None,
-                }
-            }
-            Some(Cow::Owned(whole))
-        }
-        _ => exchange.body_in_memory().map(Cow::Borrowed),
-    }
+    let RequestBody::Spooled(spool) = &exchange.body else {
+        return Ok(exchange.body_in_memory().map(Cow::Borrowed));
+    };
+    // It is no longer than a form may be: the cast loses nothing.
+    let length = spool.len() as usize;
+    let mut whole = memory::with_capacity(length).map_err(|_| Raised::no_memory(gil))?;
+    whole.resize(length, 0);
+    read_spool(spool, 0, &mut whole).map_err(|error| ReadFault::File(error).raise(gil))?;
+    Ok(Some(Cow::Owned(whole)))
 }
 
 /// The pairs of the form, or else of the query, as soon as the application looks.
-pub fn when_asked(gil: Gil<'_>, exchange: &mut Exchange, media: Option<&[u8]>) -> Result<Owned> {
-    let form = match form(exchange, media) {
+pub fn when_asked(
+    gil: Gil<'_>,
+    dialect: Dialect,
+    exchange: &mut Exchange,
+    media: Option<&[u8]>,
+) -> Result<Owned> {
+    let form = match form(gil, dialect, exchange, media)? {
         Some(form) => Some(text::bytes(gil, &form)?),
         None => None,
     };

@@ -146,7 +146,13 @@ impl EnvironCache {
             environ: environ.dict_copy(gil)?,
         });
         let mut slots = self.slots.borrow_mut();
-        let evicted = slots[owner as usize % CACHE_SLOTS].entry.replace(entry);
+        let slot = &mut slots[owner as usize % CACHE_SLOTS];
+        // Making a dict may have run anything, and the slot be another connection's by now.
+        let evicted = if slot.owner == owner {
+            slot.entry.replace(entry)
+        } else {
+            Some(entry)
+        };
         drop(slots);
         drop(evicted);
         Ok(())

@@ -59,7 +59,7 @@ pub fn plain(
         // From the environ: the fields of a head that was seen before were not read.
         let media = environ.dict_get(gil, &names(gil).content_type);
         let media = media.as_ref().and_then(|media| text::latin1(gil, media));
-        let params = params::when_asked(gil, exchange, media.as_deref())?;
+        let params = params::when_asked(gil, ctx.dialect, exchange, media.as_deref())?;
         environ.dict_set(gil, &names(gil).fapws_params, &params)?;
     }
     let input = input::of(gil, exchange)?;

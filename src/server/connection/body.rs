@@ -51,8 +51,9 @@ pub fn begin(
         out.buffer()
             .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
     }
+    let in_place = ctx.dialect.body_kept_with_head(ctx.config.body_memory);
     let progress = match request.framing.body {
-        BodyLength::Fixed(due) if ctx.dialect.keeps_body_with_head() => {
+        BodyLength::Fixed(due) if due <= in_place => {
             BodyProgress::InPlace(usize::try_from(due).unwrap_or(usize::MAX))
         }
         BodyLength::Fixed(due) => {

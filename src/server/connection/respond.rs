@@ -208,7 +208,7 @@ fn respond(
         body,
         length,
     } = request;
-    let end = if ctx.dialect.keeps_body_with_head() {
+    let end = if ctx.dialect.shows_what_was_received() {
         // COMPAT(fapws3): `fapws.raw_header` has what was received, were it more than the message.
         work.received().len().max(length)
     } else {

@@ -104,10 +104,7 @@ fn write_file(gil: Gil<'_>, socket: &Socket, out: &mut WriteQueue) -> std::io::R
     };
     let count = part.remaining.min(FILE_STRIDE) as usize;
     let mut offset = part.offset;
-    let sent = match part.descriptor() {
-        Some(file) => socket.send_file(file, &mut offset, count),
-        None => Err(ErrorKind::Unsupported.into()),
-    };
+    let sent = socket.send_file(part.descriptor(), &mut offset, count);
     match sent {
         // The file became shorter than it was: what was promised cannot be sent any more.
         Ok(Flow::Done(0)) => Ok(Flow::Closed),

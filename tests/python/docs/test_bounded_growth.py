@@ -33,7 +33,6 @@ REASONS = {
     ("http/response_head.rs", "update"): "a date and a setting",
     ("http/target.rs", "percent_decode"): "as long as what it decodes, which is held already",
     ("app/start_response/overflow.rs", "copy"): CONSTANT,
-    ("app/environ/own_input.rs", "write_long"): CONSTANT,
     ("server/connection/write.rs", "read_block"): CONSTANT,
 }
 

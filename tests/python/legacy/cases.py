@@ -92,6 +92,7 @@ HEADERS = {
     "many": b"".join(b"X-Header-%d: value %d\r\n" % (n, n) for n in range(100)),
     "long value": b"X-Long: " + b"v" * 20000 + b"\r\n",
     "long name": b"X-" + b"n" * 5000 + b": v\r\n",
+    "longer than ours may be": b"X-Long: " + b"v" * (1 << 20) + b"\r\n",
     "length without a body": b"Content-Length: 0\r\n",
     "types without a body": b"Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n",
     "proxy": b"Proxy: http://example.org\r\nX-Forwarded-For: 10.0.0.1\r\nExpect: 100-continue\r\n",

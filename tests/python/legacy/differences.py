@@ -185,6 +185,11 @@ PAGES = {
     for status, title, words in (
         (b"500 Internal Server Error", b"Internal Server Error</title>", b"Internal Server Error"),
         (b"501 Not Implemented", b"Not Implemented", b"Not Implemented"),
+        (
+            b"431 Request Header Fields Too Large",
+            b"Request Header Fields Too Large</title>",
+            b"Request Header Fields Too Large",
+        ),
     )
 }
 
@@ -268,6 +273,15 @@ def the_body(reading):
     return wanted
 
 
+def head_alone(case, reading, seen):
+    """fapws.raw_header holds the head, to its first NUL."""
+    head = b"".join(case.request.partition(b"\r\n\r\n")[:2])
+    raw = ["str", head.partition(b"\0")[0].decode("latin-1")]
+    environ(lambda reading: {"fapws.raw_header": raw}, lambda reading: {"fapws.raw_header": raw})(
+        case, reading, seen
+    )
+
+
 def as_received(case, reading, seen):
     """fapws.raw_header holds what had been received when the request was complete."""
     received = (b"".join(case.pieces[:count]) for count in range(1, len(case.pieces) + 1))
@@ -306,8 +320,26 @@ CLOSED = "close() is called on every result that has one (the original forgot it
 CLOSE_FAILS = "an exception of close() is printed on stderr (the original dropped it)"
 SPLITTING = "CR, LF or NUL in a header is rejected with the 500 page (a value split the response)"
 
+#: config.body_memory.
+MEMORY = 65536
+
+#: How long a head may be.
+LONGEST_HEAD = 1 << 20
+
 TABLE = [
     # ------------------------------------------------------------ requests
+    Difference(
+        "head above 1 MiB",
+        "a head is at most 1 MiB: the 431 page (the original held whatever came)",
+        lambda case, reading: len(case.request.partition(b"\r\n\r\n")[0]) > LONGEST_HEAD,
+        page(b"431 Request Header Fields Too Large"),
+    ),
+    Difference(
+        "body longer than body_memory",
+        "fapws.raw_header has the head alone, as the body is elsewhere (the original showed both)",
+        request_that(lambda reading: len(reading.body) > MEMORY),
+        head_alone,
+    ),
     Difference(
         "empty header value",
         'an empty value is "" (the original left there what the name had been)',

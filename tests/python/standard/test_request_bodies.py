@@ -207,7 +207,7 @@ def test_many_long_bodies_share_the_memory(serve_probe):
             client.send(b"x" * 1_999_000)
         wait_until(lambda: len(spooled(probe.pid)) == 50, "all bodies to be in files")
 
-    assert peak_growth_kib(probe, begin) <= 76 << 10
+    assert probe.peak_growth_kib(begin) <= 76 << 10
     complete(clients, 1000, 2_000_000)
 
 
@@ -231,7 +231,7 @@ def test_memory_that_was_used_counts(serve_probe):
             clients.append(probe.connect())
             clients[-1].send(request("/digest", "POST", [("Content-Length", "65537")]))
 
-    assert peak_growth_kib(probe, alternate) <= 24 << 10
+    assert probe.peak_growth_kib(alternate) <= 24 << 10
     complete(clients, 65537, 65537)
 
 
@@ -270,18 +270,6 @@ def upload(client, total, encode=lambda piece: piece):
     return sha1.hexdigest()
 
 
-def peak_growth_kib(probe, action):
-    """How far the highest resident size during `action` lies above the size before it."""
-    before = probe.resident_kib
-    # Writing 5 resets the high-water mark to the current size (proc(5)).
-    with open(f"/proc/{probe.pid}/clear_refs", "w") as reset:
-        reset.write("5")
-    action()
-    with open(f"/proc/{probe.pid}/status") as status:
-        (peak,) = (int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
-    return peak - before
-
-
 @pytest.mark.wire
 @pytest.mark.parametrize("megabytes", [100, pytest.param(1024, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("coding", ["length", "chunked"])
@@ -302,7 +290,7 @@ def test_memory_does_not_grow_with_the_upload(serve_probe, tmp_path, megabytes, 
                 client.send(b"0\r\n\r\n")
             assert client.response().body.decode() == f"{total} {digest}"
 
-    assert peak_growth_kib(probe, transfer) <= 8 << 10
+    assert probe.peak_growth_kib(transfer) <= 8 << 10
 
 
 @pytest.mark.wire

@@ -122,6 +122,15 @@ class Process:
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
 
+    def peak_growth_kib(self, action):
+        """How far the highest resident size during `action()` lies above that before, in KiB."""
+        before = self.resident_kib
+        # Writing 5 resets the high-water mark to the current size (proc(5)).
+        pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+        action()
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) - before
+
     @property
     def descriptors(self):
         """How many file descriptors the program holds, from /proc."""
