@@ -72,6 +72,8 @@ fn try_respond(
     if let Some(takeover) = &takeover {
         takeover.open(&start_response);
     }
+    // What made the environ and the callable may be the program's, and have forked.
+    child::leave_if_forked(gil);
     let result = callback.call(gil, &[&environ, start_response.object()]);
     let result = child::exit_if_forked(gil, result);
     let closed = start_response.close(out);

@@ -30,14 +30,6 @@ impl<T> Once<T> {
         gil: Gil<'g>,
         make: impl FnOnce(Gil<'g>) -> Result<T>,
     ) -> Result<&'g T> {
-        if let Some(made) = self.0.get(gil) {
-            return Ok(made);
-        }
-        // Making it may run Python code that comes here, too: the first one stays.
-        let made = make(gil)?;
-        Ok(match self.0.get(gil) {
-            Some(first) => first,
-            None => self.0.set(gil, made),
-        })
+        self.0.get_or_try_make(gil, || make(gil))
     }
 }

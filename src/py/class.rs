@@ -3,7 +3,8 @@
 //!
 //! A class can be changed at any time (`base.Environ.update_uri = mine`), so code that relies on what a
 //! class does has to look each time. CPython numbers the versions of a class for its own method
-//! cache; while the number stays the same, nothing was changed.
+//! cache; while the number stays the same, nothing was changed in it. A function can be changed too
+//! (`update_uri.__code__ = mine.__code__`), which no number says.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -21,6 +22,8 @@ use super::text;
 pub struct Members {
     class: Owned,
     members: Vec<(Owned, Owned)>,
+    /// Those that are functions, and what code they have.
+    functions: Vec<(Owned, Owned)>,
     version: Cell<u32>,
 }
 
@@ -30,9 +33,21 @@ impl Members {
         let Some(namespace) = namespace(gil, class)? else {
             return Ok(None);
         };
+        let members = namespace.dict_items(gil);
+        let mut functions = Vec::new();
+        for (_, member) in &members {
+            #[cfg(not(feature = "abi3"))]
+            if !is_function(member) {
+                continue;
+            }
+            if let Some(code) = member.optional_attr(gil, &names(gil).code_of_function)? {
+                functions.push((member.own(gil), code));
+            }
+        }
         Ok(Some(Members {
             class: class.own(gil),
-            members: namespace.dict_items(gil),
+            members,
+            functions,
             version: Cell::new(0),
         }))
     }
@@ -60,6 +75,11 @@ impl Members {
     /// Whether the class has the very members that it had, and no other.
     #[inline]
     pub fn unchanged(&self, gil: Gil<'_>) -> Result<bool> {
+        for (function, code) in &self.functions {
+            if !has_code(gil, function, code)? {
+                return Ok(false);
+            }
+        }
         let now = version(&self.class);
         if now != 0 && now == self.version.get() {
             return Ok(true);
@@ -127,6 +147,28 @@ fn version(class: &Object) -> u32 {
         }
         (*class).tp_version_tag
     }
+}
+
+/// Whether it is a function of Python's.
+#[cfg(not(feature = "abi3"))]
+fn is_function(object: &Object) -> bool {
+    // SAFETY: the type object is the interpreter's and lives as long as it.
+    object.type_is(unsafe { Object::borrowed((&raw mut ffi::PyFunction_Type).cast()) })
+}
+
+/// Whether a function has this code.
+#[cfg(not(feature = "abi3"))]
+fn has_code(_: Gil<'_>, function: &Object, code: &Object) -> Result<bool> {
+    debug_assert!(is_function(function));
+    // SAFETY: `Members::read` found it to be a function, and nothing becomes one or ceases to be; the field is
+    // only read.
+    let now = unsafe { (*function.as_ptr().cast::<ffi::PyFunctionObject>()).func_code };
+    Ok(now == code.as_ptr())
+}
+
+#[cfg(feature = "abi3")]
+fn has_code(gil: Gil<'_>, function: &Object, code: &Object) -> Result<bool> {
+    Ok(function.attr(gil, &names(gil).code_of_function)?.is(code))
 }
 
 /// Whether the interpreter numbers the class's versions.

@@ -21,6 +21,13 @@ pub struct PyObject {
     pub ob_type: *mut PyTypeObject,
 }
 
+/// The beginning of the struct of Include/funcobject.h.
+#[repr(C)]
+pub struct PyFunctionObject {
+    pub ob_base: PyObject,
+    pub func_code: *mut PyObject,
+}
+
 #[repr(C)]
 pub struct PyInterpreterState {
     _opaque: [u8; 0],
@@ -163,6 +170,7 @@ unsafe extern "C" {
     pub static mut PyString_Type: PyTypeObject;
     pub static mut PyFile_Type: PyTypeObject;
     pub static mut PyFloat_Type: PyTypeObject;
+    pub static mut PyFunction_Type: PyTypeObject;
     pub static mut PyGen_Type: PyTypeObject;
     pub static mut PyTraceBack_Type: PyTypeObject;
 

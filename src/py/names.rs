@@ -27,6 +27,7 @@ names! {
     bytes_io = c"BytesIO",
     close = c"close",
     code = c"code",
+    code_of_function = c"__code__",
     config = c"config",
     content_length = c"CONTENT_LENGTH",
     content_type = c"CONTENT_TYPE",

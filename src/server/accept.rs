@@ -98,15 +98,8 @@ fn disown(gil: Gil<'_>, reactor: &Reactor, table: &Table, number: RawFd) {
         return;
     };
     robbed.unwatch();
-    let is_over = robbed.peek(|work| {
-        let is_robbed = work.socket.number() == number;
-        if is_robbed {
-            work.socket.disown();
-            work.on(Event::Gone);
-        }
-        is_robbed
-    });
-    if is_over == Some(true) {
+    // A thread that works on it finds out when it reads or writes.
+    if robbed.disown(number) && robbed.peek(|work| work.on(Event::Gone)).is_some() {
         reactor.ready.push(Ready::Connection(robbed.id()));
     }
 }

@@ -120,9 +120,10 @@ impl Acceptor {
         self.io.stop();
     }
 
-    /// Releases the address, as far as this process is concerned.
+    /// Releases the address, as far as this process is concerned. A number that is another's by now is left alone.
     pub fn close(&self) {
         self.io.stop();
+        self.disown_if_closed();
         let closed = self.listener.take();
         drop(closed);
     }

@@ -11,8 +11,8 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Weak};
 
 use super::stream::{self, Flow};
 
@@ -22,6 +22,21 @@ pub struct Socket(Arc<Descriptor>);
 
 /// The number, or -1 once it belongs to somebody else.
 struct Descriptor(AtomicI32);
+
+/// A socket that others own, to be [disowned](Socket::disown) wherever its shares are.
+pub struct Handle(Weak<Descriptor>);
+
+impl Handle {
+    /// Disowns the socket, if this is its number. Whether that was so.
+    pub fn disown(&self, number: RawFd) -> bool {
+        let swapped = self.0.upgrade().map(|descriptor| {
+            descriptor
+                .0
+                .compare_exchange(number, -1, Ordering::Relaxed, Ordering::Relaxed)
+        });
+        matches!(swapped, Some(Ok(_)))
+    }
+}
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
@@ -63,6 +78,22 @@ impl Socket {
         self.0.0.store(-1, Ordering::Relaxed);
     }
 
+    /// What disowns it without keeping it open.
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::downgrade(&self.0))
+    }
+
+    /// What came of a transfer. A number that is no socket's any more is somebody else's, or will be: a program
+    /// closed it, and it is not closed here.
+    fn judged<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &result
+            && matches!(error.raw_os_error(), Some(libc::EBADF | libc::ENOTSOCK))
+        {
+            self.disown();
+        }
+        result
+    }
+
     /// Takes the descriptor out of every share; `None` where nobody has it any more. From now on every
     /// transfer here fails with `EBADF`.
     pub fn release(&self) -> Option<OwnedFd> {
@@ -78,7 +109,7 @@ impl Socket {
 
     /// See [`stream::read`].
     pub fn read(&self, buffer: &mut Vec<u8>, max: usize) -> io::Result<Flow> {
-        stream::read(self.number(), buffer, max)
+        self.judged(stream::read(self.number(), buffer, max))
     }
 
     /// See [`stream::read_into`].
@@ -87,7 +118,7 @@ impl Socket {
         room: &'m mut [MaybeUninit<u8>],
         behind: &mut Vec<u8>,
     ) -> io::Result<(Flow, &'m [u8])> {
-        stream::read_into(self.number(), room, behind)
+        self.judged(stream::read_into(self.number(), room, behind))
     }
 
     /// Whether the peer sends no more, and nothing of it is left to be read.
@@ -102,12 +133,12 @@ impl Socket {
 
     /// See [`stream::write`].
     pub fn write(&self, bytes: &[u8], more: bool) -> io::Result<Flow> {
-        stream::write(self.number(), bytes, more)
+        self.judged(stream::write(self.number(), bytes, more))
     }
 
     /// See [`stream::write_vectored`].
     pub fn write_vectored(&self, slices: &[IoSlice<'_>], more: bool) -> io::Result<Flow> {
-        stream::write_vectored(self.number(), slices, more)
+        self.judged(stream::write_vectored(self.number(), slices, more))
     }
 
     /// See [`stream::sendfile`].
@@ -123,7 +154,7 @@ impl Socket {
 
     /// See [`stream::shutdown_write`].
     pub fn shutdown_write(&self) -> io::Result<()> {
-        stream::shutdown_write(self.number())
+        self.judged(stream::shutdown_write(self.number()))
     }
 
     /// See [`stream::acknowledge_now`].
@@ -177,6 +208,37 @@ mod tests {
         let mut all = Vec::new();
         far.read_to_end(&mut all).unwrap();
         assert_eq!(all, b"y");
+    }
+
+    #[test]
+    fn what_is_no_socket_any_more_is_not_closed() {
+        let (near, _far) = UnixStream::pair().unwrap();
+        let number = near.as_raw_fd();
+        let socket = Socket::new(near.into());
+        let file = std::fs::File::open("/dev/null").unwrap();
+        // SAFETY: numbers only: the socket is closed, and its number becomes the file's.
+        assert_eq!(unsafe { libc::dup2(file.as_raw_fd(), number) }, number);
+        assert!(socket.write(b"x", false).is_err());
+        assert_eq!(socket.number(), -1);
+        drop(socket);
+        // SAFETY: nobody else owns it by now.
+        let still = std::fs::File::from(unsafe { OwnedFd::from_raw_fd(number) });
+        assert!(still.metadata().is_ok());
+    }
+
+    #[test]
+    fn a_handle_disowns_every_share_of_its_number() {
+        let (near, _far) = UnixStream::pair().unwrap();
+        let number = near.as_raw_fd();
+        let socket = Socket::new(near.into());
+        let (handle, share) = (socket.handle(), socket.clone());
+        assert!(!handle.disown(number + 1));
+        assert!(handle.disown(number) && !handle.disown(number));
+        assert_eq!(share.number(), -1);
+        drop((socket, share));
+        assert!(!handle.disown(number));
+        // SAFETY: nobody else owns it by now.
+        drop(unsafe { OwnedFd::from_raw_fd(number) });
     }
 
     #[test]

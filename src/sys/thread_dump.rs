@@ -62,9 +62,12 @@ impl ThreadDump {
     /// Those of sigaction(2).
     pub fn cover(&self) -> io::Result<()> {
         let mut action = action_of(self.signum)?;
+        if action.sa_flags & libc::SA_SIGINFO != 0 {
+            // It takes more than a number.
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         WRITER.store(action.sa_sigaction, Ordering::Relaxed);
         action.sa_sigaction = on_signal as *const () as libc::sighandler_t;
-        action.sa_flags &= !libc::SA_SIGINFO;
         set_action(self.signum, &action)
     }
 

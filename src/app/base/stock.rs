@@ -36,17 +36,24 @@ const PRISTINE_START_RESPONSE: u64 = 0xd020_2d56_4456_a601;
 /// A class whose effect is known.
 pub struct Stock {
     members: Members,
-    /// The makers of `wsgi.errors` and `wsgi.input`.
-    streams: Option<(Owned, Owned)>,
+    /// The module, which has the makers of `wsgi.errors` and `wsgi.input`, where it is `Environ`.
+    makers: Option<Owned>,
     /// The attributes of a new `Start_response` but its headers.
     attributes: Option<Owned>,
 }
 
 /// Judges the class `Environ` of `module`.
 pub fn environ(gil: Gil<'_>, module: &Object, class: &Object) -> Result<Option<Stock>> {
-    let Some(members) = recognise(gil, class, &ENVIRON, PRISTINE_ENVIRON)? else {
-        return Ok(None);
-    };
+    let members = recognise(gil, class, &ENVIRON, PRISTINE_ENVIRON)?;
+    Ok(members.map(|members| Stock {
+        members,
+        makers: Some(module.own(gil)),
+        attributes: None,
+    }))
+}
+
+/// The makers of `wsgi.errors` and `wsgi.input`, as the module has them now.
+fn makers(gil: Gil<'_>, module: &Object) -> Result<Option<(Owned, Owned)>> {
     let names = names(gil);
     let maker = |name: &Object| -> Result<Option<Owned>> {
         let Some(found) = module.optional_attr(gil, name)? else {
@@ -62,14 +69,9 @@ pub fn environ(gil: Gil<'_>, module: &Object, class: &Object) -> Result<Option<S
         Some(input) => Some(input),
         None => maker(&names.string_io)?,
     };
-    let streams = errors
+    Ok(errors
         .zip(input)
-        .filter(|(errors, input)| errors.is_callable() && input.is_callable());
-    Ok(streams.map(|streams| Stock {
-        members,
-        streams: Some(streams),
-        attributes: None,
-    }))
+        .filter(|(errors, input)| errors.is_callable() && input.is_callable()))
 }
 
 /// Judges the class `Start_response` of a module.
@@ -88,7 +90,7 @@ pub fn start_response(gil: Gil<'_>, _: &Object, class: &Object) -> Result<Option
     attributes.dict_set(gil, &names.sent, &Owned::boolean(gil, false))?;
     Ok(Some(Stock {
         members,
-        streams: None,
+        makers: None,
         attributes: Some(attributes),
     }))
 }
@@ -101,7 +103,11 @@ impl Stock {
 
     /// What `Environ()` gives.
     pub fn new_environ(&self, gil: Gil<'_>) -> Result<Owned> {
-        let Some((errors, input)) = &self.streams else {
+        let makers = match &self.makers {
+            Some(module) => makers(gil, module)?,
+            None => None,
+        };
+        let Some((errors, input)) = makers else {
             return self.members.class().call(gil, &[]);
         };
         let names = names(gil);

@@ -289,12 +289,12 @@ impl ResponseState {
 
     /// The call of `write`.
     pub fn write(&self, gil: Gil<'_>, data: &Object) -> Result<()> {
-        // Not a byte of a forked child's: the connection is its parent's.
-        child::leave_if_forked(gil);
         if self.over.get() {
             return Err(too_late(gil));
         }
-        let Some(item) = text::body_item(gil, data)? else {
+        let item = text::body_item(gil, data);
+        // Not a byte of a forked child's, were it forked in there: the connection is its parent's.
+        let Some(item) = child::exit_if_forked(gil, item)? else {
             return Err(Raised::new(gil, Kind::TypeError, "write() takes bytes"));
         };
         if item.as_bytes().is_some_and(<[u8]>::is_empty) {
@@ -314,10 +314,10 @@ impl ResponseState {
 
     /// The call of `wsgi.early_hints`: nothing where the head is sent, or the client is of HTTP/1.0.
     pub fn send_early_hints(&self, gil: Gil<'_>, headers: &Object) -> Result<()> {
-        child::leave_if_forked(gil);
         let mut head = ResponseHead::default();
         // It may run Python code, after which all is looked at anew.
-        render_fields(gil, &mut head, headers)?;
+        let rendered = render_fields(gil, &mut head, headers);
+        child::exit_if_forked(gil, rendered)?;
         let is_begun = self.sent.get() || self.wrote.get() || self.over.get();
         if is_begun || !self.takes_hints.get() {
             return Ok(());

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
+use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use crate::server::reactor::Reactor;
 use crate::server::ready::{Id, Ready};
 use crate::server::slow_calls::Called;
 use crate::server::timeouts::Deadline;
-use crate::sys::socket::Socket;
+use crate::sys::socket::{Handle, Socket};
 
 /// One connection.
 pub struct Connection {
@@ -36,6 +37,8 @@ pub struct Connection {
     /// When it is due.
     pub deadline: Deadline,
     id: Cell<Id>,
+    /// Its socket, which the shares in `work` and elsewhere keep open.
+    handle: Handle,
     /// `None` while a thread works on it, and when it is over.
     work: Cell<Option<Box<Work>>>,
 }
@@ -182,6 +185,7 @@ impl Connection {
         client: Rc<Client>,
         state: State,
     ) -> Rc<Connection> {
+        let handle = socket.handle();
         let work = Work {
             state,
             socket,
@@ -217,6 +221,7 @@ impl Connection {
             client,
             deadline: Deadline::default(),
             id: Cell::default(),
+            handle,
             work: Cell::new(Some(Box::new(work))),
         })
     }
@@ -224,6 +229,12 @@ impl Connection {
     /// Its place in the table, and its number.
     pub fn id(&self) -> Id {
         self.id.get()
+    }
+
+    /// Its socket's number is somebody else's by now: nothing of it is read, written or closed any more, whoever
+    /// works on it. Whether it had that number.
+    pub fn disown(&self, number: RawFd) -> bool {
+        self.handle.disown(number)
     }
 
     /// It has a place in the table.
