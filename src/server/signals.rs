@@ -20,7 +20,7 @@ use std::rc::Rc;
 
 use crate::dialect::Dialect;
 use crate::ev::{Loop, Signal};
-use crate::py::types::{Class, ClassObject, Instance, Method, Owns};
+use crate::py::types::{Class, ClassObject, Instance, Method, Owns, Visitor};
 use crate::py::{
     Arguments, Exception, Gil, Kind, Object, Owned, Raised, Result, State, call, names, number,
 };
@@ -49,11 +49,14 @@ struct Taken {
     before: Owned,
 }
 
+/// Handlers by their signals' numbers.
+type Handlers = Vec<(i32, Owned)>;
+
 /// The handler that `signal.getsignal` gives during a run.
 struct EndRun {
     /// What was in force before, by the signals' numbers: for a child that the program forks, and for a
     /// program that installs this one again after the run.
-    before: RefCell<Vec<(i32, Owned)>>,
+    before: RefCell<Handlers>,
     has_ended: Cell<bool>,
 }
 
@@ -63,8 +66,15 @@ impl Class for EndRun {
         c"EndRun(number, frame)\n\nHandles SIGINT and SIGTERM while run() serves: \
         ends it gracefully.";
     const METHODS: &'static [Method<Self>] = &[];
-    // Handlers live as long as the program, or are released with this one.
-    const OWNS: Owns<Self> = Owns::Nothing;
+    // A handler of before may refer to this one, which it found in force.
+    const OWNS: Owns<Self> = Owns::Objects(|this, visitor| {
+        let see = |before: &Handlers, visitor: &mut Visitor<'_>| {
+            before
+                .iter()
+                .for_each(|(_, handler)| visitor.object(handler));
+        };
+        visitor.cell(&this.before, see, Handlers::clear);
+    });
     const CALL: Option<crate::py::types::Call<Self>> = Some(handle);
 }
 

@@ -4,8 +4,8 @@ A block that is freed is the next one of its size that the allocator hands out, 
 was only borrowed leads to another object, which these tests recognise.
 """
 
-
 import gc
+import signal
 import weakref
 
 from case import Case, ask, evwsgi, main
@@ -140,6 +140,29 @@ class Cycles(Answering):
                 nested = file_wrapper(nested)
 
         self.wrappers(make)
+
+    def test_a_signal_handler_that_knows_the_servers(self):
+        """The server's knows the one that was in force before, too."""
+
+        class Handler(object):
+            def __call__(self, *_):
+                pass
+
+        self.serve("standard")
+        handlers = [Handler()]
+        known = weakref.ref(handlers[0])
+        signal.signal(signal.SIGTERM, handlers[0])
+
+        def ready():
+            handlers.pop().seen = signal.getsignal(signal.SIGTERM)
+            evwsgi.stop()
+
+        evwsgi.on_ready(ready)
+        self.printed_by(evwsgi.run)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        evwsgi.on_ready(None)
+        gc.collect()
+        self.assertIsNone(known())
 
 
 if __name__ == "__main__":

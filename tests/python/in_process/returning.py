@@ -76,7 +76,7 @@ class Forked(Case):
         address = self.serve("standard")
         children = []
 
-        class Text(type("")):
+        class Text(type(b"".decode("ascii"))):
             def encode(self, *_):
                 children.append(os.fork())
                 return b"y"
@@ -87,7 +87,7 @@ class Forked(Case):
                 return memoryview(b"y")
 
         if sys.version_info[0] == 2:
-            data = Text("y")
+            data = Text(b"y".decode("ascii"))
         elif sys.version_info >= (3, 12):
             data = Buffer(b"y")
         else:

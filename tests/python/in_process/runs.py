@@ -101,6 +101,7 @@ class Runs(Case):
         base.config.access_log = os.path.join(self.folder, "missing", "access.log")
         self.assertRaises(OSError, self.printed_by, evwsgi.run)
         del base.config.access_log
+        self.assertEqual(-1, int(evwsgi.socket_fd()))
         self.printed_by(evwsgi.start, "127.0.0.1", port)
         answer, _ = self.run_with(lambda: ask(listening_on()))
         self.assertTrue(answer.endswith(b"hello"))
@@ -112,6 +113,7 @@ class Looked(object):
     def __init__(self, config, call):
         self.__dict__.update(vars(config))
         self.__dict__["dialect"] = "standard"
+        self.__dict__.pop("access_log", None)
         self._call = [call]
 
     def __getattr__(self, name):

@@ -148,6 +148,8 @@ def page(status):
     def mend(case, reading, seen):
         nothing(case, reading, seen)
         seen.wire = PAGES[status]
+        if case.base == "other":
+            seen.wire = seen.wire.replace(b"reporter/0.11", b"other/1.0")
 
     return mend
 
