@@ -106,7 +106,9 @@ impl Registry {
 
     /// A run begins; `None` where there is one.
     pub fn begin_run(&self) -> Option<Running<'_>> {
-        (!self.runs.replace(true)).then_some(Running(&self.runs))
+        let begins = !self.runs.replace(true);
+        // Made only where it begins: dropped, it ends the run.
+        begins.then(|| Running(&self.runs))
     }
 
     /// What the run that serves now works with; `None` while none does.
