@@ -158,6 +158,7 @@ fn is_function(object: &Object) -> bool {
 
 /// Whether a function has this code.
 #[cfg(not(feature = "abi3"))]
+#[inline(always)]
 fn has_code(_: Gil<'_>, function: &Object, code: &Object) -> Result<bool> {
     debug_assert!(is_function(function));
     // SAFETY: `Members::read` found it to be a function, and nothing becomes one or ceases to be; the field is

@@ -96,14 +96,20 @@ impl<T> State<T> {
     }
 
     /// The value, made by `make` where it is not there yet.
+    #[inline]
     pub fn get_or_try_make(
         &self,
         gil: Gil<'_>,
         make: impl FnOnce() -> Result<T>,
     ) -> Result<&'static T> {
-        if let Some(value) = self.get(gil) {
-            return Ok(value);
+        match self.get(gil) {
+            Some(value) => Ok(value),
+            None => self.try_make(gil, make),
         }
+    }
+
+    #[cold]
+    fn try_make(&self, gil: Gil<'_>, make: impl FnOnce() -> Result<T>) -> Result<&'static T> {
         // Making it may run Python code that comes here, too: the first one stays.
         let made = make()?;
         Ok(match self.get(gil) {
