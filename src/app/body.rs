@@ -118,8 +118,6 @@ impl Body {
 
     /// The next chunk of a reader or iterator, an empty one included; `None` at the end.
     pub fn next(&mut self, gil: Gil<'_>, policy: InvalidItem) -> Result<Option<Owned>> {
-        // Whatever the program did before: what is drawn is its parent's.
-        child::leave_if_forked(gil);
         let chunk = self.draw(gil, policy);
         child::exit_if_forked(gil, chunk)
     }
