@@ -93,6 +93,8 @@ pub fn target_run(bytes: &[u8]) -> usize {
 
 /// Length of the run of bytes from `LOWEST` to `HIGHEST` and not DEL which `bytes` begins with.
 /// `HIGHEST` is 127 or 255.
+///
+/// Mutants live, here and in [`stops_of_word`]: a byte stops the run for one reason, so that `^` is `|`.
 fn run<const LOWEST: u8, const HIGHEST: u8>(bytes: &[u8]) -> usize {
     let stops = |byte: u8| (byte < LOWEST) | (byte > HIGHEST) | (byte == 0x7f);
     let (blocks, _) = bytes.as_chunks::<16>();
@@ -136,6 +138,8 @@ fn lowest(bits: u64) -> usize {
 ///
 /// What is searched is a CR two bytes before a CR: in a head that is no attack, only the blank
 /// line has that.
+///
+/// Mutants live: one that finds a pair in a block or a word where there is none costs time alone.
 pub fn find_blank_line(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<66>()) {
