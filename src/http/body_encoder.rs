@@ -155,6 +155,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_cut_is_said() {
+        let item = |mut encoder: BodyEncoder, length| {
+            let encoded = encoder.item(length);
+            (encoded.taken, encoded.is_chunk, encoded.is_cut)
+        };
+        assert_eq!(item(BodyEncoder::Length(4), 4), (4, false, false));
+        assert_eq!(item(BodyEncoder::Length(4), 5), (4, false, true));
+        assert_eq!(item(BodyEncoder::Length(0), 0), (0, false, false));
+        assert_eq!(item(BodyEncoder::Chunked, 5), (5, true, false));
+        assert_eq!(item(BodyEncoder::Chunked, 0), (0, false, false));
+        assert_eq!(item(BodyEncoder::NoBody, 5), (0, false, false));
+    }
+
+    #[test]
+    fn a_body_is_dropped_where_there_is_none() {
+        assert!(BodyEncoder::NoBody.drops_body());
+        for encoder in [
+            BodyEncoder::Chunked,
+            BodyEncoder::Length(0),
+            BodyEncoder::Close,
+        ] {
+            assert!(!encoder.drops_body());
+        }
+    }
+
+    #[test]
     fn what_is_not_sent_is_dropped() {
         let dropped = (Vec::new(), Progress::Complete);
         assert_eq!(encode(BodyEncoder::NoBody, &[b"ab", b"c"]), dropped);

@@ -280,3 +280,263 @@ impl DateServerLines {
             .unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const FINAL: ReplyFraming = ReplyFraming {
+        body: ReplyBody::Empty,
+        head_only: false,
+        connection: None,
+        keep_alive: true,
+    };
+
+    fn head(status: &str, fields: &[(&str, &str)]) -> ResponseHead {
+        let mut head = ResponseHead::default();
+        head.set_status(status.as_bytes()).unwrap();
+        for (name, value) in fields {
+            head.add(name.as_bytes(), value.as_bytes()).unwrap();
+        }
+        head
+    }
+
+    fn pushed(head: &ResponseHead, framing: &ReplyFraming, ready: &DateServerLines) -> String {
+        let mut out = b"before ".to_vec();
+        head.push(&mut out, framing, ready);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn lines_at(second: i64, ident: &str) -> DateServerLines {
+        let mut ready = DateServerLines::default();
+        assert!(ready.update(second, ident.as_bytes()));
+        ready
+    }
+
+    #[test]
+    fn a_head_is_its_status_its_fields_and_what_frames_it() {
+        let plain = head("200 OK", &[("A", "b"), ("a", "c"), ("Content-Length", "7")]);
+        assert_eq!((plain.code(), plain.promised()), (200, Some(7)));
+        let none = DateServerLines::default();
+        let all = "before HTTP/1.1 200 OK\r\nA: b\r\na: c\r\n";
+        for (body, connection, frame) in [
+            (ReplyBody::Empty, None, ""),
+            (ReplyBody::UntilClose, None, ""),
+            (ReplyBody::Length(120), None, "Content-Length: 120\r\n"),
+            (ReplyBody::Chunked, None, "Transfer-Encoding: chunked\r\n"),
+            (
+                ReplyBody::Length(0),
+                Some(&b"Connection: close\r\n"[..]),
+                "Content-Length: 0\r\nConnection: close\r\n",
+            ),
+        ] {
+            let framing = ReplyFraming {
+                body,
+                connection,
+                ..FINAL
+            };
+            let expected = format!("{all}{frame}\r\n");
+            assert_eq!(pushed(&plain, &framing, &none), expected);
+        }
+    }
+
+    #[test]
+    fn a_status_without_a_reason_has_the_registered_one() {
+        for (status, line) in [
+            ("404", "404 Not Found"),
+            ("299", "299 "),
+            ("404 ", "404 "),
+            ("200 Fine", "200 Fine"),
+        ] {
+            let expected = format!("before HTTP/1.1 {line}\r\n\r\n");
+            let none = DateServerLines::default();
+            assert_eq!(pushed(&head(status, &[]), &FINAL, &none), expected);
+        }
+    }
+
+    #[test]
+    fn a_status_replaces_the_one_before_and_leaves_the_fields() {
+        let mut twice = head("200 OK", &[("A", "b")]);
+        twice.set_status(b"404 Nowhere").unwrap();
+        let none = DateServerLines::default();
+        let expected = "before HTTP/1.1 404 Nowhere\r\nA: b\r\n\r\n";
+        assert_eq!(pushed(&twice, &FINAL, &none), expected);
+        assert_eq!(twice.code(), 404);
+        twice.clear();
+        assert_eq!((twice.code(), twice.promised()), (0, None));
+        assert_eq!(pushed(&twice, &FINAL, &none), "before \r\n");
+    }
+
+    #[test]
+    fn each_fault_is_found_and_changes_nothing() {
+        let status = |status: &[u8]| ResponseHead::default().set_status(status);
+        let field = |name: &str, value: &str| {
+            let mut head = head("200 OK", &[("Content-Length", "3")]);
+            let before = head.lines.clone();
+            let fault = head.add(name.as_bytes(), value.as_bytes());
+            assert_eq!((&head.lines, head.promised()), (&before, Some(3)));
+            fault
+        };
+        assert_eq!(status(b"20 OK"), Err(HeadFault::Status));
+        assert_eq!(status(b"200 O\nK"), Err(HeadFault::Status));
+        assert_eq!(status(b"199 Early"), Err(HeadFault::Interim));
+        assert_eq!(status(b"100"), Err(HeadFault::Interim));
+        assert_eq!(field("A b", "c"), Err(HeadFault::Name));
+        assert_eq!(field("A", "b\r\nC: d"), Err(HeadFault::Value));
+        assert_eq!(field("Connection", "close"), Err(HeadFault::HopByHop));
+        assert_eq!(field("Content-Length", "x"), Err(HeadFault::Length));
+        assert_eq!(field("Content-Length", "4"), Err(HeadFault::Length));
+        assert_eq!(field("Content-Length", "3"), Ok(()));
+    }
+
+    #[test]
+    fn faults_are_shown_as_pep_3333_has_them() {
+        let all = [
+            (HeadFault::Status, false, "three digits"),
+            (HeadFault::Interim, true, "below 200"),
+            (HeadFault::Name, false, "token"),
+            (HeadFault::Value, false, "CR, LF"),
+            (HeadFault::HopByHop, true, "hop-by-hop"),
+            (HeadFault::Length, false, "Content-Length"),
+            (HeadFault::TooLong, false, "1 MiB"),
+        ];
+        for (fault, is_assertion, words) in all {
+            assert_eq!(fault.is_assertion(), is_assertion, "{fault:?}");
+            assert!(fault.message().contains(words), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_is_as_long_as_it_may_be() {
+        assert_eq!(LONGEST_HEAD, 1 << 20);
+        let text = |length: usize| vec![b'x'; length];
+        let status = |length| {
+            let status = [b"200 ", &*text(length - 4)].concat();
+            ResponseHead::default().set_status(&status)
+        };
+        assert_eq!(status(LONGEST_HEAD), Ok(()));
+        assert_eq!(status(LONGEST_HEAD + 1), Err(HeadFault::TooLong));
+
+        // The status does not count, the fields that are there do.
+        let with_fields = || head("200 A reason of some length", &[("A", "b")]);
+        let there = "A: b\r\n".len();
+        let most = LONGEST_HEAD - there - "Name".len();
+        assert_eq!(with_fields().add(b"Name", &text(most)), Ok(()));
+        let more = with_fields().add(b"Name", &text(most + 1));
+        assert_eq!(more, Err(HeadFault::TooLong));
+    }
+
+    #[test]
+    fn a_rendered_line_is_a_field() {
+        let mut lines = head("200 OK", &[]);
+        for line in ["A:b", "B:  c d \r", "", "\r", "C::e"] {
+            lines.add_line(line.as_bytes()).unwrap();
+        }
+        assert_eq!(lines.fields(), b"A: b\r\nB: c d\r\nC: :e\r\n");
+        assert_eq!(lines.add_line(b"no colon"), Err(HeadFault::Name));
+        assert_eq!(lines.add_line(b": no name"), Err(HeadFault::Name));
+    }
+
+    #[test]
+    fn fields_are_found_and_taken_out_by_name() {
+        let mut fields = head(
+            "200 OK",
+            &[("A", "one"), ("B", "two"), ("a", "three"), ("Ab", "four")],
+        );
+        assert_eq!(fields.value(b"a"), Some(&b"three"[..]));
+        assert_eq!(fields.value(b"B"), Some(&b"two"[..]));
+        assert_eq!(fields.value(b"C"), None);
+        fields.remove(b"A");
+        assert_eq!(fields.fields(), b"B: two\r\nAb: four\r\n");
+        assert_eq!(fields.value(b"A"), None);
+        let none = DateServerLines::default();
+        let expected = "before HTTP/1.1 200 OK\r\nB: two\r\nAb: four\r\n\r\n";
+        assert_eq!(pushed(&fields, &FINAL, &none), expected);
+    }
+
+    #[test]
+    fn the_servers_lines_give_way_to_the_applications() {
+        let ready = lines_at(784_111_777, "me");
+        let (date, server) = ("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "Server: me\r\n");
+        for (own, expected) in [
+            (&[][..], [date, server].concat()),
+            (&[("date", "x")][..], format!("date: x\r\n{server}")),
+            (&[("SERVER", "y")][..], format!("SERVER: y\r\n{date}")),
+            (
+                &[("Date", "x"), ("Server", "y")][..],
+                "Date: x\r\nServer: y\r\n".into(),
+            ),
+        ] {
+            let mut head = head("200 OK", own);
+            let expected = format!("before HTTP/1.1 200 OK\r\n{expected}\r\n");
+            assert_eq!(pushed(&head, &FINAL, &ready), expected);
+            for name in ["Date", "Server", "Content-Length"] {
+                head.remove(name.as_bytes());
+            }
+            let expected = format!("before HTTP/1.1 200 OK\r\n{date}{server}\r\n");
+            assert_eq!(pushed(&head, &FINAL, &ready), expected);
+        }
+    }
+
+    #[test]
+    fn a_promise_is_taken_back_with_its_field() {
+        let mut promised = head("200 OK", &[("Content-Length", "3")]);
+        promised.remove(b"content-length");
+        assert_eq!(promised.promised(), None);
+        assert_eq!(promised.add(b"Content-Length", b"4"), Ok(()));
+        assert_eq!(promised.promised(), Some(4));
+        promised.clear();
+        assert_eq!(promised.promised(), None);
+    }
+
+    #[test]
+    fn early_hints_are_fields_alone() {
+        let mut out = b"before ".to_vec();
+        head("200 OK", &[("Link", "</a>")]).push_early_hints(&mut out);
+        assert_eq!(
+            out,
+            b"before HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn date_and_server_are_rendered_once_a_second() {
+        let mut ready = lines_at(0, "a");
+        assert_eq!(ready.date(), b"Thu, 01 Jan 1970 00:00:00 GMT");
+        assert!(!ready.update(0, b"other"));
+        assert_eq!(ready.server_line(), b"Server: a\r\n");
+        assert!(ready.update(1, b""));
+        assert_eq!(
+            ready.date_line(),
+            b"Date: Thu, 01 Jan 1970 00:00:01 GMT\r\n"
+        );
+        assert_eq!(ready.server_line(), b"");
+        assert_eq!(ready.lines(), ready.date_line());
+        // A time that HTTP cannot write has no line.
+        assert!(ready.update(i64::MAX, b"b"));
+        assert_eq!(
+            (ready.date(), ready.lines()),
+            (&b""[..], &b"Server: b\r\n"[..])
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_added_adds_a_line_of_its_own(
+            fields in proptest::collection::vec(("\\PC{0,6}|[A-Za-z-]{1,6}", "[\\x00-\\xff]{0,8}"), 0..6),
+        ) {
+            let mut head = head("200 OK", &[]);
+            let mut taken = 0;
+            for (name, value) in &fields {
+                let before = head.promised();
+                if head.add(name.as_bytes(), value.as_bytes()).is_ok() && head.promised() == before {
+                    taken += 1;
+                }
+            }
+            let out = pushed(&head, &FINAL, &DateServerLines::default());
+            prop_assert_eq!(out.split("\r\n").count(), taken + 3);
+            prop_assert!(!out.replace("\r\n", "").contains(['\r', '\n', '\0']));
+        }
+    }
+}
