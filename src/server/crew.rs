@@ -171,6 +171,13 @@ impl Crew {
         self.inboxes.borrow_mut().get_mut(number)?.pop_front()
     }
 
+    /// The thread of this seat holds the loop and is about to poll: what goes on in it is ready, like all else.
+    pub fn receive_as_holder(&self, number: usize) {
+        while let Some(id) = self.receive(number) {
+            self.ready.push(Ready::Connection(id));
+        }
+    }
+
     /// Whether something does.
     pub fn has_mail(&self, number: usize) -> bool {
         let inboxes = self.inboxes.borrow();

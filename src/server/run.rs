@@ -146,6 +146,10 @@ impl Run {
             if reactor.stopped.get() {
                 return;
             }
+            if self.crew.is_threaded() {
+                // Sent while it was spare, or while another thread held the loop.
+                self.crew.receive_as_holder(turn.seat.number);
+            }
             if !reactor.ready.is_empty() {
                 continue;
             }
