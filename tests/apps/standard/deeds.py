@@ -3,6 +3,7 @@
 import gc
 import io
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -191,11 +192,22 @@ def respond(deeds, result=Result):
     return result(deeds, items)
 
 
+def end_child(child):
+    """Waits for a child; one of a program with threads may wait for ever for a lock of Python's own
+    streams, which another thread held when it was forked.
+    """
+    deadline = time.time() + 2
+    while os.waitpid(child, os.WNOHANG)[0] == 0:
+        if time.time() > deadline:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.001)
+
+
 def wait_for_kept(most):
     """Waits for all but so many threads and children."""
     while len(KEPT) > most:
         kept = KEPT.pop(0)
         if isinstance(kept, int):
-            os.waitpid(kept, 0)
+            end_child(kept)
         elif most == 0:
             kept.join()
