@@ -90,12 +90,13 @@ pub fn raise_interruption(gil: Gil<'_>) -> Result<()> {
 }
 
 /// The text that `make` makes. Python code does, so that a handler of a signal may run and raise meanwhile: what
-/// succeeds when it is done again was interrupted by one, which [`raise_interruption`] raises.
+/// succeeds when it is done again was interrupted by one, which [`raise_interruption`] raises; but for want of
+/// memory, which comes and goes by itself.
 pub fn despite_signals<T>(gil: Gil<'_>, make: impl Fn() -> Result<T>) -> Result<T> {
     make().or_else(|raised| {
         let exception = Exception::take(gil, raised);
         let made = make();
-        if made.is_ok() {
+        if made.is_ok() && !exception.is(gil, Kind::MemoryError) {
             keep_interruption(gil, exception);
         }
         made

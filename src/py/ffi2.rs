@@ -242,6 +242,7 @@ unsafe extern "C" {
     pub static PyExc_Exception: *mut PyObject;
     pub static PyExc_ImportError: *mut PyObject;
     pub static PyExc_IndexError: *mut PyObject;
+    pub static PyExc_MemoryError: *mut PyObject;
     pub static PyExc_OSError: *mut PyObject;
     pub static PyExc_OverflowError: *mut PyObject;
     pub static PyExc_RuntimeError: *mut PyObject;

@@ -4,6 +4,7 @@ import os
 import random
 import resource
 import sys
+import threading
 
 from deeds import PLAIN, Deeds, respond, wait_for_kept
 
@@ -20,7 +21,8 @@ def application(environ, start_response):
 
 
 def limit():
-    """Few addresses, where the test says so."""
+    """Few addresses, where the test says so; enough for threads, which have 8 MiB each by themselves."""
+    threading.stack_size(512 << 10)
     with open("/proc/self/statm") as statm:
         most = int(statm.read().split()[0]) * resource.getpagesize() + (64 << 20)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
