@@ -1,7 +1,7 @@
 //! The end of the process where libev cannot go on: first what is ready is sent, and the access log written.
 //!
 //! Any thread may come here, without the interpreter's lock, out of libev's code. No lock of ours is held
-//! there, and whoever holds one lets go of it soon: none is held while Python runs.
+//! there, and a thread that holds one lets go of it soon: none is held while Python runs.
 
 #![forbid(unsafe_code)]
 

@@ -222,8 +222,8 @@ impl Watch {
         lock(&self.spares).retain(|other| !Arc::ptr_eq(other, seat));
     }
 
-    /// Is spare no more, having waited for long, and may end: unless it was woken meanwhile, as whoever did
-    /// counts on it, or is the last one, as a loop that is set free has to find a taker.
+    /// Is spare no more, having waited for long, and may end: unless another thread woke it meanwhile, which
+    /// counts on it, or it is the last one, as a loop that is set free has to find a taker.
     pub fn leave_spares(&self, seat: &Arc<Seat>) -> bool {
         let mut spares = lock(&self.spares);
         let before = spares.len();

@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_seen_has_two_whoever_comes_first() {
+    fn one_that_is_seen_has_two_in_either_order() {
         for ends_first in [true, false] {
             let (slow, slot) = (slow(), Slot::default());
             let call = slot.begin(&Arc::new(Called::Timer));

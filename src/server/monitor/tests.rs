@@ -65,7 +65,7 @@ fn write_all(socket: &Socket, queue: &mut WriteQueue) {
 /// What a generator gives stands in the outbox while it makes more: the monitor sends it meanwhile, or
 /// is about to when the call returns.
 #[test]
-fn bytes_arrive_once_and_in_order_whoever_sends_them() {
+fn bytes_arrive_once_and_in_order_by_either_sender() {
     const NUMBERS: u32 = 10_000;
     let watch = Arc::<Watch>::default();
     let seat = watch.add_seat();
