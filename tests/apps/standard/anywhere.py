@@ -21,7 +21,7 @@ def application(environ, start_response):
 
 
 def limit():
-    """Few addresses, where the test says so; enough for threads, which have 8 MiB each by themselves."""
+    """Few addresses, where the test says so; by themselves threads have 8 MiB each."""
     threading.stack_size(512 << 10)
     with open("/proc/self/statm") as statm:
         most = int(statm.read().split()[0]) * resource.getpagesize() + (64 << 20)
