@@ -57,6 +57,25 @@ impl Members {
         &self.class
     }
 
+    /// Whether it is derived from nothing but `object` or `dict`, or is an old-style class without bases.
+    pub fn has_builtin_bases(&self, gil: Gil<'_>) -> Result<bool> {
+        let Some(bases) = self
+            .class
+            .optional_attr(gil, &*text::interned(gil, c"__bases__")?)?
+        else {
+            return Ok(true);
+        };
+        // SAFETY: the type objects are the interpreter's and live as long as it.
+        let builtin = unsafe {
+            [
+                Object::borrowed((&raw mut ffi::PyBaseObject_Type).cast()),
+                Object::borrowed((&raw mut ffi::PyDict_Type).cast()),
+            ]
+        };
+        let is_builtin = |base: &Object| builtin.iter().any(|builtin| base.is(builtin));
+        Ok((0..bases.tuple_len()).all(|index| bases.tuple_item(index).is_some_and(is_builtin)))
+    }
+
     /// Names and members, in the order of the class's own dict.
     pub fn items(&self) -> impl Iterator<Item = (&Object, &Object)> {
         self.members
@@ -97,7 +116,10 @@ impl Members {
                 .dict_get(gil, name)
                 .is_some_and(|found| found.is(member))
         };
-        if namespace.dict_len() != self.members.len() || !self.items().all(is_there) {
+        if namespace.dict_len() != self.members.len()
+            || !self.items().all(is_there)
+            || !self.has_builtin_bases(gil)?
+        {
             return Ok(false);
         }
         // Looking an attribute up is what makes the interpreter number the version, unless it is one that

@@ -167,6 +167,7 @@ unsafe extern "C" {
     pub static mut PyList_Type: PyTypeObject;
     pub static mut PyTuple_Type: PyTypeObject;
     pub static mut PyDict_Type: PyTypeObject;
+    pub static mut PyBaseObject_Type: PyTypeObject;
     pub static mut PyString_Type: PyTypeObject;
     pub static mut PyFile_Type: PyTypeObject;
     pub static mut PyFloat_Type: PyTypeObject;

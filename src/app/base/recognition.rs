@@ -44,6 +44,7 @@ pub fn recognise(
     let is_marked = members.get(gil, MARK).is_some_and(Object::is_true);
     let has_methods = methods.iter().all(|name| members.get(gil, name).is_some());
     let is_candidate = has_methods && (is_marked || cfg!(feature = "python2"));
+    let is_candidate = is_candidate && members.has_builtin_bases(gil)?;
     if !is_candidate || !is_of_one_module(gil, &members)? {
         return Ok(None);
     }

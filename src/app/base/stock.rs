@@ -13,6 +13,7 @@ use std::ffi::CStr;
 
 use crate::app::base::recognition::recognise;
 use crate::app::environ::constants::constants;
+use crate::app::exclusive::Exclusive;
 use crate::http::reply::is_folded_value;
 use crate::http::response_head::{HeadFault, LONGEST_HEAD};
 use crate::py::class::{Members, bare_dict, bare_instance};
@@ -36,42 +37,105 @@ const PRISTINE_START_RESPONSE: u64 = 0xd020_2d56_4456_a601;
 /// A class whose effect is known.
 pub struct Stock {
     members: Members,
-    /// The module, which has the makers of `wsgi.errors` and `wsgi.input`, where it is `Environ`.
-    makers: Option<Owned>,
+    /// The makers of `wsgi.errors` and `wsgi.input`, where it is `Environ`.
+    makers: Option<Makers>,
     /// The attributes of a new `Start_response` but its headers.
     attributes: Option<Owned>,
 }
 
 /// Judges the class `Environ` of `module`.
 pub fn environ(gil: Gil<'_>, module: &Object, class: &Object) -> Result<Option<Stock>> {
-    let members = recognise(gil, class, &ENVIRON, PRISTINE_ENVIRON)?;
-    Ok(members.map(|members| Stock {
+    let Some(members) = recognise(gil, class, &ENVIRON, PRISTINE_ENVIRON)? else {
+        return Ok(None);
+    };
+    Ok(Some(Stock {
         members,
-        makers: Some(module.own(gil)),
+        makers: Some(Makers::of(gil, module)?),
         attributes: None,
     }))
 }
 
-/// The makers of `wsgi.errors` and `wsgi.input`, as the module has them now.
-fn makers(gil: Gil<'_>, module: &Object) -> Result<Option<(Owned, Owned)>> {
-    let names = names(gil);
-    let maker = |name: &Object| -> Result<Option<Owned>> {
-        let Some(found) = module.optional_attr(gil, name)? else {
-            return Ok(None);
+/// From what `Environ` makes its streams: looked up by name each time, as the class itself does.
+struct Makers {
+    module: Owned,
+    /// The module's dict, where it has one.
+    namespace: Option<Owned>,
+    known: Exclusive<KnownMakers>,
+}
+
+/// What was found, and what that means.
+struct KnownMakers {
+    string_io: Option<Owned>,
+    bytes_io: Option<Owned>,
+    /// The makers of `wsgi.errors` and `wsgi.input`, if both can be called.
+    makers: Option<(Owned, Owned)>,
+}
+
+impl Makers {
+    fn of(gil: Gil<'_>, module: &Object) -> Result<Makers> {
+        let namespace = module.optional_attr(gil, &names(gil).dict)?;
+        Ok(Makers {
+            module: module.own(gil),
+            namespace: namespace.filter(|namespace| namespace.is_dict()),
+            known: Exclusive::default(),
+        })
+    }
+
+    /// As they are now.
+    fn get(&self, gil: Gil<'_>) -> Result<Option<(Owned, Owned)>> {
+        let names = names(gil);
+        let string_io = self.find(gil, &names.string_io)?;
+        let bytes_io = self.find(gil, &names.bytes_io)?;
+        let same = |one: &Option<Owned>, other: &Option<Owned>| match (one, other) {
+            (Some(one), Some(other)) => one.is(other),
+            (None, None) => true,
+            _ => false,
         };
+        let known = self
+            .known
+            .take()
+            .filter(|known| same(&known.string_io, &string_io) && same(&known.bytes_io, &bytes_io));
+        let known = match known {
+            Some(known) => known,
+            None => KnownMakers::of(gil, string_io, bytes_io)?,
+        };
+        let makers = known.makers.as_ref();
+        let makers = makers.map(|(errors, input)| (errors.own(gil), input.own(gil)));
+        self.known.put(known);
+        Ok(makers)
+    }
+
+    fn find(&self, gil: Gil<'_>, name: &Object) -> Result<Option<Owned>> {
+        match &self.namespace {
+            Some(namespace) => Ok(namespace.dict_get(gil, name)),
+            None => self.module.optional_attr(gil, name),
+        }
+    }
+}
+
+impl KnownMakers {
+    fn of(gil: Gil<'_>, string_io: Option<Owned>, bytes_io: Option<Owned>) -> Result<KnownMakers> {
         // The pristine module has the module `cStringIO` under this name.
-        Ok(Some(
-            found.optional_attr(gil, &names.string_io)?.unwrap_or(found),
-        ))
-    };
-    let errors = maker(&names.string_io)?;
-    let input = match maker(&names.bytes_io)? {
-        Some(input) => Some(input),
-        None => maker(&names.string_io)?,
-    };
-    Ok(errors
-        .zip(input)
-        .filter(|(errors, input)| errors.is_callable() && input.is_callable()))
+        let maker = |found: &Option<Owned>| -> Result<Option<Owned>> {
+            let Some(found) = found else { return Ok(None) };
+            let within = found.optional_attr(gil, &names(gil).string_io)?;
+            Ok(Some(within.unwrap_or_else(|| found.own(gil))))
+        };
+        let errors = maker(&string_io)?;
+        let input = maker(if bytes_io.is_some() {
+            &bytes_io
+        } else {
+            &string_io
+        })?;
+        let makers = errors
+            .zip(input)
+            .filter(|(errors, input)| errors.is_callable() && input.is_callable());
+        Ok(KnownMakers {
+            string_io,
+            bytes_io,
+            makers,
+        })
+    }
 }
 
 /// Judges the class `Start_response` of a module.
@@ -104,7 +168,7 @@ impl Stock {
     /// What `Environ()` gives.
     pub fn new_environ(&self, gil: Gil<'_>) -> Result<Owned> {
         let makers = match &self.makers {
-            Some(module) => makers(gil, module)?,
+            Some(makers) => makers.get(gil)?,
             None => None,
         };
         let Some((errors, input)) = makers else {
