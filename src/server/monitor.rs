@@ -325,6 +325,7 @@ impl Watch {
         let mut pause = CALM;
         let mut idle = 0;
         let mut seen = (0, None);
+        let mut call_seen = Instant::now();
         let mut insisted: Option<Instant> = None;
         set_timer_slack(CALM_SLACK);
         while !self.ending.load(Ordering::Acquire) {
@@ -344,18 +345,26 @@ impl Watch {
             idle = if waits && now == seen { idle + 1 } else { 0 };
             let is_slow = now.1.is_some() && now.1 == seen.1;
             let hurries = pause < CALM;
-            let mut eventful = self.send();
+            if !is_slow {
+                call_seen = Instant::now();
+            }
+            // What short calls make ready goes out at the calm rate: in a hurry, looks would cost a tenth of
+            // their time, and the same call would be seen twice although it is short. With threads a look may
+            // hand the loop over, which is worth that.
+            let stalls = is_slow && call_seen.elapsed() >= CALM;
+            let hands_over = self.hands_over.load(Ordering::Relaxed);
+            let mut eventful = self.send() && (stalls || hands_over);
             self.lines.look();
             self.with_slow(SlowCalls::look);
             if is_slow
-                && self.hands_over.load(Ordering::Relaxed)
+                && hands_over
                 && let Some(call) = now.1
                 && self.baton.hand_over(call)
             {
                 eventful = true;
                 self.wake_spare();
             }
-            let is_lazy = waits && !self.hands_over.load(Ordering::Relaxed);
+            let is_lazy = waits && !hands_over;
             let longest = if is_lazy { LAZY } else { CALM };
             pause = if eventful {
                 HURRY
