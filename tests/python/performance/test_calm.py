@@ -15,12 +15,16 @@ ROUNDS = 300
 
 
 def sleeps_of_the_monitor(server):
-    """How often it has gone to sleep."""
-    for task in pathlib.Path(f"/proc/{server.pid}/task").iterdir():
-        if (task / "comm").read_text().strip() == "fapws-monitor":
-            status = (task / "status").read_text()
-            return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.M)[1])
-    raise AssertionError("there is no monitor")
+    """How often it has gone to sleep. It names itself, once it runs."""
+    tasks = pathlib.Path(f"/proc/{server.pid}/task")
+
+    def monitor():
+        names = {task: (task / "comm").read_text().strip() for task in tasks.iterdir()}
+        return next((task for task, name in names.items() if name == "fapws-monitor"), None)
+
+    wait_until(monitor, "the monitor")
+    status = (monitor() / "status").read_text()
+    return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.M)[1])
 
 
 def test_the_monitor_sleeps_while_nothing_comes(serve_probe):  # noqa: F811
