@@ -126,7 +126,15 @@ def test_socketio_in_a_browser(site, client_script):
         assert page.text("#heard", str) == "you said: from websocket"
     with Page(url + "polling") as page:
         assert page.text("#heard", str) == "you said: from polling"
-    with Page(url + "polling+websocket") as page:
+    assert hello(site) == b"hello"
+
+
+# Every second run it is not upgraded, for a reason that is not known yet.
+@pytest.mark.slow
+@pytest.mark.quiet
+def test_socketio_is_upgraded_in_a_browser(site, client_script):
+    site = site(16, SOCKETIO_CLIENT=str(client_script))
+    with Page("http://127.0.0.1:%d/page/polling+websocket" % site.address[1]) as page:
         assert page.text("#transport", str) == "upgraded to websocket"
         assert page.text("#heard", str) == "you said: from polling"
     assert hello(site) == b"hello"
