@@ -231,8 +231,8 @@ impl Connection {
         self.id.get()
     }
 
-    /// Its socket's number is somebody else's by now: nothing of it is read, written or closed any more, whoever
-    /// works on it. Whether it had that number.
+    /// Its socket's number is somebody else's by now: nothing of it is read, written or closed any more by any
+    /// thread that works on it. Whether it had that number.
     pub fn disown(&self, number: RawFd) -> bool {
         self.handle.disown(number)
     }
