@@ -8,10 +8,10 @@
 
 use std::cell::Cell;
 
-use crate::app::exclusive::Exclusive;
+use crate::app::interruption;
 use crate::app::once::Once;
 use crate::py::out::{self, Stream};
-use crate::py::{Exception, Gil, Kind, Object, Owned, Raised, Result};
+use crate::py::{Exception, Gil, Object, Owned, Raised};
 use crate::sys::poll::{PIPE_BUF, writable_now};
 use crate::sys::stderr;
 
@@ -56,51 +56,19 @@ pub fn write(gil: Gil<'_>, stream: Stream, text: &[u8]) {
 }
 
 fn write_to(gil: Gil<'_>, target: &Object, text: &[u8]) {
-    let descriptor = out::descriptor(gil, target);
+    let descriptor = out::descriptor(gil, target).unwrap_or_else(|raised| {
+        interruption::ignore_failure(gil, raised);
+        None
+    });
     for piece in pieces(text) {
         if descriptor.is_some_and(|descriptor| !writable_now(descriptor)) {
             return;
         }
         if let Err(raised) = out::write(gil, target, piece) {
-            let exception = Exception::take(gil, raised);
-            // A stream's own failure loses the line. What is no `Exception` is none of a stream's.
-            if !exception.is(gil, Kind::Exception) {
-                keep_interruption(gil, exception);
-            }
+            // A stream's own failure loses the line.
+            interruption::ignore_failure(gil, raised);
         }
     }
-}
-
-/// What the handler of a signal raised while a line was made or written.
-static INTERRUPTION: Once<Exclusive<Exception>> = Once::new();
-
-fn keep_interruption(gil: Gil<'_>, exception: Exception) {
-    match INTERRUPTION.get(gil, |_| Ok(Exclusive::default())) {
-        Ok(kept) => kept.put(exception),
-        Err(raised) => raised.clear(gil),
-    }
-}
-
-/// Raises what the handler of a signal raised while a line was made or written, for `run` to raise it.
-pub fn raise_interruption(gil: Gil<'_>) -> Result<()> {
-    match INTERRUPTION.made(gil).and_then(Exclusive::take) {
-        Some(exception) => Err(exception.restore(gil)),
-        None => Ok(()),
-    }
-}
-
-/// The text that `make` makes. Python code does, so that a handler of a signal may run and raise meanwhile: what
-/// succeeds when it is done again was interrupted by one, which [`raise_interruption`] raises; but for want of
-/// memory, which comes and goes by itself.
-pub fn despite_signals<T>(gil: Gil<'_>, make: impl Fn() -> Result<T>) -> Result<T> {
-    make().or_else(|raised| {
-        let exception = Exception::take(gil, raised);
-        let made = make();
-        if made.is_ok() && !exception.is(gil, Kind::MemoryError) {
-            keep_interruption(gil, exception);
-        }
-        made
-    })
 }
 
 /// The text in pieces of at most [`PIPE_BUF`] bytes, none of which begins within a character of UTF-8.
@@ -148,7 +116,7 @@ pub fn log_raised(gil: Gil<'_>, raised: Raised) {
 
 /// Writes an exception's traceback on stderr.
 pub fn log_exception(gil: Gil<'_>, exception: &Exception) {
-    match despite_signals(gil, || exception.text(gil)) {
+    match interruption::make_despite(gil, || exception.text(gil)) {
         Ok(text) => write(gil, Stream::Stderr, &text),
         Err(raised) => raised.clear(gil),
     }

@@ -4,6 +4,7 @@
 
 use crate::app::console;
 use crate::app::context::AppContext;
+use crate::app::interruption;
 use crate::dialect::Dialect;
 use crate::http::error::HttpError;
 use crate::http::reply::{push_error, push_legacy_failure_head};
@@ -53,7 +54,7 @@ pub fn report(gil: Gil<'_>, ctx: &AppContext, exception: &Exception, request: &[
     ctx.failures.set(ctx.failures.get() + 1);
     match ctx.dialect {
         Dialect::Legacy => {
-            let text = console::despite_signals(gil, || redirected(gil, ctx, exception));
+            let text = interruption::make_despite(gil, || redirected(gil, ctx, exception));
             let text = text.unwrap_or_else(|raised| {
                 raised.clear(gil);
                 plain(gil, exception)
@@ -84,7 +85,7 @@ fn log(gil: Gil<'_>, request: &[u8], traceback: &[u8]) {
 }
 
 fn plain(gil: Gil<'_>, exception: &Exception) -> Vec<u8> {
-    console::despite_signals(gil, || exception.text(gil)).unwrap_or_else(|raised| {
+    interruption::make_despite(gil, || exception.text(gil)).unwrap_or_else(|raised| {
         raised.clear(gil);
         b"(the traceback could not be rendered)\n".to_vec()
     })

@@ -23,6 +23,7 @@ pub mod exclusive;
 pub mod failure;
 pub mod file_wrapper;
 pub mod input;
+pub mod interruption;
 pub mod invalid_item;
 pub mod logged;
 pub mod once;

@@ -11,7 +11,8 @@ use super::call::import;
 use super::ffi;
 use super::gil::Gil;
 use super::kinds::Kind;
-use super::names::names;
+use super::names::{self, names};
+use super::number;
 use super::object::{Object, Owned};
 use super::raised::{Raised, Result};
 use super::stdio::{self, Stream};
@@ -23,6 +24,9 @@ pub struct Exception {
     value: Option<Owned>,
     traceback: Option<Owned>,
 }
+
+/// The highest number of a signal that every system here has.
+const LAST_SIGNAL: i64 = 31;
 
 impl Exception {
     /// Takes the exception that is set, normalized.
@@ -87,6 +91,27 @@ impl Exception {
         unsafe { ffi::PyErr_GivenExceptionMatches(self.class.as_ptr(), kind.class().as_ptr()) != 0 }
     }
 
+    /// Whether it came out of a Python function that handles a signal now.
+    pub fn is_of_signal_handler(&self, gil: Gil<'_>) -> bool {
+        let Some(traceback) = &self.traceback else {
+            return false;
+        };
+        let raised_by = |(codes, handlers): (Vec<Owned>, Vec<Owned>)| {
+            codes
+                .iter()
+                .any(|code| handlers.iter().any(|handler| handler.is(code)))
+        };
+        codes_of(gil, traceback)
+            .and_then(|codes| Ok((codes, codes_of_handlers(gil)?)))
+            .map_or_else(
+                |raised| {
+                    raised.clear(gil);
+                    false
+                },
+                raised_by,
+            )
+    }
+
     /// The exit code that `SystemExit` asks for; what is no number is shown on stderr, and 1.
     pub fn exit_code(&self, gil: Gil<'_>) -> i32 {
         let code = match &self.value {
@@ -146,6 +171,52 @@ impl Exception {
         }
         Ok(text)
     }
+}
+
+/// The code of the functions that a traceback passes. Runs no Python code.
+fn codes_of(gil: Gil<'_>, traceback: &Object) -> Result<Vec<Owned>> {
+    let (frame, next) = (
+        names::interned(gil, c"tb_frame")?,
+        names::interned(gil, c"tb_next")?,
+    );
+    let code = names::interned(gil, c"f_code")?;
+    let mut codes = Vec::new();
+    let mut entry = traceback.own(gil);
+    while !entry.is_none() {
+        codes.push(entry.attr(gil, &frame)?.attr(gil, &code)?);
+        entry = entry.attr(gil, &next)?;
+    }
+    Ok(codes)
+}
+
+/// The code of the functions that handle signals: functions, bound methods, what `functools.partial` wraps, objects
+/// with `__call__`.
+fn codes_of_handlers(gil: Gil<'_>) -> Result<Vec<Owned>> {
+    // The module of that name on Python 3 is Python code, in which handlers would run.
+    #[cfg(feature = "python3")]
+    let module = import(gil, c"_signal")?;
+    #[cfg(feature = "python2")]
+    let module = import(gil, c"signal")?;
+    let get = names::interned(gil, c"getsignal")?;
+    let code = names::interned(gil, c"__code__")?;
+    let within = [
+        names::interned(gil, c"func")?,
+        names::interned(gil, c"__call__")?,
+    ];
+    let mut codes = Vec::new();
+    for signum in 1..=LAST_SIGNAL {
+        let handler = module.call_method(gil, &get, &[&*number::int(gil, signum)?])?;
+        if !handler.is_callable() {
+            continue;
+        }
+        codes.extend(handler.optional_attr(gil, &code)?);
+        for name in &within {
+            if let Some(inner) = handler.optional_attr(gil, name)? {
+                codes.extend(inner.optional_attr(gil, &code)?);
+            }
+        }
+    }
+    Ok(codes)
 }
 
 fn is_exception_class(object: &Object) -> bool {

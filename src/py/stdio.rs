@@ -53,16 +53,12 @@ fn in_sys(gil: Gil<'_>, name: &CStr) -> Option<Owned> {
     found.filter(|stream| !stream.is_none())
 }
 
-/// The descriptor it writes to, if it has one.
-pub fn descriptor(gil: Gil<'_>, stream: &Object) -> Option<RawFd> {
-    let number = stream.call_method(gil, &names(gil).fileno, &[]);
-    match number.and_then(|number| number.to_int(gil)) {
-        Ok(number) => RawFd::try_from(number).ok(),
-        Err(raised) => {
-            raised.clear(gil);
-            None
-        }
-    }
+/// The descriptor it writes to.
+///
+/// Raises what `fileno()` does, which it has to where there is none.
+pub fn descriptor(gil: Gil<'_>, stream: &Object) -> Result<Option<RawFd>> {
+    let number = stream.call_method(gil, &names(gil).fileno, &[])?;
+    Ok(RawFd::try_from(number.to_int(gil)?).ok())
 }
 
 /// Writes out what a stream has kept back.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::app::child;
 use crate::app::console;
+use crate::app::interruption;
 use crate::ev::{Timer, Wake, guarded};
 use crate::py::{Exception, Gil, Raised, Result};
 use crate::server::accept::accept_next;
@@ -175,8 +176,7 @@ impl Run {
             if let Some(log) = &reactor.log {
                 log.begin_turn(reactor.lp.now() as i64);
             }
-            let signalled =
-                Raised::check_signals(gil).and_then(|()| console::raise_interruption(gil));
+            let signalled = Raised::check_signals(gil).and_then(|()| interruption::raise(gil));
             if let Err(raised) = child::exit_if_forked(gil, signalled) {
                 reactor.fail(Exception::take(gil, raised));
             }

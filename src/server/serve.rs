@@ -12,6 +12,7 @@ use crate::access_log::settings::AccessLogSettings;
 use crate::app::base::Base;
 use crate::app::console;
 use crate::app::context::AppContext;
+use crate::app::interruption;
 use crate::app::logged::Logged;
 use crate::app::taken_sockets::TakenSockets;
 use crate::config::{self, Config};
@@ -135,7 +136,7 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     drop(running);
     match ending {
         Some(exception) => Err(exception.restore(gil)),
-        None => console::raise_interruption(gil),
+        None => interruption::raise(gil),
     }
 }
 

@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use crate::app::console;
+use crate::app::interruption;
 use crate::http::error::HttpError;
 use crate::py::Gil;
 use crate::server::batch::Turn;
@@ -36,7 +37,7 @@ impl Run {
         if let Some(signals) = self.signals.get()
             && let Err(raised) = signals.keep(gil)
         {
-            raised.clear(gil);
+            interruption::ignore_failure(gil, raised);
         }
         let due = self
             .table

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import traceback
+import unittest
 
 from case import Case, ask, base, end_run, evwsgi, main
 
@@ -74,6 +75,43 @@ class Interruptions(Case):
         evwsgi.wsgi_gen_cb(broken)
         threading.Thread(target=lambda: (ask(address), end_run())).start()
         self.assertRaises(SystemExit, self.printed_by, evwsgi.run)
+
+    def test_while_the_line_is_written(self):
+        self.run_until_raised_by_stream("write")
+
+    @unittest.skipIf(sys.version_info < (3,), "Python 2 flushes no stream but its own files")
+    def test_after_the_line_was_written(self):
+        self.run_until_raised_by_stream("flush")
+
+    def test_while_the_stream_is_looked_at(self):
+        self.run_until_raised_by_stream("fileno")
+
+    def run_until_raised_by_stream(self, name):
+        """The signal comes in a method of the program's own stderr."""
+
+        class Stream(object):
+            def write(self, text):
+                pass
+
+            flush = fileno = write
+
+        def interrupted(self, *arguments):
+            sys.stderr = sys.__stderr__
+            os.kill(os.getpid(), signal.SIGUSR1)
+            for _ in range(1000):
+                pass
+
+        setattr(Stream, name, interrupted)
+        signal.signal(signal.SIGUSR1, self.interrupt)
+        address = self.serve("standard")
+
+        def broken(environ, start_response):
+            sys.stderr = Stream()
+            raise ValueError("planned")
+
+        evwsgi.wsgi_gen_cb(broken)
+        threading.Thread(target=lambda: (ask(address), end_run())).start()
+        self.assertRaises(Interrupted, self.printed_by, evwsgi.run)
 
 
 if __name__ == "__main__":

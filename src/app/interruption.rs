@@ -1,0 +1,50 @@
+//! What a handler of a signal raises while the server itself runs Python code.
+//!
+//! Python calls handlers wherever its code runs, so that an exception which is meant for the program comes out of a
+//! call of ours: a line's `write`, a traceback's formatting. It is kept until `run` can raise it.
+
+#![forbid(unsafe_code)]
+
+use crate::app::exclusive::Exclusive;
+use crate::app::once::Once;
+use crate::py::{Exception, Gil, Kind, Raised, Result};
+
+/// The last that was kept, and not raised yet.
+static KEPT: Once<Exclusive<Exception>> = Once::new();
+
+fn keep(gil: Gil<'_>, exception: Exception) {
+    match KEPT.get(gil, |_| Ok(Exclusive::default())) {
+        Ok(kept) => kept.put(exception),
+        Err(raised) => raised.clear(gil),
+    }
+}
+
+/// Raises what was kept, in `run`.
+pub fn raise(gil: Gil<'_>) -> Result<()> {
+    match KEPT.made(gil).and_then(Exclusive::take) {
+        Some(exception) => Err(exception.restore(gil)),
+        None => Ok(()),
+    }
+}
+
+/// A call failed whose own failures matter to nobody. What is no `Exception` is none of them, nor what
+/// a handler of a signal raised.
+pub fn ignore_failure(gil: Gil<'_>, raised: Raised) {
+    let exception = Exception::take(gil, raised);
+    if !exception.is(gil, Kind::Exception) || exception.is_of_signal_handler(gil) {
+        keep(gil, exception);
+    }
+}
+
+/// What `make` makes by Python code. What succeeds when it is done again was interrupted by a handler, but for want of
+/// memory, which comes and goes by itself.
+pub fn make_despite<T>(gil: Gil<'_>, make: impl Fn() -> Result<T>) -> Result<T> {
+    make().or_else(|raised| {
+        let exception = Exception::take(gil, raised);
+        let made = make();
+        if made.is_ok() && !exception.is(gil, Kind::MemoryError) {
+            keep(gil, exception);
+        }
+        made
+    })
+}
