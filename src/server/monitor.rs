@@ -307,17 +307,19 @@ impl Watch {
         self.parker.unpark();
     }
 
-    /// Parks until a turn after `turn` begins.
-    fn park(&self, turn: u64) {
+    /// Parks until a turn after `turn` begins. Whether one has begun; else a call is slow by now.
+    fn park(&self, turn: u64) -> bool {
         self.parks.store(true, Ordering::SeqCst);
+        let mut has_begun = true;
         if self.turns.load(Ordering::SeqCst) == turn && !self.ending.load(Ordering::Acquire) {
             // With threads, calls go on while the loop waits.
             match self.with_slow(SlowCalls::wait).flatten() {
-                Some(wait) => drop(self.parker.park_for(wait)),
+                Some(wait) => has_begun = self.parker.park_for(wait),
                 None => self.parker.park(),
             }
         }
         self.parks.store(false, Ordering::Relaxed);
+        has_begun
     }
 
     fn keep_watch(&self) {
@@ -329,11 +331,17 @@ impl Watch {
         let mut insisted: Option<Instant> = None;
         set_timer_slack(CALM_SLACK);
         while !self.ending.load(Ordering::Acquire) {
-            if idle < IDLE_LOOKS {
-                self.parker.park_for(pause);
+            let is_roused = if idle < IDLE_LOOKS {
+                self.parker.park_for(pause)
             } else {
-                self.park(seen.0);
                 idle = 0;
+                self.park(seen.0)
+            };
+            if is_roused {
+                // What is ready has just come: a look now would end its turn.
+                pause = CALM;
+                self.is_lazy.store(false, Ordering::Relaxed);
+                continue;
             }
             self.looks.fetch_add(1, Ordering::Relaxed);
             scoreboard::add(Word::Looks, 1);

@@ -20,7 +20,7 @@ use crate::server::connection::reject::reject;
 use crate::server::connection::request::ParsedRequest;
 use crate::server::connection::state::Event;
 use crate::server::connection::step::Step;
-use crate::server::connection::work::{Connection, Work};
+use crate::server::connection::work::{Connection, Quantum, Work};
 use crate::server::connection::write::{Flushed, flush};
 use crate::server::expectation::Places;
 use crate::server::log::{AccessLog, Answered, Pending};
@@ -61,6 +61,7 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
         format!("fd={} request {target}", work.socket.number())
     });
     work.prepare_queue(connection);
+    work.quantum = Quantum::default();
     let consumed = request.length;
     let held = turn.holds_loop();
     let clocks = foreseen.filter(|_| !held).map(|_| Clocks::now());

@@ -28,6 +28,13 @@ def stream(environ, start_response):
     yield b"seen" if seen(environ["QUERY_STRING"]) else b"unseen"
 
 
+def ten(environ, start_response):
+    """`/ten`: ten items, each at once."""
+    start_response("200 OK", PLAIN)
+    for _ in range(10):
+        yield b"item"
+
+
 def drip(environ, start_response):
     """`/drip?flag`: a byte every half millisecond until the client has one."""
     start_response("200 OK", PLAIN)
@@ -155,7 +162,7 @@ def fork(environ, start_response):
     return [b"forked"]
 
 
-ROUTES = {"/": hello, "/wait": wait, "/short": short, "/stream": stream, "/drip": drip,
+ROUTES = {"/": hello, "/wait": wait, "/short": short, "/stream": stream, "/ten": ten, "/drip": drip,
           "/write": write, "/endless": endless, "/empty": empty, "/forever": forever,
           "/hang": hang, "/fork": fork, "/dripping": dripping, "/reluctant": reluctant,
           "/drawn": drawn}

@@ -7,6 +7,7 @@ ready.
 import contextlib
 import select
 import signal
+import time
 
 import pytest
 from support import PATIENCE
@@ -113,6 +114,21 @@ def test_an_item_is_on_its_way_while_the_application_goes_on(monitored, tmp_path
         client.read_until(b"first\r\n")
         flag.touch()
         assert client.read_until(b"seen\r\n").endswith(b"seen\r\n")
+
+
+def test_quick_items_leave_together_in_every_response_of_a_connection(monitored):
+    whole = 0
+    with monitored.connect() as client:
+        for _ in range(20):
+            # The monitor looks between two responses: no item of the next is older than that look.
+            time.sleep(0.03)
+            before = client.segments_received()
+            client.send(request("/ten"))
+            assert client.response().body == b"item" * 10
+            # The request's acknowledgement goes with the response.
+            whole += client.segments_received() - before == 1
+    # A look may fall in one or the other.
+    assert whole > 10
 
 
 def test_a_dripping_generator_is_not_held_until_there_is_much(monitored, tmp_path):
