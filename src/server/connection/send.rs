@@ -117,22 +117,25 @@ fn gather(gil: Gil<'_>, turn: &Turn, connection: &Connection, work: &mut Work) -
         return Progress::Complete;
     };
     let mut part = queues.take();
+    // One call in sight of the monitor for all of them: its second look comes only if one takes its time.
     let progress = turn.publish(socket, out, |outbox| {
-        loop {
-            quantum.spend();
-            turn.watch().rouse_monitor();
-            let progress = turn.enter(gil, called.as_ref(), || source.pull(gil, ctx, &mut part));
-            if !part.is_empty() {
-                *fruitless_since = None;
+        turn.watch().rouse_monitor();
+        turn.enter(gil, called.as_ref(), || {
+            loop {
+                quantum.spend();
+                let progress = source.pull(gil, ctx, &mut part);
+                if !part.is_empty() {
+                    *fruitless_since = None;
+                }
+                let is_short = outbox.extend_last(&mut part, GATHERED);
+                if progress != Progress::More || source.is_exhausted() || !is_short {
+                    return progress;
+                }
+                if is_over(quantum, turn, ctx.dialect) {
+                    return progress;
+                }
             }
-            let is_short = outbox.extend_last(&mut part, GATHERED);
-            if progress != Progress::More || source.is_exhausted() || !is_short {
-                return progress;
-            }
-            if is_over(quantum, turn, ctx.dialect) {
-                return progress;
-            }
-        }
+        })
     });
     queues.put(gil, part);
     progress
