@@ -8,8 +8,9 @@
 //! next block".
 //!
 //! A look costs 15 to 20 µs of processor time, that of a timer's interrupt. So looks adapt: while all is
-//! calm they ride on the kernel's own tick, at nearly no cost; after one that had something to send they
-//! come every 125 µs, and double back to the calm rate. While the loop waits the monitor parks.
+//! calm they ride on the kernel's own tick, at nearly no cost; after one that had something to send beside a
+//! call that stalls they come every 125 µs, and double back to the calm rate; where calls hand the loop over they
+//! come the more often the more calls do. While the loop waits the monitor parks.
 //!
 //! It touches no Python object, closes nothing and frees nothing; it has all signals blocked.
 
@@ -45,6 +46,9 @@ const HURRY: Duration = Duration::from_micros(125);
 
 /// The same in a hurry, in nanoseconds.
 const HURRY_SLACK: u64 = 1_000;
+
+/// A call that was seen for so long hands the loop over; a Flask or Django page that computes is over by then.
+const STALL: Duration = Duration::from_micros(500);
 
 /// How long a run may take to end after the second signal.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -268,6 +272,41 @@ impl Watch {
     }
 }
 
+/// How often calls stall the loop.
+struct Stalls {
+    last: Instant,
+    /// Between two of them, lately.
+    between: Duration,
+}
+
+impl Stalls {
+    /// Between two looks at least.
+    const CLOSEST: Duration = Duration::from_micros(250);
+
+    /// Half of what a look costs.
+    const HALF_A_LOOK: f64 = 8e-6;
+
+    fn none(now: Instant) -> Stalls {
+        Stalls {
+            last: now,
+            between: Duration::from_secs(1),
+        }
+    }
+
+    fn add(&mut self, now: Instant) {
+        self.between = (self.between * 3 + (now - self.last)) / 4;
+        self.last = now;
+    }
+
+    /// Between two looks at most, so that all looks together cost no more time than the stalls that
+    /// they end: a stall costs two pauses.
+    fn pause(&self, now: Instant) -> Duration {
+        let between = self.between.max(now - self.last).as_secs_f64();
+        let pause = Duration::from_secs_f64((Stalls::HALF_A_LOOK * between).sqrt());
+        pause.clamp(Stalls::CLOSEST, CALM)
+    }
+}
+
 /// The monitor of a run; dropped, it ends.
 pub struct Monitor {
     watch: Arc<Watch>,
@@ -328,6 +367,7 @@ impl Watch {
         let mut idle = 0;
         let mut seen = (0, None);
         let mut call_seen = Instant::now();
+        let mut stalls = Stalls::none(call_seen);
         let mut insisted: Option<Instant> = None;
         set_timer_slack(CALM_SLACK);
         while !self.ending.load(Ordering::Acquire) {
@@ -353,28 +393,31 @@ impl Watch {
             idle = if waits && now == seen { idle + 1 } else { 0 };
             let is_slow = now.1.is_some() && now.1 == seen.1;
             let hurries = pause < CALM;
+            let clock = Instant::now();
             if !is_slow {
-                call_seen = Instant::now();
+                call_seen = clock;
             }
+            let slow_for = clock - call_seen;
             // What short calls make ready goes out at the calm rate: in a hurry, looks would cost a tenth of
-            // their time, and the same call would be seen twice although it is short. With threads a look may
-            // hand the loop over, which is worth that.
-            let stalls = is_slow && call_seen.elapsed() >= CALM;
-            let hands_over = self.hands_over.load(Ordering::Relaxed);
-            let mut eventful = self.send() && (stalls || hands_over);
+            // their time.
+            let is_eventful = self.send() && slow_for >= CALM;
             self.lines.look();
             self.with_slow(SlowCalls::look);
-            if is_slow
-                && hands_over
+            let hands_over = self.hands_over.load(Ordering::Relaxed);
+            if hands_over
+                && slow_for >= STALL
                 && let Some(call) = now.1
                 && self.baton.hand_over(call)
             {
-                eventful = true;
+                stalls.add(clock);
                 self.wake_spare();
             }
-            let is_lazy = waits && !hands_over;
-            let longest = if is_lazy { LAZY } else { CALM };
-            pause = if eventful {
+            let longest = match hands_over {
+                true => stalls.pause(clock),
+                false if waits => LAZY,
+                false => CALM,
+            };
+            pause = if is_eventful {
                 HURRY
             } else {
                 longest.min(pause * 2)
