@@ -197,8 +197,22 @@ mod tests {
 
     #[test]
     fn an_unregistered_status_has_the_phrase_of_its_class() {
-        assert_eq!(phrase(299), "Success");
-        assert_eq!(phrase(599), "Server Error");
-        assert_eq!(phrase(999), "Unknown");
+        let phrases = [199, 299, 399, 499, 599, 999].map(phrase);
+        let classes = [
+            "Informational",
+            "Success",
+            "Redirection",
+            "Client Error",
+            "Server Error",
+            "Unknown",
+        ];
+        assert_eq!(phrases, classes);
+    }
+
+    /// Their words are held against Python's `http.HTTPStatus` (`docs/test_status_phrases.py`).
+    #[test]
+    fn no_registered_status_is_forgotten() {
+        let all = (100..600).filter_map(registered_phrase);
+        assert_eq!(all.count(), 60);
     }
 }

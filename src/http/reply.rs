@@ -266,6 +266,8 @@ pub fn parse_length(value: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::framing;
+    use crate::http::head::Version;
 
     fn text(push: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = b"before|".to_vec();
@@ -369,6 +371,57 @@ mod tests {
         );
         let none = text(|out| push_legacy_options(out, b"us", std::iter::empty()));
         assert!(none.contains("\r\nAllow: \r\n"));
+    }
+
+    #[test]
+    fn the_health_is_a_whole_response_and_its_head_alone_for_head() {
+        let health = |head_only| {
+            let framing = framing::reply(Version::Http11, head_only, 503, None, Some(9), false);
+            text(|out| push_health(out, 503, b"Date: now\r\n", framing, b"draining\n"))
+        };
+        let head = "HTTP/1.1 503 Service Unavailable\r\nDate: now\r\nContent-Type: text/plain\r\n\
+            Content-Length: 9\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n";
+        assert_eq!(health(false), format!("{head}draining\n"));
+        assert_eq!(health(true), head);
+    }
+
+    #[test]
+    fn the_status_of_a_legacy_page_is_the_one_in_its_head() {
+        for page in [
+            LegacyPage::NotFound,
+            LegacyPage::LengthRequired,
+            LegacyPage::Internal,
+            LegacyPage::NotImplemented,
+            LegacyPage::RequestTimeout,
+            LegacyPage::BodyTooLarge,
+            LegacyPage::TargetTooLong,
+            LegacyPage::HeadTooLarge,
+        ] {
+            let whole = text(|out| push_legacy_page(out, page, b"ident"));
+            assert!(
+                whole.starts_with(&format!("HTTP/1.0 {} ", page.status())),
+                "{whole}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_may_be_folded_and_nothing_else() {
+        for value in ["", "plain", "a\tb", "a\r\n b", "\r\n\t", "a\r\n b\r\n\tc"] {
+            assert!(is_folded_value(value.as_bytes()), "{value:?}");
+        }
+        for value in [
+            "\r",
+            "\n",
+            "\0",
+            "\r\r",
+            "a\r\nb",
+            "a\r\n",
+            "ab\r\n \ncd",
+            "a\0b",
+        ] {
+            assert!(!is_folded_value(value.as_bytes()), "{value:?}");
+        }
     }
 
     #[test]
