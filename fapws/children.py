@@ -63,3 +63,29 @@ class Worker(Child):
         self.requests_before = 0
         #: What `limits` notes of it.
         self.watched = None
+
+
+class Children(object):
+    """All of them. workers, templates: dicts of those that have not ended, by process id."""
+
+    def __init__(self):
+        self.workers = {}
+        self.templates = {}
+
+    def __iter__(self):
+        return iter(list(self.workers.values()) + list(self.templates.values()))
+
+    def __len__(self):
+        return len(self.workers) + len(self.templates)
+
+    def workers_of(self, generation):
+        """The workers of a generation that were not sent a signal to end."""
+        return [w for w in self.workers.values() if w.generation == generation and not w.leaving]
+
+    def templates_of(self, generation):
+        """The templates of a generation that were not sent a signal to end."""
+        return [t for t in self.templates.values() if t.generation == generation and not t.leaving]
+
+    def loaded_template(self, generation):
+        """One of those that has loaded the application, or None."""
+        return next((t for t in self.templates_of(generation) if t.loaded), None)

@@ -1,8 +1,8 @@
 """The master: the process that one starts, and that signals are sent to.
 
-It forks the workers, replaces those that die, hang or have served enough, and serves nobody itself:
-it never imports the application, so that a reload finds all of it new. What a worker does is not
-its business; the two share the `Link`, the scoreboard and signals.
+It has workers forked (fapws/forks.py), replaces those that die, hang or have served enough, and
+serves nobody itself: it never imports the application, so that a reload finds all of it new. What a
+worker does is not its business; the two share the `Link`, the scoreboard and signals.
 
     SIGHUP           reload: new workers first; when all of them serve, the old ones drain
     SIGTERM          drain: requests in flight are finished, for `graceful_timeout` at most
@@ -24,21 +24,18 @@ handler.
 """
 
 import errno
-import fcntl
 import os
 import select
 import signal
-import sys
 
-from fapws import console, process
+from fapws import process
 from fapws.backoff import Backoff
-from fapws.children import Template, Worker
+from fapws.children import Children
+from fapws.forks import Forks
 from fapws.limits import Limits
-from fapws.link import (
-    CANNOT_LOAD, CHANGED, FORKED, LOADED, NOT_FORKED, SERVING, WAITING, Link, Reports,
-)
-from fapws.pipes import close_on_exec, drain, pipe
+from fapws.link import CANNOT_LOAD, CHANGED, FORKED, LOADED, NOT_FORKED, SERVING, WAITING
 from fapws.process import clock, how_ended, isolates_workers, reason, send_signal
+from fapws.signal_queue import SignalQueue
 from fapws.upgrade import Upgrades
 
 #: How often all workers of the first generation may end, none of which ever served, before the
@@ -83,14 +80,11 @@ class Master(object):
         self._notify = notify
         self._board = board
         self._limits = Limits(board)
-        self._workers = {}
-        self._templates = {}
+        self._children = Children()
         self._generation = 0
         self._previous = None  # the generation to go back to while a reload is under way
-        self._signals = []
         self._backoff = Backoff()
         self._attempts = 0  # how often nobody was left, before any worker served
-        self._age = 0
         self._resting = False  # SIGWINCH: no worker is wanted
         self._end_at = None  # when `shutdown_delay` is over
         self._ending = False
@@ -106,14 +100,10 @@ class Master(object):
         Whatever it returns, the signal handlers that were in force before are again.
         """
         process.load_codecs()
-        self._saved = [(number, signal.getsignal(number)) for number in _HANDLED]
-        self._lifeline = os.pipe()
-        close_on_exec(*self._lifeline)
-        self._alarm = pipe()
-        self._reports = Reports()
-        signal.set_wakeup_fd(self._alarm[1])
-        for number in _HANDLED:
-            signal.signal(number, self._receive)
+        self._signals = SignalQueue(_HANDLED)
+        self._forks = Forks(
+            self._log, self._hooks, self._board, self._backoff, self._children, self._signals,
+            begun=self._begun, close_in_child=self._upgrades.close)
         link = None
         while link is None:
             self._handle_signals()
@@ -121,8 +111,8 @@ class Master(object):
             self._check()
             link = self._reconcile()
             if link is None:
-                if self._ending and not self._workers and not self._templates:
-                    self._restore()
+                if self._ending and not self._children:
+                    self._signals.restore()
                     return self._code
                 self._wait()
         return link
@@ -133,21 +123,11 @@ class Master(object):
         self._log("%s from now on" % _workers(number))
         self._hooks.workers_changed(number, before)
 
-    def _receive(self, number, frame):
-        self._signals.append(number)
-
-    def _restore(self):
-        signal.set_wakeup_fd(-1)
-        for number, handler in self._saved:
-            signal.signal(number, handler)
-        for descriptor in self._alarm:
-            os.close(descriptor)
-
     # --- what happened ------------------------------------------------------------------------
 
     def _handle_signals(self):
         while self._signals:
-            number = self._signals.pop(0)
+            number = self._signals.take()
             if number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
                 self._end(number)
             elif number == signal.SIGHUP:
@@ -161,7 +141,7 @@ class Master(object):
             elif number == signal.SIGWINCH and isolates_workers():
                 self._rest()
             elif number in _FORWARDED:
-                for worker in self._workers.values():
+                for worker in self._children.workers.values():
                     # One that is starting has no handler for it yet, and its logs are new.
                     if worker.serving:
                         send_signal(worker.pid, number)
@@ -170,7 +150,7 @@ class Master(object):
         now = clock()
         if self._ending:
             # A second one is in a hurry.
-            for worker in self._workers.values():
+            for worker in self._children.workers.values():
                 send_signal(worker.pid, signal.SIGTERM)
                 worker.kill_at(now + KILL_AFTER)
             return
@@ -178,7 +158,7 @@ class Master(object):
         delay = self._server.settings.shutdown_delay or 0
         if number == signal.SIGTERM and delay and self._end_at is None and self._served:
             self._end_at = now + delay
-            for worker in self._workers.values():
+            for worker in self._children.workers.values():
                 self._show_draining(worker)
             self._log("ends in %.3g s; until then it serves" % delay)
             return
@@ -195,10 +175,10 @@ class Master(object):
         # A Ctrl-C reaches the workers as well as the master where they share its terminal. One
         # signal more would count as the second, at which the core ends at once.
         sent = number == signal.SIGINT and not isolates_workers()
-        for worker in self._workers.values():
+        for worker in self._children.workers.values():
             # One that is starting has nothing in flight, and may be too young to have got it.
             self._terminate(worker, grace, sent=sent and worker.serving)
-        self._end_templates(self._templates.values())
+        self._end_templates(self._children.templates.values())
         # Who connects from now on is not kept waiting: the workers accept those who wait already.
         self._server.stop_listening()
 
@@ -211,7 +191,7 @@ class Master(object):
             return
         self._resting = True
         self._log("no workers until SIGHUP")
-        for worker in self._workers.values():
+        for worker in self._children.workers.values():
             self._terminate(worker, self._grace())
 
     def _upgrade(self):
@@ -236,9 +216,9 @@ class Master(object):
             self._previous = self._generation
         else:
             # The reload under way is overtaken. Its workers go; the ones before them stay.
-            for worker in self._of(self._generation):
+            for worker in self._children.workers_of(self._generation):
                 self._terminate(worker, self._grace())
-            self._end_templates(self._templates_of(self._generation))
+            self._end_templates(self._children.templates_of(self._generation))
         self._generation += 1
         self._backoff.forget()
         self._resting = False
@@ -264,18 +244,18 @@ class Master(object):
     def _child_changed(self, pid, status):
         has_ended = os.WIFEXITED(status) or os.WIFSIGNALED(status)
         # As the first process of a container one inherits strangers' children too.
-        worker = self._workers.get(pid)
+        worker = self._children.workers.get(pid)
         if worker and not has_ended:
             self._limits.set_stopped(worker, os.WIFSTOPPED(status))
         elif worker:
-            del self._workers[pid]
+            del self._children.workers[pid]
             if self._board:
                 self._board.release(worker.slot)
             self._hooks.ended(pid)
             if not (worker.leaving or self._ending):
                 self._lost(worker, status)
-        elif has_ended and pid in self._templates:
-            self._template_ended(self._templates.pop(pid), status)
+        elif has_ended and pid in self._children.templates:
+            self._template_ended(self._children.templates.pop(pid), status)
         elif has_ended and self._upgrades.is_successor(pid):
             self._upgrades.ended(status, goes_on=not self._ending)
 
@@ -286,11 +266,7 @@ class Master(object):
         self._died("worker", worker, status, worker.serving)
 
     def _template_ended(self, template, status):
-        os.close(template.orders)
-        for slot, age in template.ordered:
-            self._hooks.not_forked(age)
-            if self._board:
-                self._board.release(slot)
+        self._forks.template_ended(template)
         if not (template.leaving or self._ending):
             self._died("template", template, status, template.loaded)
 
@@ -308,7 +284,7 @@ class Master(object):
             self._log.warning("%s %d ended before its time" % (kind, child.pid))
             return
         how = how_ended(status)
-        if not (self._served or self._generation or self._workers):
+        if not (self._served or self._generation or self._children.workers):
             self._attempts += 1
             if self._attempts == ATTEMPTS:
                 self._log.warning("%s %d ended (%s)" % (kind, child.pid, how))
@@ -326,21 +302,21 @@ class Master(object):
     def _is_unserved(self):
         """Whether nobody serves, though the application has served."""
         return self._served and not any(
-            w.serving and not w.leaving for w in self._workers.values())
+            w.serving and not w.leaving for w in self._children.workers.values())
 
     def _give_up(self):
         """End: what never worked will not work at the next attempt."""
         self._code = 1
         self._ending = True
-        for worker in self._workers.values():
+        for worker in self._children.workers.values():
             self._terminate(worker, 0)
-        self._end_templates(self._templates.values())
+        self._end_templates(self._children.templates.values())
 
     def _roll_back(self):
         """Give a reload up."""
-        for worker in self._of(self._generation):
+        for worker in self._children.workers_of(self._generation):
             self._terminate(worker, 0)
-        self._end_templates(self._templates_of(self._generation))
+        self._end_templates(self._children.templates_of(self._generation))
         self._generation, self._previous = self._previous, None
         self._notify_state("READY=1\nSTATUS=The last reload failed; the workers before it go on")
 
@@ -352,14 +328,14 @@ class Master(object):
             return
         settings = self._server.settings
         self._limits.begin_look(settings, clock())
-        for worker in list(self._workers.values()):
+        for worker in list(self._children.workers.values()):
             late = None if worker.leaving else self._limits.late(worker)
             if late:
                 self._replace_hung(worker, late)
-        retiring = [w for w in self._workers.values() if w.retiring]
+        retiring = [w for w in self._children.workers.values() if w.retiring]
         # A few at a time, so that not everything is loaded at once.
         places = max(1, self.wanted // 4) - len(retiring)
-        for worker in self._of(self._generation):
+        for worker in self._children.workers_of(self._generation):
             if worker.serving and not worker.retiring:
                 counter, text = self._limits.spent(worker)
                 if text and not counter:
@@ -384,7 +360,7 @@ class Master(object):
     def _reconcile(self):
         """Bring the workers to what they should be. Returns a Link in a child that is new."""
         now = clock()
-        for child in list(self._workers.values()) + list(self._templates.values()):
+        for child in self._children:
             while child.pending_signals and child.pending_signals[0][0] <= now:
                 number, is_late = child.pending_signals[0][1:]
                 del child.pending_signals[0]
@@ -398,38 +374,54 @@ class Master(object):
             self._end_now(signal.SIGTERM)
         if self._ending:
             return None
-        if self._preloads() and not self._resting:
-            link = self._reconcile_template(now)
-            if link:
-                return link
-        while self._missing() > 0 and self._backoff.not_before <= now:
-            link = self._fork(now)
-            if link:
-                return link
-            if self._missing() > 0 and self._preloads() and not self._loaded_template():
-                break
+        link = self._fork(now)
+        if link:
+            return link
         wanted = 0 if self._resting else self.wanted
-        serving = [w for w in self._of(self._generation) if w.serving and not w.retiring]
+        serving = [
+            w for w in self._children.workers_of(self._generation)
+            if w.serving and not w.retiring]
         for surplus in sorted(serving, key=lambda worker: worker.started)[wanted:]:
             self._terminate(surplus, self._grace())
         if len(serving) >= wanted > 0:
             self._all_serve()
         return None
 
+    def _fork(self, now):
+        """Fork what is missing, or have a template fork it. Returns a Link in a child."""
+        if not self._preloads():
+            while self._missing() > 0 and self._backoff.not_before <= now:
+                link = self._forks.worker(self._generation, now)
+                if link:
+                    return link
+            return None
+        if self._resting or self._backoff.not_before > now:
+            return None
+        if not self._children.templates_of(self._generation):
+            return self._forks.template(self._generation, now)
+        template = self._children.loaded_template(self._generation)
+        while template and self._missing() > 0:
+            self._forks.order(template)
+        return None
+
+    def _preloads(self):
+        settings = self._server.settings
+        return settings.preload and not settings.reload
+
     def _missing(self):
         """How many workers are to be forked."""
         if self._resting:
             return 0
-        staying = [w for w in self._of(self._generation) if not w.retiring]
-        ordered = sum(len(t.ordered) for t in self._templates_of(self._generation))
+        staying = [w for w in self._children.workers_of(self._generation) if not w.retiring]
+        ordered = sum(len(t.ordered) for t in self._children.templates_of(self._generation))
         return self.wanted - len(staying) - ordered
 
     def _all_serve(self):
-        for worker in list(self._workers.values()):
+        for worker in list(self._children.workers.values()):
             if not worker.leaving and (worker.generation < self._generation or worker.retiring):
                 self._terminate(worker, self._grace())
         self._end_templates(
-            t for t in self._templates.values() if t.generation < self._generation)
+            t for t in self._children.templates.values() if t.generation < self._generation)
         if self._previous is not None:
             verb = "serves" if self.wanted == 1 else "serve"
             self._log("reloaded: %s %s" % (_workers(self.wanted, "new "), verb))
@@ -441,10 +433,12 @@ class Master(object):
             self._ready = True
             self._server.ready()
 
-    def _of(self, generation):
-        """The workers of a generation that were not sent a signal to end."""
-        workers = self._workers.values()
-        return [w for w in workers if w.generation == generation and not w.leaving]
+    def _begun(self, worker):
+        """A worker was forked."""
+        if self._end_at is not None:
+            self._show_draining(worker)
+        if self._ending:
+            self._terminate(worker, 0)
 
     def _terminate(self, worker, grace, sent=False):
         """Have a worker drain; again after `grace` seconds, when it ends at once."""
@@ -457,125 +451,21 @@ class Master(object):
             send_signal(worker.pid, signal.SIGTERM)
         worker.pending_signals = [(due, signal.SIGTERM, grace > 0)]
 
-    # --- forks --------------------------------------------------------------------------------
-
-    def _preloads(self):
-        settings = self._server.settings
-        return settings.preload and not settings.reload
-
-    def _templates_of(self, generation):
-        found = self._templates.values()
-        return [t for t in found if t.generation == generation and not t.leaving]
-
-    def _loaded_template(self):
-        return next((t for t in self._templates_of(self._generation) if t.loaded), None)
-
     def _end_templates(self, templates):
         for template in templates:
             if not template.leaving:
                 send_signal(template.pid, signal.SIGTERM)
                 template.kill_at(clock() + KILL_AFTER)
 
-    def _reconcile_template(self, now):
-        """See to it that there is a template process. Returns a Link in a new one."""
-        if self._templates_of(self._generation) or self._backoff.not_before > now:
-            return None
-        try:
-            orders = os.pipe()
-        except OSError as error:
-            self._could_not_fork(error, now)
-            return None
-        close_on_exec(*orders)
-        flags = fcntl.fcntl(orders[1], fcntl.F_GETFL)
-        fcntl.fcntl(orders[1], fcntl.F_SETFL, flags | os.O_NONBLOCK)
-        pid = self._fork_child(now, orders)
-        if pid is None:
-            return None
-        if pid:
-            os.close(orders[0])
-            self._templates[pid] = Template(pid, self._generation, orders[1], now)
-            return None
-        os.close(orders[1])
-        link = self._become_child(None, 0)
-        link.orders = orders[0]
-        return link
-
-    def _fork(self, now):
-        """Fork a worker, or have it forked. Returns its Link in the worker."""
-        if self._preloads():
-            template = self._loaded_template()
-            if template:
-                self._age += 1
-                self._hooks.forking(self._age)
-                template.order(self._board.take() if self._board else None, self._age)
-            return None
-        self._age += 1
-        self._hooks.forking(self._age)
-        slot = self._board.take() if self._board else None
-        pid = self._fork_child(now)
-        if pid == 0:
-            return self._become_child(slot, self._age)
-        if pid is None:
-            self._hooks.not_forked(self._age)
-            if self._board:
-                self._board.release(slot)
-        else:
-            self._forked(pid, slot, self._age, self._generation, now)
-        return None
-
-    def _forked(self, pid, slot, age, generation, now):
-        self._hooks.forked(age, pid)
-        worker = Worker(pid, generation, slot, now)
-        if self._board and slot is not None:
-            # Its first request is after this, but for one that comes within microseconds.
-            worker.requests_before = self._board.get(slot, "requests")
-        self._workers[pid] = worker
-        if self._end_at is not None:
-            self._show_draining(worker)
-
-    def _fork_child(self, now, ends=()):
-        """fork(2): 0 in the child, None where it failed, after a line."""
-        # What is buffered would be written by both.
-        console.flush()
-        self._known = len(self._signals)
-        try:
-            # A worker that could open nothing would only die.
-            os.close(os.dup(self._alarm[0]))
-            return os.fork()
-        except OSError as error:
-            # No process, memory or descriptor is left. The workers that there are go on.
-            for descriptor in ends:
-                os.close(descriptor)
-            self._could_not_fork(error, now)
-            return None
-
-    def _could_not_fork(self, error, now):
-        pause = self._backoff.failed(now)
-        self._log.error("no new worker: %s; tried again in %.2g s" % (error.strerror, pause))
-
-    def _become_child(self, slot, age):
-        self._restore()
-        if {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}.intersection(
-                self._signals[self._known:]):
-            sys.exit(0)  # a signal to end came before it began
-        self._reports.close()
-        os.close(self._lifeline[1])
-        for template in self._templates.values():
-            os.close(template.orders)
-        self._upgrades.close()
-        if isolates_workers():
-            os.setpgid(0, 0)
-        return Link(self._reports.writer, self._lifeline[0], self._board, slot, age)
-
     # --- waiting ------------------------------------------------------------------------------
 
     def _wait(self):
         """Wait for a signal, a report, or the next time at which something is due."""
-        children = list(self._workers.values()) + list(self._templates.values())
+        children = list(self._children)
         due = [child.pending_signals[0][0] for child in children if child.leaving]
         if not self._ending:
-            if self._missing() > 0 and not (self._preloads() and self._templates_of(
-                    self._generation)):
+            if self._missing() > 0 and not (
+                    self._preloads() and self._children.templates_of(self._generation)):
                 due.append(self._backoff.not_before)  # else its template reports
             if self._end_at is not None:
                 due.append(self._end_at)
@@ -588,7 +478,8 @@ class Master(object):
                 self._notify.alive()
             timeout = min(timeout, self._notify.watchdog)
         self._limits.expect(timeout)
-        sources = [self._alarm[0], self._reports.descriptor]
+        reports = self._forks.reports
+        sources = [self._signals.descriptor, reports.descriptor]
         sources.extend(self._upgrades.descriptors())
         try:
             readable = select.select(sources, [], [], timeout)[0]
@@ -596,9 +487,9 @@ class Master(object):
             if error.args[0] != errno.EINTR:
                 raise
             return
-        if self._alarm[0] in readable:
-            drain(self._alarm[0])
-        if self._reports.descriptor in readable:
+        if self._signals.descriptor in readable:
+            self._signals.drain()
+        if reports.descriptor in readable:
             self._read_reports()
         if set(self._upgrades.descriptors()).intersection(readable):
             self._upgrades.read()
@@ -608,16 +499,16 @@ class Master(object):
         patience = 2 * self._notify.watchdog
         return any(
             not w.leaving and not self._limits.is_late(w, patience)
-            for w in self._workers.values()
-        ) or bool(self._templates)
+            for w in self._children.workers.values()
+        ) or bool(self._children.templates)
 
     def _read_reports(self):
-        for pid, word, details in self._reports.read():
+        for pid, word, details in self._forks.reports.read():
             self._read_report(pid, word, details)
 
     def _read_report(self, pid, word, details):
-        worker = self._workers.get(pid)
-        template = self._templates.get(pid)
+        worker = self._children.workers.get(pid)
+        template = self._children.templates.get(pid)
         if worker and word == SERVING:
             worker.serving = self._served = True
         elif word == WAITING and (worker or template):
@@ -629,33 +520,19 @@ class Master(object):
         elif template and word == LOADED:
             template.loaded = True
         elif word in (FORKED, NOT_FORKED) and len(details) == 4:
-            self._read_fork(word, *map(int, details))
-
-    def _read_fork(self, word, template_pid, slot, age, value):
-        """A template, or the process between it and a worker, reports what became of an order."""
-        template = self._templates.get(template_pid)
-        slot = None if slot < 0 else slot
-        if template and (slot, age) in template.ordered:
-            template.ordered.remove((slot, age))
-        now = clock()
-        if word == NOT_FORKED:
-            self._hooks.not_forked(age)
-            if self._board:
-                self._board.release(slot)
-            self._could_not_fork(OSError(value, os.strerror(value)), now)
-        else:
-            generation = template.generation if template else self._generation
-            self._forked(value, slot, age, generation, now)
-            if self._ending:
-                self._terminate(self._workers[value], 0)
+            pid, slot, age, value = map(int, details)
+            ordered_of = self._children.templates.get(pid)
+            generation = ordered_of.generation if ordered_of else self._generation
+            self._forks.carried_out(word, ordered_of, generation, slot, age, value)
 
     def _announce_waiting(self, worker):
         """Log what becomes of a start that failed, once for all workers of a generation."""
-        known = any(other.waiting for other in self._of(self._generation))
+        known = any(other.waiting for other in self._children.workers_of(self._generation))
         worker.waiting = True
         if known or self._ending:
             return
-        served = self._previous is not None and any(w.serving for w in self._of(self._previous))
+        served = self._previous is not None and any(
+            w.serving for w in self._children.workers_of(self._previous))
         others = "; the old workers go on" if served else ""
         self._log("waiting for the next change of a source file" + others)
 
