@@ -6,13 +6,14 @@
 #![forbid(unsafe_code)]
 
 use crate::app::context::AppContext;
+use crate::app::environ::standard;
 use crate::app::environ::via_class::{Made, method_list, via_base_class};
 use crate::app::exchange::{CacheResult, Exchange};
 use crate::app::response::{self, Response};
 use crate::app::start_response::StartResponse;
 use crate::app::start_response::state::Closed;
 use crate::app::takeover::Takeover;
-use crate::app::{child, environ, failure, logged};
+use crate::app::{child, failure, logged};
 use crate::http::error::HttpError;
 use crate::http::head::Head;
 use crate::http::reply::push_legacy_options;
@@ -133,7 +134,7 @@ fn prepare(
         let Some(route) = exchange.route.take() else {
             return rejected(ctx, HttpError::NotFound, exchange, out);
         };
-        let environ = environ::plain(gil, ctx, exchange, &route)?;
+        let environ = standard::plain(gil, ctx, exchange, &route)?;
         return Ok(Prepared::Call(environ, route.callback));
     }
     let cached = std::mem::replace(&mut exchange.cached, CacheResult::Bypass);

@@ -105,6 +105,12 @@ impl Head {
     }
 }
 
+/// Whether a message that was not parsed begins like one that wants only the head of a response.
+pub fn is_head_request(bytes: &[u8]) -> bool {
+    let line = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
+    line.starts_with(b"HEAD ")
+}
+
 /// A search for the end of a head that goes on where it stopped when more bytes have come.
 ///
 /// One value serves one head: each call is given the same bytes again with more behind them.

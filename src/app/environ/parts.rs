@@ -5,8 +5,9 @@
 use crate::app::context::AppContext;
 use crate::app::endpoint::Surroundings;
 use crate::app::environ::constants::constants;
-use crate::app::environ::keys::{
-    fapws_client_keys, fapws_head_keys, is_forwarded_https, legacy_head_keys, rest,
+use crate::app::environ::header_keys::header_keys;
+use crate::app::environ::standard::{
+    fapws_client_keys, fapws_head_keys, is_forwarded_https, major_minor, raw_header, rest,
     standard_client_keys, standard_head_keys, standard_uri_keys,
 };
 use crate::app::exchange::{Exchange, Route};
@@ -25,6 +26,37 @@ pub fn head_part(gil: Gil<'_>, dialect: Dialect, exchange: &Exchange) -> Result<
         }
     }
     Ok(part)
+}
+
+/// Everything that `update_headers` gave in the original, in its order: every field as `HTTP_`, the
+/// last of a repeated one, and the scheme in upper case.
+fn legacy_head_keys(gil: Gil<'_>, exchange: &Exchange, part: &Object) -> Result<()> {
+    let (names, constants) = (names(gil), constants(gil)?);
+    let (head, bytes) = (&exchange.head, exchange.message());
+    let set = |key: &Object, value: &Object| part.dict_set(gil, key, value);
+    let target = head.target.of(bytes);
+    let protocol = head.protocol.of(bytes);
+    // COMPAT(fapws3): here the query is what follows the last `?`; `update_uri` has the first.
+    let query = memchr::memrchr(b'?', target).map_or(&b""[..], |at| &target[at + 1..]);
+    let (scheme, _) = protocol.split_at(protocol.len().saturating_sub(4));
+    set(&names.fapws_raw_header, &*raw_header(gil, bytes)?)?;
+    set(
+        &names.request_method,
+        &*constants.method(gil, head.method.of(bytes))?,
+    )?;
+    set(&names.fapws_uri, &*text::native(gil, target)?)?;
+    set(&names.query_string, &*text::native(gil, query)?)?;
+    set(&names.fapws_major_minor, &*major_minor(gil, protocol)?)?;
+    set(&names.wsgi_url_scheme, &*constants.scheme(gil, scheme)?)?;
+    let protocol = constants.protocol(gil, protocol)?;
+    set(&names.server_protocol, &protocol)?;
+    set(&names.request_protocol, &protocol)?;
+    let header_keys = header_keys(gil)?;
+    for field in &head.fields {
+        let key = header_keys.get(gil, field.name.of(bytes))?;
+        set(&key, &*text::native(gil, field.value.of(bytes))?)?;
+    }
+    Ok(())
 }
 
 /// What `Environ.update_uri` gets.

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use crate::ev::Interest;
 use crate::http::error::HttpError;
+use crate::http::head::is_head_request;
 use crate::py::Gil;
-use crate::server::connection::parse::is_head_request;
 use crate::server::connection::reject::reject_now;
 use crate::server::connection::state::{Event, Stage};
 use crate::server::connection::step::Step;

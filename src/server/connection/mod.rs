@@ -7,7 +7,7 @@
 //! | stage | file |
 //! |---|---|
 //! | look for the header of the PROXY protocol | [`proxy`] |
-//! | read and look for a head, parse it | [`read`] |
+//! | read, look for a head, parse it | [`read`] |
 //! | take in the body | [`body`] |
 //! | call the application | [`respond`] |
 //! | send its response, and ask for more of it | [`send`] |
@@ -28,8 +28,6 @@ pub mod close;
 pub mod drive;
 #[cfg(interpreter)]
 pub mod health;
-#[cfg(interpreter)]
-pub mod parse;
 #[cfg(interpreter)]
 pub mod proxy;
 #[cfg(interpreter)]

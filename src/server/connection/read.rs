@@ -1,18 +1,22 @@
 //! The stage of the head: what was received is looked through, then the socket is read.
+//!
+//! A head is looked for where the last look stopped, and parsed once; one that the connection sent
+//! before is known again by its bytes, and only its request line is read.
 
 #![forbid(unsafe_code)]
 
 use std::rc::Rc;
 
 use crate::app::child;
-use crate::app::exchange::RequestBody;
+use crate::app::context::AppContext;
+use crate::app::exchange::{CacheResult, RequestBody};
 use crate::ev::Interest;
 use crate::http::chunked::Decoder;
 use crate::http::error::HttpError;
-use crate::http::framing::BodyLength;
+use crate::http::framing::{BodyLength, Framing};
+use crate::http::head::{Head, HeadLimits, HeadSearch, is_head_request, parse_strict_line};
 use crate::py::Gil;
 use crate::server::connection::body;
-use crate::server::connection::parse::{is_head_request, parse, reject_early};
 use crate::server::connection::reject::reject;
 use crate::server::connection::request::ParsedRequest;
 use crate::server::connection::state::Event;
@@ -152,6 +156,55 @@ fn look(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> Option<St
     Some(Step::Again)
 }
 
+/// Parses the head at the start of `bytes` into `head`; `None` while it is not whole.
+fn parse(
+    gil: Gil<'_>,
+    connection: &Connection,
+    search: &mut HeadSearch,
+    bytes: &[u8],
+    head: &mut Head,
+) -> Result<Option<(Framing, CacheResult)>, HttpError> {
+    let ctx = &connection.reactor.ctx;
+    let (dialect, config) = (ctx.dialect, &ctx.config);
+    let limits = config.head_limits();
+    if let Some(seen) = seen_before(gil, connection, bytes, &limits, head) {
+        return Ok(Some(seen));
+    }
+    *head = Head {
+        fields: std::mem::take(&mut head.fields),
+        ..Head::default()
+    };
+    let Some(length) = dialect.search(search, bytes, &limits)? else {
+        return Ok(None);
+    };
+    dialect.parse(bytes, length, &limits, head)?;
+    let framing = dialect.framing(head, bytes, config.max_body_size)?;
+    Ok(Some((framing, CacheResult::Miss)))
+}
+
+/// A head whose fields this connection sent before: only its request line is read.
+fn seen_before(
+    gil: Gil<'_>,
+    connection: &Connection,
+    bytes: &[u8],
+    limits: &HeadLimits,
+    head: &mut Head,
+) -> Option<(Framing, CacheResult)> {
+    let cache = &connection.reactor.ctx.environ_cache;
+    let known = match cache.find(gil, connection.id().number, bytes) {
+        Ok(known) => known?,
+        Err(raised) => {
+            raised.clear(gil);
+            return None;
+        }
+    };
+    if known.length > limits.head || parse_strict_line(bytes, limits, head).is_err() {
+        return None;
+    }
+    head.len = known.length;
+    Some((known.framing, CacheResult::Hit(known.environ)))
+}
+
 /// Whether the body is whole in what was received behind the head; if so, it is in the request.
 fn whole_body(
     gil: Gil<'_>,
@@ -185,6 +238,32 @@ fn whole_body(
     request.length += consumed;
     request.body = RequestBody::Memory(body);
     Ok(true)
+}
+
+/// What can be said against a request before its body is here.
+fn reject_early(
+    gil: Gil<'_>,
+    ctx: &AppContext,
+    head: &Head,
+    bytes: &[u8],
+) -> Result<(), HttpError> {
+    let dialect = ctx.dialect;
+    if !dialect.rejects_early() {
+        return Ok(());
+    }
+    let target = dialect.target(head.method.of(bytes), head.target.of(bytes))?;
+    if dialect.is_about_server(target.path) {
+        return Ok(());
+    }
+    let routes = registry(gil).routes.borrow();
+    match routes.find(gil, ctx, target.origin) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(HttpError::NotFound),
+        Err(raised) => {
+            raised.clear(gil);
+            Err(HttpError::Internal)
+        }
+    }
 }
 
 /// Keeps what was received of the next head or the header before the first, in a buffer of its own size.

@@ -1,16 +1,107 @@
-//! The keys of an environ, dialect by dialect, set in a dict that is given.
+//! The environ of the standard dialect, natively: a plain dict (PEP 3333), and its keys one group each.
+//!
+//! All but what the request line says is kept for the next request with the same head ([`super::cache`]).
 
 #![forbid(unsafe_code)]
 
+use crate::app::context::AppContext;
+use crate::app::endpoint::{Endpoint, EnvironTemplate, Surroundings};
 use crate::app::environ::constants::constants;
+use crate::app::environ::forwarded::{self, prepend_script_name};
 use crate::app::environ::header_keys::header_keys;
-use crate::app::environ::template::{DEFAULT_METHOD, DEFAULT_PROTOCOL};
-use crate::app::exchange::{Exchange, Route};
+use crate::app::environ::template::{DEFAULT_METHOD, DEFAULT_PROTOCOL, template};
+use crate::app::exchange::{CacheResult, Exchange, Route};
+use crate::app::takeover::Takeover;
+use crate::app::{input, params};
 use crate::dialect::Dialect;
 use crate::http::framing::BodyLength;
 use crate::http::grammar;
 use crate::http::target::percent_decode;
 use crate::py::{Gil, Object, Owned, Result, names, number, text};
+
+/// The environ of a request that goes to `route`.
+pub fn plain(
+    gil: Gil<'_>,
+    ctx: &AppContext,
+    exchange: &mut Exchange,
+    route: &Route,
+) -> Result<Owned> {
+    let environ = match std::mem::replace(&mut exchange.cached, CacheResult::Bypass) {
+        CacheResult::Hit(environ) => environ,
+        CacheResult::Miss => {
+            let environ = read_head(gil, ctx, exchange)?;
+            let (head, connection) = (exchange.message(), exchange.connection);
+            let (length, framing) = (exchange.head.len, &exchange.framing);
+            ctx.environ_cache
+                .insert(gil, connection, head, length, framing, &environ)?;
+            environ
+        }
+        CacheResult::Bypass => read_head(gil, ctx, exchange)?,
+    };
+    let prefix = forwarded_prefix(gil, ctx, exchange, &environ);
+    standard_uri_keys(gil, ctx.dialect, exchange, route, &environ, true)?;
+    if let Some(prefix) = prefix.filter(|_| route.script_name.is_some()) {
+        prepend_script_name(gil, &environ, &prefix)?;
+    }
+    if route.registered {
+        fapws_head_keys(gil, exchange, &environ)?;
+        fapws_client_keys(gil, exchange, &environ)?;
+        // From the environ: the fields of a head that was seen before were not read.
+        let media = environ.dict_get(gil, &names(gil).content_type);
+        let media = media.as_ref().and_then(|media| text::latin1(gil, media));
+        let params = params::when_asked(gil, ctx.dialect, exchange, media.as_deref())?;
+        environ.dict_set(gil, &names(gil).fapws_params, &params)?;
+    }
+    let input = input::of(gil, exchange)?;
+    environ.dict_set(gil, &names(gil).wsgi_input, &input)?;
+    Takeover::offer(gil, ctx, exchange, &environ)?;
+    Ok(environ)
+}
+
+/// The environ of a head, all but what the request line says.
+fn read_head(gil: Gil<'_>, ctx: &AppContext, exchange: &Exchange) -> Result<Owned> {
+    let environ = from_template(gil, ctx, &exchange.endpoint)?;
+    standard_head_keys(gil, exchange, &environ, true)?;
+    standard_client_keys(gil, exchange, &environ)?;
+    if forwarded::counts(ctx, exchange) {
+        forwarded::apply(gil, ctx, exchange, &environ)?;
+    }
+    Ok(environ)
+}
+
+/// What the fields said of `SCRIPT_NAME`, before the route says it.
+fn forwarded_prefix(
+    gil: Gil<'_>,
+    ctx: &AppContext,
+    exchange: &Exchange,
+    environ: &Object,
+) -> Option<Vec<u8>> {
+    if !forwarded::counts(ctx, exchange) {
+        return None;
+    }
+    let prefix = environ.dict_get(gil, &names(gil).script_name)?;
+    Some(text::latin1(gil, &prefix)?.to_vec())
+}
+
+/// A copy of the endpoint's template, made at the first request of a run.
+fn from_template(gil: Gil<'_>, ctx: &AppContext, endpoint: &Endpoint) -> Result<Owned> {
+    let software = &ctx.base.software;
+    let kept = endpoint.template.take();
+    let surroundings = Surroundings::of(&ctx.config);
+    let is_this_runs =
+        |kept: &EnvironTemplate| kept.software.is(software) && kept.surroundings == surroundings;
+    let kept = match kept.filter(is_this_runs) {
+        Some(kept) => kept,
+        None => EnvironTemplate {
+            environ: template(gil, endpoint, software, surroundings)?,
+            software: software.own(gil),
+            surroundings,
+        },
+    };
+    let environ = kept.environ.dict_copy(gil);
+    endpoint.template.put(kept);
+    environ
+}
 
 /// Method, protocol, `CONTENT_*` and `HTTP_*` (RFC 3875, PEP 3333). An environ made from the template
 /// has the ordinary method and protocol already.
@@ -248,7 +339,7 @@ pub fn fapws_head_keys(gil: Gil<'_>, exchange: &Exchange, environ: &Object) -> R
 }
 
 /// COMPAT(fapws3): what was received is cut at the first NUL, as C strings are.
-fn raw_header(gil: Gil<'_>, bytes: &[u8]) -> Result<Owned> {
+pub fn raw_header(gil: Gil<'_>, bytes: &[u8]) -> Result<Owned> {
     text::native(
         gil,
         &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())],
@@ -256,7 +347,7 @@ fn raw_header(gil: Gil<'_>, bytes: &[u8]) -> Result<Owned> {
 }
 
 /// `1.1`.
-fn major_minor(gil: Gil<'_>, protocol: &[u8]) -> Result<Owned> {
+pub fn major_minor(gil: Gil<'_>, protocol: &[u8]) -> Result<Owned> {
     constants(gil)?.major_minor(gil, &protocol[protocol.len().saturating_sub(3)..])
 }
 
@@ -272,35 +363,4 @@ pub fn fapws_client_keys(gil: Gil<'_>, exchange: &Exchange, environ: &Object) ->
     )?;
     let descriptor = number::long(gil, i64::from(exchange.socket.number()))?;
     set(&names.fapws_socket_fd, &descriptor)
-}
-
-/// Everything that `update_headers` gave in the original, in its order: every field as `HTTP_`, the
-/// last of a repeated one, and the scheme in upper case.
-pub fn legacy_head_keys(gil: Gil<'_>, exchange: &Exchange, part: &Object) -> Result<()> {
-    let (names, constants) = (names(gil), constants(gil)?);
-    let (head, bytes) = (&exchange.head, exchange.message());
-    let set = |key: &Object, value: &Object| part.dict_set(gil, key, value);
-    let target = head.target.of(bytes);
-    let protocol = head.protocol.of(bytes);
-    // COMPAT(fapws3): here the query is what follows the last `?`; `update_uri` has the first.
-    let query = memchr::memrchr(b'?', target).map_or(&b""[..], |at| &target[at + 1..]);
-    let (scheme, _) = protocol.split_at(protocol.len().saturating_sub(4));
-    set(&names.fapws_raw_header, &*raw_header(gil, bytes)?)?;
-    set(
-        &names.request_method,
-        &*constants.method(gil, head.method.of(bytes))?,
-    )?;
-    set(&names.fapws_uri, &*text::native(gil, target)?)?;
-    set(&names.query_string, &*text::native(gil, query)?)?;
-    set(&names.fapws_major_minor, &*major_minor(gil, protocol)?)?;
-    set(&names.wsgi_url_scheme, &*constants.scheme(gil, scheme)?)?;
-    let protocol = constants.protocol(gil, protocol)?;
-    set(&names.server_protocol, &protocol)?;
-    set(&names.request_protocol, &protocol)?;
-    let header_keys = header_keys(gil)?;
-    for field in &head.fields {
-        let key = header_keys.get(gil, field.name.of(bytes))?;
-        set(&key, &*text::native(gil, field.value.of(bytes))?)?;
-    }
-    Ok(())
 }
