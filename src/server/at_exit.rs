@@ -10,7 +10,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::CStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::py::call::import;
 use crate::py::types::{Call, Class, ClassObject, Instance, Method, Owns};
@@ -72,12 +72,13 @@ fn end_monitor(gil: Gil<'_>, reactor: &Reactor) {
 
 /// Lets others run until `is_over`, for a time; whether it is.
 fn wait(gil: Gil<'_>, patience: Duration, is_over: impl Fn() -> bool) -> bool {
-    let looks = patience.as_millis() / PAUSE.as_millis();
-    for _ in 0..looks {
-        if is_over() {
-            return true;
+    // By the clock: where another thread computes, each pause ends only when it lets the lock go.
+    let deadline = Instant::now() + patience;
+    while !is_over() {
+        if Instant::now() >= deadline {
+            return false;
         }
         threads::without_lock(gil, || std::thread::sleep(PAUSE));
     }
-    is_over()
+    true
 }
