@@ -29,6 +29,8 @@ pub mod app;
 pub mod capi;
 #[cfg(interpreter)]
 pub mod config;
+#[cfg(test)]
+mod every_order;
 #[cfg(interpreter)]
 pub mod module;
 #[cfg(interpreter)]

@@ -63,20 +63,7 @@ fn with_priority(priority: &str, text: &[u8]) -> Vec<u8> {
 }
 
 fn time_text(at: LocalTime) -> String {
-    let LocalTime {
-        year,
-        month,
-        day,
-        hour,
-        minute,
-        second,
-        offset,
-    } = at;
-    let (sign, month) = (if offset < 0 { '-' } else { '+' }, month + 1);
-    let (hours, minutes) = (offset.abs() / 60, offset.abs() % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} {sign}{hours:02}{minutes:02}"
-    )
+    format!("{} {} {}", at.date(), at.time(), at.offset(""))
 }
 
 /// Whether stderr is what `JOURNAL_STREAM` names: a device and an inode.

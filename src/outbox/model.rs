@@ -10,7 +10,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashSet;
+use crate::every_order;
 
 /// How many bytes the application gives, one a call.
 const BYTES: u8 = 3;
@@ -214,24 +214,17 @@ const DISORDER: &str = "bytes are sent twice, not at all, or in another order";
 const HELD_UP: &str = "the thread waits for ever";
 const LOST: &str = "bytes are left";
 
-/// The first fault in any order of steps, and how many worlds there are.
 fn walk(mistake: Mistake) -> (Option<&'static str>, usize) {
-    let mut seen = HashSet::new();
-    let mut open = vec![World::new(false), World::new(true)];
-    while let Some(world) = open.pop() {
-        if !seen.insert(world.clone()) {
-            continue;
-        }
+    let steps = |world: &World| {
         let mut next = world.steps_of_thread(mistake);
         next.extend(world.step_of_monitor(mistake));
         next.extend(world.step_of_client());
-        // A child's parent's steps are seen without it.
-        if let Some(fault) = world.fault(next.is_empty()) {
-            return (Some(fault), seen.len());
-        }
-        open.append(&mut next);
-    }
-    (None, seen.len())
+        next
+    };
+    let first = vec![World::new(false), World::new(true)];
+    // A child's parent's steps are seen without it.
+    let (found, worlds) = every_order::walk(first, steps, World::fault);
+    (found.map(|(fault, _)| fault), worlds)
 }
 
 #[test]

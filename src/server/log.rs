@@ -246,27 +246,12 @@ fn outcome(called: u64, bytes: u64) -> Outcome {
 }
 
 fn time_text(at: LocalTime, is_json: bool) -> String {
-    let sign = if at.offset < 0 { '-' } else { '+' };
-    let (hours, minutes) = (at.offset.abs() / 60, at.offset.abs() % 60);
-    let LocalTime {
-        year,
-        month,
-        day,
-        hour,
-        minute,
-        second,
-        ..
-    } = at;
+    let (time, year, day) = (at.time(), at.year, at.day);
     if is_json {
-        let month = month + 1;
-        return format!(
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{sign}{hours:02}:{minutes:02}"
-        );
+        return format!("{}T{time}{}", at.date(), at.offset(":"));
     }
-    let month = MONTHS.get(month).unwrap_or(&"-");
-    format!(
-        "[{day:02}/{month}/{year}:{hour:02}:{minute:02}:{second:02} {sign}{hours:02}{minutes:02}]"
-    )
+    let month = MONTHS.get(at.month).unwrap_or(&"-");
+    format!("[{day:02}/{month}/{year}:{time} {}]", at.offset(""))
 }
 
 /// An `OSError` with the system's words, without its number.

@@ -33,6 +33,25 @@ pub struct LocalTime {
     pub offset: i32,
 }
 
+impl LocalTime {
+    /// `2026-11-28`.
+    pub fn date(&self) -> String {
+        format!("{:04}-{:02}-{:02}", self.year, self.month + 1, self.day)
+    }
+
+    /// `23:59:59`.
+    pub fn time(&self) -> String {
+        format!("{:02}:{:02}:{:02}", self.hour, self.minute, self.second)
+    }
+
+    /// `+0100`, with something between hours and minutes.
+    pub fn offset(&self, between: &str) -> String {
+        let sign = if self.offset < 0 { '-' } else { '+' };
+        let (hours, minutes) = (self.offset.abs() / 60, self.offset.abs() % 60);
+        format!("{sign}{hours:02}{between}{minutes:02}")
+    }
+}
+
 /// What the wall says at `second` (Unix time).
 pub fn local_time(second: i64) -> LocalTime {
     let mut parts = MaybeUninit::<libc::tm>::zeroed();

@@ -10,10 +10,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::{Baton, Ticket};
+use crate::every_order;
 
 /// How many applications each thread enters.
 const CALLS: u8 = 2;
@@ -249,21 +249,12 @@ impl World {
 
 const LOST: &str = "the loop is free, and everybody sleeps";
 
-/// The first fault in any order of steps, and how many worlds there are.
 fn walk(threads: usize, mistake: Mistake) -> (Option<(&'static str, World)>, usize) {
-    let mut seen = HashSet::new();
-    let mut open = vec![World::new(threads)];
-    while let Some(world) = open.pop() {
-        if !seen.insert(world.clone()) {
-            continue;
-        }
-        if let Some(fault) = world.fault() {
-            return (Some((fault, world)), seen.len());
-        }
-        open.extend((0..threads).flat_map(|index| world.steps_of(index, mistake)));
-        open.extend(world.step_of_monitor(mistake));
-    }
-    (None, seen.len())
+    let steps = |world: &World| {
+        let of_threads = (0..threads).flat_map(|index| world.steps_of(index, mistake));
+        of_threads.chain(world.step_of_monitor(mistake)).collect()
+    };
+    every_order::walk(vec![World::new(threads)], steps, |world, _| world.fault())
 }
 
 #[test]

@@ -19,6 +19,7 @@ ROOMS = {
     "server": {
         "http", "py", "ev", "sys", "app", "config", "dialect", "queue", "outbox", "transmit",
         "scoreboard", "access_log", "networks", "server_log",
+        "every_order",  # for a model, in tests
     },
     "scoreboard": {"sys"},
     "access_log": {"http", "py"},
