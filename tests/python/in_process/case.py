@@ -89,6 +89,14 @@ class Case(unittest.TestCase):
             capture.seek(0)
             return answer, capture.read().decode("latin-1")
 
+    def serve_with_threads(self):
+        """`serve` in the standard dialect, with four; skips the test where one thread serves."""
+        if PYTHON_2:
+            self.skipTest("one thread serves")
+        address = self.serve("standard")
+        base.config.threads = 4
+        return address
+
     def serve(self, dialect="legacy", port="0"):
         """Listen on a free port, or this one, with the stock base module in this dialect."""
         base.config.dialect = dialect

@@ -3,15 +3,12 @@
 import threading
 import time
 
-from case import PYTHON_2, Case, ask, base, evwsgi, main
+from case import Case, ask, evwsgi, main
 
 
 class Deferred(Case):
     def test_one_that_waits_is_made_once(self):
-        if PYTHON_2:
-            self.skipTest("one thread serves")
-        address = self.serve("standard")
-        base.config.threads = 4
+        address = self.serve_with_threads()
         made, waits, over = [], threading.Event(), threading.Event()
 
         def wait(argument):

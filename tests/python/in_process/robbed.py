@@ -6,7 +6,7 @@ import socket
 import tempfile
 import threading
 
-from case import PYTHON_2, Case, ask, base, evwsgi, main
+from case import Case, ask, evwsgi, main
 
 GET = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -14,10 +14,7 @@ GET = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
 class Robbed(Case):
     def test_a_client_that_gets_the_number_of_a_call_in_flight(self):
         """The response of that call is nobody's."""
-        if PYTHON_2:
-            self.skipTest("one thread serves")
-        address = self.serve("standard")
-        base.config.threads = 4
+        address = self.serve_with_threads()
         closed, go = threading.Event(), threading.Event()
         numbers = []
 

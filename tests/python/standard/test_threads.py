@@ -33,12 +33,17 @@ def called(server, flag):
 def make_slow_calls_known(slow, quick, flag):
     """Have `/wait` be expected to wait: that takes two such calls, seen without a stall."""
     for _ in range(8):
-        slow.send(request(f"/wait?{flag}"))
-        quick.send(request("/"))
-        assert quick.response().body == b"hello"
-        flag.touch()
-        assert slow.response().body == b"seen"
-        flag.unlink()
+        call_slowly(slow, quick, flag)
+
+
+def call_slowly(slow, quick, flag):
+    """A call of `/wait` that goes on until a quick one was served beside it."""
+    slow.send(request(f"/wait?{flag}"))
+    quick.send(request("/"))
+    assert quick.response().body == b"hello"
+    flag.touch()
+    assert slow.response().body == b"seen"
+    flag.unlink()
 
 
 def test_a_quick_request_does_not_wait_for_slow_ones(threaded, tmp_path):
@@ -103,12 +108,7 @@ def test_a_connection_is_kept_after_a_slow_call(threaded, tmp_path):
     flag = tmp_path / "flag"
     with threaded.connect() as client, threaded.connect() as quick:
         for _ in range(3):
-            client.send(request(f"/wait?{flag}"))
-            quick.send(request("/"))
-            assert quick.response().body == b"hello"
-            flag.touch()
-            assert client.response().body == b"seen"
-            flag.unlink()
+            call_slowly(client, quick, flag)
         client.send(request("/"))
         assert client.response().body == b"hello"
 
