@@ -48,7 +48,7 @@ def _to_the_end(sock):
     received = bytearray()
     while True:
         try:
-            data = sock.recv(262144)
+            data = sock.recv(65536)
         except ConnectionError:
             return bytes(received), RESET
         except TimeoutError:

@@ -12,7 +12,14 @@ import tarfile
 
 import pytest
 from support import ROOT, interpreters, unavailable
-from support.environment import QUICK_BUILD, BuildError, Environment, run, source_distribution
+from support.environment import (
+    QUICK_BUILD,
+    BuildError,
+    Environment,
+    exclusive,
+    run,
+    source_distribution,
+)
 from support.process import clean_environment
 
 #: One of Python 2, if there is one, and the newest of Python 3.
@@ -21,15 +28,25 @@ PYTHONS = list({each.version[0]: each for each in interpreters.selected()}.value
 
 @pytest.fixture(scope="session")
 def source(python3):
-    """The unpacked source distribution, where it was the last time: what cargo knows holds."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-    folder = ROOT / "build" / "tests" / "sdist" / worker
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    archive = source_distribution(python3, folder)
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder)
+    """The unpacked source distribution, where it was the last time: what cargo knows holds.
+
+    Every test process has the same one, with `alone_with_it`.
+    """
+    folder = ROOT / "build" / "tests" / "sdist"
+    with exclusive("install"):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        archive = source_distribution(python3, folder)
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder)
     return archive.with_name(archive.name[: -len(".tar.gz")])
+
+
+@pytest.fixture
+def alone_with_it(source):
+    """The same, for as long as a test builds in it."""
+    with exclusive("install"):
+        yield source
 
 
 @pytest.fixture
@@ -65,42 +82,44 @@ def assert_serves(environment, start_server):
 
 
 @pytest.mark.parametrize("base", PYTHONS, ids=lambda each: each.name)
-def test_setup_py_install(base, source, build_variables, tmp_path, start_server):
+def test_setup_py_install(base, alone_with_it, build_variables, tmp_path, start_server):
     environment = stock_environment(base, tmp_path / "venv")
     if base.version >= (3, 12):
         environment.pip("install", "setuptools")
-    run(environment.python, "setup.py", "install", cwd=source, env=build_variables)
+    run(environment.python, "setup.py", "install", cwd=alone_with_it, env=build_variables)
     assert_serves(environment, start_server)
 
 
 @pytest.mark.parametrize("base", PYTHONS, ids=lambda each: each.name)
-def test_pip_install(base, source, build_variables, tmp_path, start_server):
+def test_pip_install(base, alone_with_it, build_variables, tmp_path, start_server):
     environment = stock_environment(base, tmp_path / "venv")
-    environment.pip("install", ".", cwd=source, env=build_variables)
+    environment.pip("install", ".", cwd=alone_with_it, env=build_variables)
     assert_serves(environment, start_server)
     # The original's name: pip replaces an installed one.
     assert "fapws3" in environment.pip("freeze")
 
 
-def test_pip_replaces_the_original(pristine_built, python2, source, build_variables, tmp_path):
+def test_pip_replaces_the_original(
+    pristine_built, python2, alone_with_it, build_variables, tmp_path
+):
     environment = stock_environment(python2.interpreter, tmp_path / "venv")
     packages = environment.site_packages
     for each in pristine_built.site_packages.glob("fapws*"):
         shutil.copytree(each, packages / each.name)
     assert "0.11" in environment.pip("freeze")
-    environment.pip("install", "--upgrade", ".", cwd=source, env=build_variables)
+    environment.pip("install", "--upgrade", ".", cwd=alone_with_it, env=build_variables)
     assert "0.11" not in environment.pip("freeze")
     assert environment.evaluate("__import__('fapws.config').config.SERVER_IDENT") != "'fapws3/0.11'"
 
 
-def test_build_in_place_needs_no_setuptools(python3, source, build_variables):
+def test_build_in_place_needs_no_setuptools(python3, alone_with_it, build_variables):
     # -S leaves site-packages out, and setuptools with them.
     python = python3.interpreter.executable
     command = [python, "-S", "setup.py", "build_ext", "--inplace"]
-    run(*command, cwd=source, env=build_variables)
+    run(*command, cwd=alone_with_it, env=build_variables)
     program = "import fapws._evwsgi as core; print(core.__file__)"
-    found = run(python, "-S", "-c", program, cwd=source).strip()
-    assert pathlib.Path(found).parent == source / "fapws"
+    found = run(python, "-S", "-c", program, cwd=alone_with_it).strip()
+    assert pathlib.Path(found).parent == alone_with_it / "fapws"
     os.remove(found)
 
 
@@ -112,21 +131,21 @@ def path_without_cargo(tmp_path):
 
 
 @pytest.mark.parametrize("base", PYTHONS, ids=lambda each: each.name)
-def test_no_cargo_is_one_clear_line(base, source, path_without_cargo):
+def test_no_cargo_is_one_clear_line(base, alone_with_it, path_without_cargo):
     env = clean_environment({"PATH": path_without_cargo})
     with pytest.raises(BuildError) as caught:
-        run(base.executable, "setup.py", "build_ext", "--inplace", cwd=source, env=env)
+        run(base.executable, "setup.py", "build_ext", "--inplace", cwd=alone_with_it, env=env)
     lines = str(caught.value).splitlines()
     assert lines[-1].startswith("error: the core of fapws is compiled by cargo, Rust ")
     assert "Traceback" not in str(caught.value)
 
 
-def test_an_old_cargo_is_one_clear_line(python3, source, tmp_path):
+def test_an_old_cargo_is_one_clear_line(python3, alone_with_it, tmp_path):
     cargo = tmp_path / "cargo"
     cargo.write_text("#!/bin/sh\necho 'cargo 1.65.0 (0)'\n")
     cargo.chmod(0o755)
     env = clean_environment({"PATH": f"{tmp_path}:/usr/bin:/bin"})
     with pytest.raises(BuildError) as caught:
-        run(python3.python, "setup.py", "build_ext", "--inplace", cwd=source, env=env)
+        run(python3.python, "setup.py", "build_ext", "--inplace", cwd=alone_with_it, env=env)
     last = str(caught.value).splitlines()[-1]
     assert "the one on PATH is cargo 1.65.0" in last and "rustup" in last

@@ -20,18 +20,23 @@ def beside(flag, word):
     return flag.with_name(f"{flag.name}-{word}")
 
 
-@pytest.mark.parametrize("rest", [b"", request("/")], ids=["", "pipelined"])
-@pytest.mark.parametrize("goodbye", ["half_close", "close", "reset"])
-def test_empty_items_end_when_nobody_is_there(server, tmp_path, goodbye, rest):
-    """Whether or not there is input that nobody read."""
-    flag = tmp_path / "closed"
-    with server.connect() as client:
-        client.send(request(f"/forever?{flag}"))
-        wait_until(beside(flag, "runs").exists, "the application")
+def test_empty_items_end_when_nobody_is_there(server, tmp_path):
+    """However a client leaves, and whether or not there is input that nobody read."""
+    goodbyes = ("half_close", "close", "reset")
+    ways = [(goodbye, rest) for goodbye in goodbyes for rest in ("", "pipelined")]
+    flags = {way: tmp_path / "-".join(way) for way in ways}
+    clients = {way: server.connect() for way in ways}
+    for way in ways:
+        clients[way].send(request(f"/forever?{flags[way]}"))
+    for goodbye, rest in ways:
+        client = clients[goodbye, rest]
+        wait_until(beside(flags[goodbye, rest], "runs").exists, "the application")
         if rest:
-            client.send(rest)
+            client.send(request("/"))
         getattr(client, goodbye)()
-        wait_until(flag.exists, "the application's close()")
+    for way in ways:
+        wait_until(flags[way].exists, f"close() of the response after {way}")
+        clients[way].close()
     assert server.get("/").body == b"hello"
     server.stop().check()
 

@@ -49,6 +49,7 @@ class Client(threading.Thread):
         self.added += kind == "/add"
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("requests", [50, pytest.param(400, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("framework", ["flask", "django"])
 def test_mixed_load_on_a_database(interpreter, start_process, tmp_path, framework, requests):
