@@ -17,7 +17,7 @@ that is a failure.
 import functools
 
 import pytest
-from support import environment, interpreters, unavailable
+from support import environment, forks, interpreters, unavailable
 from support import pristine as original
 from support.process import catch_ignored_signals
 from support.server import Server
@@ -28,6 +28,11 @@ NO_PYTHON_2 = "no Python 2.7 among the interpreters under test: nothing is teste
 def pytest_configure():
     """Started in the background, the suite still starts its servers as in the foreground."""
     catch_ignored_signals()
+
+
+def pytest_sessionfinish():
+    """Nothing of the suite stays behind."""
+    forks.close()
 
 
 def pytest_terminal_summary(terminalreporter):

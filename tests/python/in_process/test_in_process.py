@@ -23,8 +23,14 @@ def methods():
                     yield path.name, f"{node.name}.{part.name}"
 
 
+class Method(Process):
+    """One test method."""
+
+    may_fork = True
+
+
 @pytest.mark.parametrize(("file", "method"), methods())
 def test_in_process(interpreter, file, method, start_process):
-    process = start_process(Process, [interpreter.python, FOLDER / file, method])
+    process = start_process(Method, [interpreter.python, FOLDER / file, method])
     outcome = process.wait().check()
     assert "Ran 1 test" in outcome.stderr, outcome.transcript

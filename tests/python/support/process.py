@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 
 from . import PATIENCE
+from .forks import Forked, can_fork
 
 #: Variables that would change what an interpreter or the server does; tests set them by hand.
 #: pytest's own have the test's name in them, which may be too long for a program.
@@ -56,6 +57,9 @@ def wait_until(condition, what, patience=PATIENCE):
 class Process:
     """One program: `command` is a list of words, `folder` takes its output and is where it runs."""
 
+    #: Whether it may be a fork (support/forks.py): the command is a Python with a file to run.
+    may_fork = False
+
     def __init__(self, command, folder, env=None, cwd=None):
         self.command = [str(word) for word in command]
         self.folder = pathlib.Path(folder)
@@ -67,6 +71,11 @@ class Process:
     def start(self):
         """Run the program; returns self."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.may_fork and can_fork(self.command, self.env):
+            python, *words = self.command
+            streams = [str(self._path(stream)) for stream in ("stdout", "stderr")]
+            self._popen = Forked(python, words, str(self.cwd), self.env, *streams)
+            return self
         with open(self._path("stdout"), "wb") as out, open(self._path("stderr"), "wb") as err:
             self._popen = subprocess.Popen(
                 self.command,
@@ -100,21 +109,19 @@ class Process:
 
     def catches(self, number):
         """Whether the program has a handler for this signal, from /proc; not once it ended."""
-        try:
-            status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        except FileNotFoundError:
-            return False
-        caught = int(re.search(r"SigCgt:\s+(\w+)", status).group(1), 16)
-        return bool(caught >> (number - 1) & 1)
+        return self._has_in("SigCgt", number)
 
     def pending(self, number):
         """Whether this signal was sent and not taken in yet, from /proc; not once it ended."""
+        return self._has_in("ShdPnd", number)
+
+    def _has_in(self, mask, number):
         try:
             status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         except FileNotFoundError:
             return False
-        waiting = int(re.search(r"ShdPnd:\s+(\w+)", status).group(1), 16)
-        return bool(waiting >> (number - 1) & 1)
+        signals = int(re.search(rf"{mask}:\s+(\w+)", status).group(1), 16)
+        return bool(signals >> (number - 1) & 1)
 
     @property
     def resident_kib(self):

@@ -64,6 +64,8 @@ class Server(Listening):
     attributes of `fapws.config`. By default it listens on a free port of 127.0.0.1.
     """
 
+    may_fork = True
+
     def __init__(
         self,
         environment,
