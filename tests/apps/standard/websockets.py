@@ -9,8 +9,9 @@ import journal
 
 app = Flask(__name__)
 sock = Sock(app)
-# A client who left while it polled is noticed soon.
-socketio = SocketIO(app, async_mode="threading", ping_interval=1, ping_timeout=1)
+# A client who left while it polled is noticed soon, unless a test wants no pings.
+PING = float(os.environ.get("SOCKETIO_PING", "1"))
+socketio = SocketIO(app, async_mode="threading", ping_interval=PING, ping_timeout=PING)
 
 PAGE = """<!DOCTYPE html>
 <title>SocketIO</title>
@@ -19,11 +20,12 @@ PAGE = """<!DOCTYPE html>
 <script>
   const socket = io({transports: TRANSPORTS});
   const show = (id, text) => { document.getElementById(id).textContent += text; };
-  socket.on("connect", () => {
+  // The upgrade may be over before the namespace is connected: its listener cannot wait for that.
+  socket.io.on("open", () => {
     const engine = socket.io.engine;
     engine.once("upgrade", () => show("transport", "upgraded to " + engine.transport.name));
-    socket.emit("say", "from " + engine.transport.name);
   });
+  socket.on("connect", () => socket.emit("say", "from " + socket.io.engine.transport.name));
   socket.on("said", text => show("heard", text));
 </script>
 """
