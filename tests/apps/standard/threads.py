@@ -20,6 +20,7 @@ SIGNALLED = []
 def wait(environ, start_response):
     """`/wait?flag`"""
     record("wait", environ["QUERY_STRING"])
+    record("threads", threading.current_thread().name)
     found = seen(environ["QUERY_STRING"])
     start_response("200 OK", PLAIN)
     return [b"seen" if found else b"unseen"]
@@ -156,6 +157,22 @@ def limit(environ, start_response):
     return [b"limited"]
 
 
+def limit_processes():
+    """From now on the user may have no more processes, threads included. Root may: it becomes nobody."""
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+
+
+def limit_user(environ, start_response):
+    """`/limit-user`"""
+    limit_processes()
+    start_response("200 OK", PLAIN)
+    return [b"limited"]
+
+
 def handle(number, frame):
     """SIGUSR1 makes the file that `/signalled?file` named."""
     open(SIGNALLED[-1], "w").close()
@@ -181,7 +198,7 @@ def journal(environ, start_response):
 ROUTES = {"/": hello, "/wait": wait, "/multithread": multithread, "/rows": rows,
           "/large": large, "/names": names, "/defer": defer, "/timers": timers,
           "/fork": fork, "/ended": ended, "/exit": leave, "/interrupt": interrupt,
-          "/never": never, "/limit": limit, "/signalled": signalled,
+          "/never": never, "/limit": limit, "/limit-user": limit_user, "/signalled": signalled,
           "/journal": journal}
 
 
@@ -193,4 +210,6 @@ def register(evwsgi, base):
     global EVWSGI
     EVWSGI = evwsgi
     signal.signal(signal.SIGUSR1, handle)
+    if os.environ.get("LIMITED"):
+        limit_processes()
     evwsgi.wsgi_cb(("/", application))
