@@ -158,7 +158,7 @@ def limit(environ, start_response):
 
 
 def limit_processes():
-    """From now on the user may have no more processes, threads included. Root may: it becomes nobody."""
+    """The user may have no more processes and threads. Root may always: it becomes nobody."""
     if os.getuid() == 0:
         os.setgroups([])
         os.setgid(65534)

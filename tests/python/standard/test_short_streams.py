@@ -1,4 +1,4 @@
-"""With threads a response of a few items that are there at once stays in the thread that holds the loop."""
+"""With threads a response whose items are there at once stays in the thread that holds the loop."""
 
 import contextlib
 import pathlib
@@ -23,7 +23,7 @@ def waits(server):
 
 
 def test_many_streams_are_no_reason_to_change_threads(interpreter, serve_probe):
-    """A thread with a stream that is not over makes way for each call: that was eight waits a response."""
+    """A thread with an open stream makes way for each call: that was eight waits a response."""
     if interpreter.version[0] < 3:
         pytest.skip("threads need Python 3")
     server = serve_probe("monitor.py", config={"threads": 64})

@@ -113,8 +113,12 @@ def client_script():
             (folder / "package.json").write_text(json.dumps({"private": True}))
             made = subprocess.run(
                 [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", CLIENT],
-                cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, text=True, check=False,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
             )
             assert made.returncode == 0, made.stdout
     return pathlib.Path(script)
@@ -205,7 +209,7 @@ def test_socketio_is_upgraded_before_the_namespace_is_connected(site):
     client.ask()
     assert client.packets() == ["6"]
     upgraded.send("5")
-    # The library's thread may queue the packet that says nothing after its reply to the probe is read.
+    # The library queues the packet that says nothing once its reply to the probe is sent.
     connected, nothing = sorted(upgraded.receive() for _ in range(2))
     assert connected.startswith("40") and nothing == "6", (connected, nothing)
     upgraded.send('42["say","one"]')
