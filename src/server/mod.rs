@@ -48,6 +48,7 @@ pub mod signals;
 pub mod slow_calls;
 #[cfg(interpreter)]
 pub mod slow_reports;
+pub mod stalls;
 #[cfg(interpreter)]
 pub mod stats;
 #[cfg(interpreter)]

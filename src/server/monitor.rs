@@ -25,7 +25,9 @@ use crate::outbox::Outbox;
 use crate::scoreboard::{self, Word};
 use crate::server::baton::Baton;
 use crate::server::log_lines::LogLines;
+
 use crate::server::slow_calls::{Call, Called, Slot, SlowCalls};
+use crate::server::stalls::Stalls;
 use crate::sys::park::Parker;
 use crate::sys::thread::{SMALL_STACK, set_timer_slack, spawn};
 use crate::sys::{fork, signal};
@@ -272,41 +274,6 @@ impl Watch {
     }
 }
 
-/// How often calls stall the loop.
-struct Stalls {
-    last: Instant,
-    /// Between two of them, lately.
-    between: Duration,
-}
-
-impl Stalls {
-    /// Between two looks at least.
-    const CLOSEST: Duration = Duration::from_micros(250);
-
-    /// Half of what a look costs.
-    const HALF_A_LOOK: f64 = 8e-6;
-
-    fn none(now: Instant) -> Stalls {
-        Stalls {
-            last: now,
-            between: Duration::from_secs(1),
-        }
-    }
-
-    fn add(&mut self, now: Instant) {
-        self.between = (self.between * 3 + (now - self.last)) / 4;
-        self.last = now;
-    }
-
-    /// Between two looks at most, so that all looks together cost no more time than the stalls that
-    /// they end: a stall costs two pauses.
-    fn pause(&self, now: Instant) -> Duration {
-        let between = self.between.max(now - self.last).as_secs_f64();
-        let pause = Duration::from_secs_f64((Stalls::HALF_A_LOOK * between).sqrt());
-        pause.clamp(Stalls::CLOSEST, CALM)
-    }
-}
-
 /// The monitor of a run; dropped, it ends.
 pub struct Monitor {
     watch: Arc<Watch>,
@@ -413,7 +380,7 @@ impl Watch {
                 self.wake_spare();
             }
             let longest = match hands_over {
-                true => stalls.pause(clock),
+                true => stalls.pause(clock, CALM),
                 false if waits => LAZY,
                 false => CALM,
             };
