@@ -126,11 +126,10 @@ fn prepare(
     exchange: &mut Exchange,
     out: &mut WriteQueue,
 ) -> Result<Prepared> {
-    let base = ctx.base.environ(gil)?;
     if exchange.route.is_none() && ctx.dialect.is_about_server(exchange.target().path) {
         return Ok(Prepared::Done(server_options(gil, ctx, exchange, out)?));
     }
-    if ctx.dialect.has_plain_environ() && base.stock.is_some() {
+    if ctx.dialect.has_plain_environ() && ctx.base.has_stock_environ(gil)? {
         let Some(route) = exchange.route.take() else {
             return rejected(ctx, HttpError::NotFound, exchange, out);
         };
@@ -150,6 +149,7 @@ fn prepare(
             return rejected(ctx, error, exchange, out);
         }
     }
+    let base = ctx.base.environ(gil)?;
     match via_base_class(gil, ctx, &base, exchange)? {
         Made::Environ(environ, route) => Ok(Prepared::Call(environ, route.callback)),
         Made::Rejected(error) => rejected(ctx, error, exchange, out),

@@ -158,6 +158,12 @@ impl HeadSearch {
         Self::incomplete(within, limits)
     }
 
+    /// Whether it has looked at anything, so that it cannot serve another head.
+    #[inline]
+    pub fn has_begun(&self) -> bool {
+        self.seen != 0
+    }
+
     fn blank_line(&mut self, within: &[u8], start: usize) -> Option<usize> {
         let from = self.seen.saturating_sub(3).max(start);
         self.seen = within.len();

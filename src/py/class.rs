@@ -91,23 +91,31 @@ impl Members {
         found.map(|(_, member)| member)
     }
 
-    /// Whether the class has the very members that it had, and no other.
-    #[inline]
+    /// Whether the class has the very members that it had, and no other, as far as numbers and addresses say.
+    /// Each request asks this twice. `false` says nothing: then [`unchanged`](Self::unchanged) knows.
+    #[cfg(not(feature = "abi3"))]
+    #[inline(always)]
+    pub fn seem_unchanged(&self) -> bool {
+        let seen = self.version.get();
+        // SAFETY: only a type object has a version, and it stays one.
+        let is_seen = seen != 0 && seen == unsafe { version_of_type(&self.class) };
+        is_seen && self.functions.iter().all(|(one, code)| has_code(one, code))
+    }
+
+    /// The limited API has no numbers.
+    #[cfg(feature = "abi3")]
+    pub fn seem_unchanged(&self) -> bool {
+        false
+    }
+
+    /// Whether the class has the very members that it had, and no other. Python code may run.
+    #[cold]
     pub fn unchanged(&self, gil: Gil<'_>) -> Result<bool> {
         for (function, code) in &self.functions {
-            if !has_code(gil, function, code)? {
+            if !function.attr(gil, &names(gil).code_of_function)?.is(code) {
                 return Ok(false);
             }
         }
-        let now = version(&self.class);
-        if now != 0 && now == self.version.get() {
-            return Ok(true);
-        }
-        self.look_again(gil)
-    }
-
-    #[cold]
-    fn look_again(&self, gil: Gil<'_>) -> Result<bool> {
         let Some(namespace) = namespace(gil, &self.class)? else {
             return Ok(false);
         };
@@ -150,18 +158,30 @@ fn namespace(gil: Gil<'_>, class: &Object) -> Result<Option<Owned>> {
 }
 
 /// The number of the class's version; 0 where it has none, as an old-style class.
-///
-/// Until Python 3.10 a change left the number as it was, and took a flag away.
 #[cfg(not(feature = "abi3"))]
 fn version(class: &Object) -> u32 {
+    // SAFETY: the check only looks at the type of `class`, which is alive.
+    if unsafe { ffi::PyType_Check(class.as_ptr()) } == 0 {
+        return 0;
+    }
+    // SAFETY: it is a type object.
+    unsafe { version_of_type(class) }
+}
+
+/// The same of what is known to be a type object.
+///
+/// Until Python 3.10 a change left the number as it was, and took a flag away.
+///
+/// # Safety
+/// `class` is a type object.
+#[cfg(not(feature = "abi3"))]
+#[inline(always)]
+unsafe fn version_of_type(class: &Object) -> u32 {
     /// `Py_TPFLAGS_VALID_VERSION_TAG` of Include/object.h.
     #[cfg(not(Py_3_10))]
     const VALID: u64 = 1 << 19;
-    // SAFETY: a type object has the layout of one; the fields are only read.
+    // SAFETY: the caller's, so that it has the layout of one; the fields are only read.
     unsafe {
-        if ffi::PyType_Check(class.as_ptr()) == 0 {
-            return 0;
-        }
         let class = class.as_ptr().cast::<ffi::PyTypeObject>();
         #[cfg(not(Py_3_10))]
         if (*class).tp_flags as u64 & VALID == 0 {
@@ -181,17 +201,12 @@ fn is_function(object: &Object) -> bool {
 /// Whether a function has this code.
 #[cfg(not(feature = "abi3"))]
 #[inline(always)]
-fn has_code(_: Gil<'_>, function: &Object, code: &Object) -> Result<bool> {
+fn has_code(function: &Object, code: &Object) -> bool {
     debug_assert!(is_function(function));
     // SAFETY: `Members::read` found it to be a function, and nothing becomes one or ceases to be; the field is
     // only read.
     let now = unsafe { (*function.as_ptr().cast::<ffi::PyFunctionObject>()).func_code };
-    Ok(now == code.as_ptr())
-}
-
-#[cfg(feature = "abi3")]
-fn has_code(gil: Gil<'_>, function: &Object, code: &Object) -> Result<bool> {
-    Ok(function.attr(gil, &names(gil).code_of_function)?.is(code))
+    now == code.as_ptr()
 }
 
 /// Whether the interpreter numbers the class's versions.

@@ -51,6 +51,7 @@ pub mod stdio;
 pub mod text;
 pub mod threads;
 pub mod types;
+pub mod watch;
 
 pub use call::Arguments;
 pub use exception::Exception;

@@ -9,11 +9,13 @@ pub mod custom;
 mod recognition;
 pub mod stock;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::app::base::stock::Stock;
 use crate::app::exclusive::Exclusive;
 use crate::http::reply::is_field_value;
+use crate::py::watch::{Changes, changes, watch};
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
 
 /// A registered base module.
@@ -30,10 +32,15 @@ pub struct Base {
     pub software: Owned,
     /// The module's own dict: where the names are looked up at each request.
     namespace: Option<Owned>,
+    /// Whether the dict says when it changes, so that they need not be.
+    is_watched: bool,
     /// What was found out about the classes when they were asked for last.
     environ: Exclusive<Rc<BaseClass>>,
     start_response: Exclusive<Rc<BaseClass>>,
 }
+
+/// Finds out whether a class of a module is stock.
+type Judge = fn(Gil<'_>, &Object, &Object) -> Result<Option<Stock>>;
 
 /// A class of the base module.
 pub struct BaseClass {
@@ -41,6 +48,8 @@ pub struct BaseClass {
     pub class: Owned,
     /// Its effect, where it is known, so that it can be produced natively.
     pub stock: Option<Stock>,
+    /// When the module, which is watched, was seen to have it.
+    seen: Cell<Option<Changes>>,
 }
 
 impl Base {
@@ -67,6 +76,7 @@ impl Base {
         let namespace = module
             .optional_attr(gil, &names.dict)?
             .filter(|dict| dict.is_dict());
+        let is_watched = namespace.as_ref().is_some_and(|dict| watch(gil, dict));
         Ok(Base {
             module: module.own(gil),
             config,
@@ -74,58 +84,104 @@ impl Base {
             ident_text,
             software,
             namespace,
+            is_watched,
             environ: Exclusive::default(),
             start_response: Exclusive::default(),
         })
     }
 
+    /// Whether the class `Environ` is one whose effect is known.
+    #[inline]
+    pub fn has_stock_environ(&self, gil: Gil<'_>) -> Result<bool> {
+        if is_seen_stock(gil, &self.environ) {
+            return Ok(true);
+        }
+        Ok(self.environ(gil)?.stock.is_some())
+    }
+
     /// The class `Environ`.
     pub fn environ(&self, gil: Gil<'_>) -> Result<Rc<BaseClass>> {
-        let class = self.name(gil, &names(gil).environ)?;
-        self.recognise(gil, class, &self.environ, stock::environ)
+        self.class(gil, &names(gil).environ, &self.environ, stock::environ)
+    }
+
+    /// Whether the class `Start_response` is one whose effect is known.
+    #[inline]
+    pub fn has_stock_start_response(&self, gil: Gil<'_>) -> Result<bool> {
+        if is_seen_stock(gil, &self.start_response) {
+            return Ok(true);
+        }
+        Ok(self.start_response(gil)?.stock.is_some())
     }
 
     /// The class `Start_response`.
     pub fn start_response(&self, gil: Gil<'_>) -> Result<Rc<BaseClass>> {
-        let class = self.name(gil, &names(gil).start_response)?;
-        self.recognise(gil, class, &self.start_response, stock::start_response)
+        let name = &names(gil).start_response;
+        self.class(gil, name, &self.start_response, stock::start_response)
     }
 
-    /// What the module has under `name` now.
-    fn name(&self, gil: Gil<'_>, name: &Object) -> Result<Owned> {
-        let found = self
-            .namespace
-            .as_ref()
-            .and_then(|dict| dict.dict_get(gil, name));
-        match found {
-            Some(found) => Ok(found),
-            // An object of another kind, or one with a `__getattr__`.
-            None => self.module.attr(gil, name),
-        }
-    }
-
-    fn recognise(
+    /// The class that the module has under `name` now. Python code may run, and come here, too: it looks for
+    /// itself.
+    fn class(
         &self,
         gil: Gil<'_>,
-        class: Owned,
+        name: &Object,
         known: &Exclusive<Rc<BaseClass>>,
-        judge: fn(Gil<'_>, &Object, &Object) -> Result<Option<Stock>>,
+        judge: Judge,
     ) -> Result<Rc<BaseClass>> {
-        // Looking may run Python code that comes here, too: it looks for itself.
+        let now = changes(gil);
+        let (class, is_in_namespace) = match self.found(gil, name) {
+            Some(class) => (class, true),
+            // An object of another kind, or one with a `__getattr__`.
+            None => (self.module.attr(gil, name)?, false),
+        };
+        let seen = now.filter(|_| self.is_watched && is_in_namespace);
         let before = known.take().filter(|before| before.class.is(&class));
         let recognised = match before {
-            Some(before) if before.is_unchanged(gil)? => before,
+            Some(before) if before.seems_unchanged() || before.is_unchanged(gil)? => before,
             _ => {
                 let stock = judge(gil, &self.module, &class)?;
-                Rc::new(BaseClass { class, stock })
+                Rc::new(BaseClass {
+                    class,
+                    stock,
+                    seen: Cell::default(),
+                })
             }
         };
+        recognised.seen.set(seen);
         known.put(recognised.clone());
         Ok(recognised)
     }
+
+    /// What the module's dict has under `name` now.
+    fn found(&self, gil: Gil<'_>, name: &Object) -> Option<Owned> {
+        let namespace = self.namespace.as_ref()?;
+        namespace.dict_get(gil, name)
+    }
+}
+
+/// Whether a class was found to be stock, and nothing has changed, as far as can be seen at once.
+#[inline(always)]
+fn is_seen_stock(gil: Gil<'_>, known: &Exclusive<Rc<BaseClass>>) -> bool {
+    let is_stock = |known: &mut Rc<BaseClass>| {
+        known.is_seen(gil) && known.stock.as_ref().is_some_and(Stock::seems_unchanged)
+    };
+    known.with(is_stock).unwrap_or(false)
 }
 
 impl BaseClass {
+    /// Whether the module has it still, as far as can be seen at once.
+    #[inline(always)]
+    fn is_seen(&self, gil: Gil<'_>) -> bool {
+        let seen = self.seen.get();
+        seen.is_some() && seen == changes(gil)
+    }
+
+    /// Whether it is as it was found, as far as can be seen at once.
+    #[inline(always)]
+    fn seems_unchanged(&self) -> bool {
+        self.stock.as_ref().is_none_or(Stock::seems_unchanged)
+    }
+
     /// Whether what was found out about the class is so still.
     fn is_unchanged(&self, gil: Gil<'_>) -> Result<bool> {
         match &self.stock {

@@ -160,6 +160,12 @@ pub fn start_response(gil: Gil<'_>, _: &Object, class: &Object) -> Result<Option
 }
 
 impl Stock {
+    /// Whether the class is still what it was, as far as can be seen at once.
+    #[inline(always)]
+    pub fn seems_unchanged(&self) -> bool {
+        self.members.seem_unchanged()
+    }
+
     /// Whether the class is still what it was.
     pub fn unchanged(&self, gil: Gil<'_>) -> Result<bool> {
         self.members.unchanged(gil)

@@ -29,7 +29,7 @@ pub fn via_base_class(
     base: &BaseClass,
     exchange: &mut Exchange,
 ) -> Result<Made> {
-    let BaseClass { class, stock } = base;
+    let BaseClass { class, stock, .. } = base;
     let names = names(gil);
     let environ = match stock {
         Some(stock) => stock.new_environ(gil)?,

@@ -31,10 +31,10 @@ pub enum StartResponse {
 impl StartResponse {
     /// The one that the base module's class asks for.
     pub fn new(gil: Gil<'_>, ctx: &AppContext) -> Result<StartResponse> {
-        let base = ctx.base.start_response(gil)?;
-        if base.stock.is_some() && ctx.dialect.has_native_start_response() {
+        if ctx.dialect.has_native_start_response() && ctx.base.has_stock_start_response(gil)? {
             return NativeStartResponse::new(gil, ctx).map(StartResponse::Native);
         }
+        let base = ctx.base.start_response(gil)?;
         let made = match &base.stock {
             Some(stock) => {
                 stock.new_start_response(gil, |headers| ctx.stamp_headers(gil, headers))?

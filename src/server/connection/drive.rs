@@ -130,10 +130,13 @@ fn advance(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Wo
             Stage::Discard => close::discard(connection, work),
             Stage::Close => return Advanced::Closed,
         };
-        let interest = match step {
-            Step::Again if connection.reactor.end_requested.get() => {
+        if step == Step::Again {
+            if connection.reactor.end_requested.get() {
                 return Advanced::EndRequested;
             }
+            continue;
+        }
+        let interest = match step {
             Step::Again => continue,
             Step::Batch => return Advanced::Batched,
             Step::Queue => return Advanced::Queued,

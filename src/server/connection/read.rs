@@ -120,7 +120,10 @@ fn look(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -> Option<St
             return Some(Step::Again);
         }
     };
-    work.search = Default::default();
+    // A head that was seen before was not searched.
+    if work.search.has_begun() {
+        work.search = Default::default();
+    }
     let mut request = ParsedRequest {
         length: head.len,
         head,

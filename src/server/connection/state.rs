@@ -231,15 +231,17 @@ impl State {
     }
 
     /// What is to be done in this state.
+    ///
+    /// What is written is looked at first: that is soonest found out, four times a request.
     pub fn stage(self) -> Stage {
-        match (self.read, self.write) {
-            (Closed, _) => Stage::Close,
-            (Discard, _) => Stage::Discard,
-            (_, Calling) => Stage::Call,
-            (_, Sending) => Stage::Send,
-            (Body, Idle) => Stage::Body,
-            (Proxy, Idle) => Stage::Proxy,
-            (Head | Paused, Idle) => Stage::Head,
+        match (self.write, self.read) {
+            (Calling, _) => Stage::Call,
+            (Sending, _) => Stage::Send,
+            (Idle, Head | Paused) => Stage::Head,
+            (Idle, Body) => Stage::Body,
+            (Idle, Proxy) => Stage::Proxy,
+            (Idle, Discard) => Stage::Discard,
+            (Idle, Closed) => Stage::Close,
         }
     }
 

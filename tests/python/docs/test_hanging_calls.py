@@ -29,6 +29,7 @@ HARMLESS = {
         PyLong_FromLongLong PyFloat_FromDouble""",
     "stores into what is new, or at the end": "PyTuple_SetItem PyList_SetItem PyList_Append",
     "frees memory, in which nothing is left": "PyObject_Free PyObject_GC_Del PyObject_GC_UnTrack",
+    "marks a dict, or sets an exception": "PyDict_Watch PyDict_AddWatcher",
     "gives the lock up, and waits for nothing": "PyEval_SaveThread",
     "is Python 2's, which unwinds no thread": """
         PyString_InternFromString PyInt_FromLong PyBuffer_FromObject PyObject_AsReadBuffer

@@ -1,0 +1,106 @@
+//! Dicts that say when they change, so that what was found in one need not be looked up again.
+//!
+//! From Python 3.12 on a dict can be watched (`PyDict_Watch`). All that are watched here share one count of
+//! changes: while it stays, each of them is as it was. Older versions, and the limited API, have nothing of
+//! the kind. (Functions can be watched too, but all at once: that costs every closure that an application
+//! makes more than it saves.)
+
+use std::num::NonZeroU64;
+
+use super::gil::Gil;
+use super::object::Object;
+
+/// How often any of the watched dicts changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Changes(NonZeroU64);
+
+/// Where dicts can be watched.
+#[cfg(all(Py_3_12, not(feature = "abi3")))]
+mod watcher {
+    use std::cell::Cell;
+    use std::ffi::c_int;
+    use std::num::NonZeroU64;
+
+    use super::super::ffi;
+    use super::super::gil::{Gil, GilCell};
+    use super::super::object::Object;
+    use super::super::raised::{Raised, Result};
+    use super::super::state::State;
+
+    pub static CHANGES: GilCell<Cell<NonZeroU64>> = GilCell::new(Cell::new(NonZeroU64::MIN));
+    static WATCHER: State<c_int> = State::new();
+
+    /// `PyDict_WatchCallback`: event, dict, key, new value.
+    type Callback = unsafe extern "C" fn(
+        c_int,
+        *mut ffi::PyObject,
+        *mut ffi::PyObject,
+        *mut ffi::PyObject,
+    ) -> c_int;
+
+    unsafe extern "C" {
+        fn PyDict_AddWatcher(callback: Callback) -> c_int;
+    }
+
+    /// A watched dict is about to change. Nothing runs before it has, and nothing is raised.
+    unsafe extern "C" fn count_change(
+        _: c_int,
+        _: *mut ffi::PyObject,
+        _: *mut ffi::PyObject,
+        _: *mut ffi::PyObject,
+    ) -> c_int {
+        // SAFETY: the interpreter calls this while it changes a dict, for which it holds the lock.
+        let gil = unsafe { Gil::assume_held() };
+        CHANGES.get(gil).update(|changes| changes.saturating_add(1));
+        0
+    }
+
+    pub fn watch(gil: Gil<'_>, dict: &Object) -> Result<()> {
+        let watcher = *WATCHER.get_or_try_make(gil, || {
+            // SAFETY: the lock is held, and the callback is a function of this library, which is never unloaded.
+            match unsafe { PyDict_AddWatcher(count_change) } {
+                // SAFETY: -1 says that an exception is set: there are eight watchers at most.
+                -1 => Err(unsafe { Raised::assume() }),
+                watcher => Ok(watcher),
+            }
+        })?;
+        // SAFETY: the lock is held; the watcher is this interpreter's, and what is no dict is rejected.
+        match unsafe { ffi::PyDict_Watch(watcher, dict.as_ptr()) } {
+            // SAFETY: -1 says that an exception is set.
+            -1 => Err(unsafe { Raised::assume() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Watches `dict`; whether that is possible.
+#[cfg(all(Py_3_12, not(feature = "abi3")))]
+pub fn watch(gil: Gil<'_>, dict: &Object) -> bool {
+    match watcher::watch(gil, dict) {
+        Ok(()) => true,
+        Err(raised) => {
+            raised.clear(gil);
+            false
+        }
+    }
+}
+
+/// The count now.
+#[cfg(all(Py_3_12, not(feature = "abi3")))]
+#[inline(always)]
+pub fn changes(gil: Gil<'_>) -> Option<Changes> {
+    Some(Changes(watcher::CHANGES.get(gil).get()))
+}
+
+/// Watches nothing: the interpreter cannot.
+#[cfg(not(all(Py_3_12, not(feature = "abi3"))))]
+pub fn watch(_: Gil<'_>, _: &Object) -> bool {
+    false
+}
+
+/// There is no count.
+#[cfg(not(all(Py_3_12, not(feature = "abi3"))))]
+#[inline(always)]
+pub fn changes(_: Gil<'_>) -> Option<Changes> {
+    None
+}
