@@ -1,13 +1,15 @@
 """Classes of the base module that a program changes without putting anything into them: their
-methods' code, their bases. They are called as they are from then on."""
+methods' code, their bases. And others that it puts in their place. They are called as they are from
+then on."""
 
 from case import Case, ask, base, evwsgi, main
 
 
 class Patched(Case):
-    def seen_after(self, dialect, patch):
+    def seen_after(self, dialect, patch, module=base):
         """What /seen finds in its environ, and all heads; `patch` is called between the two."""
         address = self.serve(dialect)
+        evwsgi.set_base_module(module)
         seen = []
 
         def application(environ, start_response):
@@ -69,6 +71,63 @@ class Patched(Case):
             self.skipTest(str(error))
         (before, after), _ = self.seen_after(dialect, patch)
         self.assertEqual((False, True), ("patched" in before, "patched" in after))
+
+    def another_environ(self, dialect, module, place):
+        """Another class in the place of `Environ`, put there in several ways, one after another."""
+
+        stock = base.Environ
+
+        class Own(stock):
+            def update_uri(self, data):
+                stock.update_uri(self, data)
+                self["own"] = True
+
+        def assign():
+            place.Environ = Own
+
+        def put_back():
+            place.Environ = stock
+
+        def make_anew():
+            del place.Environ
+            place.Environ = Own
+
+        patches = [assign, put_back, make_anew]
+        if isinstance(vars(place), dict):
+            patches += [
+                put_back,
+                lambda: vars(place).update(Environ=Own),
+                put_back,
+                lambda: (vars(place).pop("Environ"), vars(place).setdefault("Environ", Own)),
+            ]
+        patches += [put_back]
+        for number, patch in enumerate(patches):
+            (before, after), _ = self.seen_after(dialect, patch, module)
+            is_own = number % 2 == 0
+            self.assertEqual((not is_own, is_own), ("own" in before, "own" in after), number)
+
+    def in_an_object(self, dialect):
+        """The base module is an object, and the class is found in the object's class."""
+
+        class Module(object):
+            Environ = base.Environ
+            Start_response = base.Start_response
+            config = base.config
+            supported_HTTP_command = base.supported_HTTP_command
+
+        self.another_environ(dialect, Module(), Module)
+
+    def test_another_environ_legacy(self):
+        self.another_environ("legacy", base, base)
+
+    def test_another_environ_standard(self):
+        self.another_environ("standard", base, base)
+
+    def test_in_an_object_legacy(self):
+        self.in_an_object("legacy")
+
+    def test_in_an_object_standard(self):
+        self.in_an_object("standard")
 
     def test_the_maker_of_the_input(self):
         """What the stock class calls is looked up each time, as it does itself."""
