@@ -9,7 +9,7 @@ use crate::app::console;
 use crate::ev;
 use crate::py::module::{self, Function, Module};
 use crate::py::{Gil, Object, Result, names, state};
-use crate::server::registry::registry;
+use crate::server::registry::error_class;
 use crate::server::{at_exit, fatal};
 use crate::sys::fork;
 
@@ -162,13 +162,8 @@ impl Module for Evwsgi {
         fork::watch();
         if state::enter_interpreter(gil)? {
             names::intern(gil)?;
-            let error = module::new_exception(gil, c"_evwsgi.error")?;
-            registry(gil).set_error_class(error);
             at_exit::register(gil)?;
         }
-        match registry(gil).error_class() {
-            Some(error) => module::add(gil, module, c"error", error),
-            None => Ok(()),
-        }
+        module::add(gil, module, c"error", error_class(gil)?)
     }
 }

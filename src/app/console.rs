@@ -25,8 +25,7 @@ static RELAY: Once<Owned> = Once::new();
 
 /// `stream` writes to stderr by way of [`write`].
 pub fn set_relay(gil: Gil<'_>, stream: &Object) {
-    // It cannot fail, and where there is one already it is this one.
-    let _ = RELAY.get(gil, |gil| Ok(stream.own(gil)));
+    RELAY.fill(gil, stream.own(gil));
 }
 
 /// The stream that lines go to. A program may have put `wsgi.errors` in the place of stderr, or a

@@ -24,6 +24,13 @@ impl<T> Once<T> {
         self.0.get(gil)
     }
 
+    /// Makes it `value`, unless it was made already.
+    pub fn fill(&self, gil: Gil<'_>, value: T) {
+        if self.made(gil).is_none() {
+            self.0.set(gil, value);
+        }
+    }
+
     /// The value, made by `make` where there is none.
     pub fn get<'g>(
         &'g self,

@@ -25,7 +25,7 @@ static FATAL: OnceLock<fn(&str)> = OnceLock::new();
 /// called from anywhere, without the interpreter's lock too; what it wrote must have left the process when
 /// it returns.
 pub fn report_fatal_to(reporter: fn(&str)) {
-    let _ = FATAL.set(reporter);
+    FATAL.get_or_init(|| reporter);
 }
 
 /// Logs an error that ends the process.

@@ -17,7 +17,7 @@
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -97,7 +97,7 @@ pub struct Watch {
     /// Whether a slow call hands the loop over.
     hands_over: AtomicBool,
     /// Which calls are slow; not there where nobody asks.
-    slow: OnceLock<Arc<SlowCalls>>,
+    slow: Option<Arc<SlowCalls>>,
     seats: Mutex<Vec<Arc<Seat>>>,
     /// The numbers of the seats whose threads wait for something to do, the last one to be woken first.
     spares: Mutex<Vec<Arc<Seat>>>,
@@ -109,6 +109,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Watch {
+    /// One that looks for slow calls too, where it is said which are: those in flight are published then.
+    pub fn new(slow: Option<Arc<SlowCalls>>) -> Arc<Watch> {
+        Arc::new(Watch {
+            slow,
+            ..Watch::default()
+        })
+    }
+
     /// The loop is about to wait.
     pub fn begin_wait(&self) {
         self.waits.store(true, Ordering::Release);
@@ -143,11 +151,6 @@ impl Watch {
         }
     }
 
-    /// From now on calls in flight are published, and slow ones looked for.
-    pub fn look_for(&self, slow: &Arc<SlowCalls>) {
-        let _ = self.slow.set(slow.clone());
-    }
-
     /// The calls in flight that are published.
     pub fn calls(&self) -> Vec<Arc<Call>> {
         let seats = lock(&self.seats);
@@ -165,7 +168,7 @@ impl Watch {
 
     /// It leaves it; the line that is due.
     pub fn end_call(&self, seat: &Seat, call: &Call) -> Option<Vec<u8>> {
-        self.slow.get()?.end(&seat.call, call)
+        self.slow.as_ref()?.end(&seat.call, call)
     }
 
     /// Whether the loop waits.
@@ -411,7 +414,7 @@ impl Watch {
         &self,
         work: impl FnOnce(&SlowCalls, &mut dyn Iterator<Item = &Slot>) -> R,
     ) -> Option<R> {
-        let slow = self.slow.get()?;
+        let slow = self.slow.as_ref()?;
         let seats = lock(&self.seats);
         Some(work(slow, &mut seats.iter().map(|seat| &seat.call)))
     }

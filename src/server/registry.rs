@@ -6,13 +6,14 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::app::base::Base;
 use crate::app::console;
+use crate::app::once::Once;
 use crate::dialect::Dialect;
-use crate::py::{Gil, Kind, Owned, Raised, Result, State};
+use crate::py::{Gil, Owned, Raised, Result, State, module};
 use crate::server::defer::Deferred;
 use crate::server::listener::Listeners;
 use crate::server::reactor::Reactor;
@@ -41,7 +42,6 @@ pub struct Registry {
     runs: Cell<bool>,
     /// What the run that serves now works with.
     reactor: RefCell<Option<Rc<Reactor>>>,
-    error: OnceCell<Owned>,
 }
 
 /// As long as it is kept, no other run begins.
@@ -69,6 +69,12 @@ pub fn registry(gil: Gil<'_>) -> &Registry {
     }
 }
 
+/// The class `_evwsgi.error`.
+pub fn error_class(gil: Gil<'_>) -> Result<&Owned> {
+    static ERROR: Once<Owned> = Once::new();
+    ERROR.get(gil, |gil| module::new_exception(gil, c"_evwsgi.error"))
+}
+
 impl Registry {
     fn new() -> Registry {
         Registry {
@@ -82,25 +88,14 @@ impl Registry {
             on_ready: RefCell::default(),
             runs: Cell::new(false),
             reactor: RefCell::default(),
-            error: OnceCell::new(),
         }
-    }
-
-    /// Makes `class` what [`Registry::error`] raises; once, at import.
-    pub fn set_error_class(&self, class: Owned) {
-        let _ = self.error.set(class);
-    }
-
-    /// What [`Registry::error`] raises.
-    pub fn error_class(&self) -> Option<&Owned> {
-        self.error.get()
     }
 
     /// Raises `_evwsgi.error`.
     pub fn error(&self, gil: Gil<'_>, message: &str) -> Raised {
-        match self.error.get() {
-            Some(class) => Raised::of_class(gil, class, message),
-            None => Raised::new(gil, Kind::RuntimeError, message),
+        match error_class(gil) {
+            Ok(class) => Raised::of_class(gil, class, message),
+            Err(raised) => raised,
         }
     }
 

@@ -6,7 +6,6 @@
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use crate::access_log::settings::AccessLogSettings;
 use crate::app::base::Base;
@@ -75,7 +74,8 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     console::print_line(gil, &format!("Using {} as event backend", lp.backend()));
     let ready = Rc::new(ReadyList::default());
     let wake = Wake::new(|| ());
-    let watch = Arc::<Watch>::default();
+    let slow = SlowCalls::longer_than(config.slow_request);
+    let watch = Watch::new(slow.clone());
     let longest_line = config.max_request_line;
     let believes = config.proxy_headers && dialect.has_proxy_headers();
     let believed = believes.then(|| config.forwarded_allow_ips.clone());
@@ -98,17 +98,13 @@ pub fn serve(gil: Gil<'_>) -> Result<()> {
     };
     let reactor = Reactor::new(lp, ctx, log, watch.clone(), ready.clone(), wake.waker());
     reactor.ctx.update_clock(lp.now() as i64);
-    let slow = SlowCalls::longer_than(reactor.ctx.config.slow_request);
     let crew = Crew::new(
         reactor.ctx.config.threads,
         ready,
         watch.clone(),
         slow.is_some(),
     );
-    let reporter = slow.map(|slow| {
-        watch.look_for(&slow);
-        Reporter::start(gil, &slow, &watch)
-    });
+    let reporter = slow.map(|slow| Reporter::start(gil, &slow, &watch));
     let run = Rc::new(Run {
         reactor: reactor.clone(),
         table: Table::default(),

@@ -13,7 +13,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::access_log::escape::push_text;
@@ -174,10 +174,19 @@ pub struct SlowCalls {
     /// The run is over.
     pub ended: AtomicBool,
     /// How a thread writes its stack without the interpreter's lock, where it can.
-    pub dump: OnceLock<ThreadDump>,
-    /// The call whose thread was asked for that, and when.
-    dumping: Mutex<Option<(Arc<Call>, u64)>>,
+    dumps: Mutex<Option<Dumps>>,
     log: ServerLog,
+}
+
+/// How threads are asked for their stacks, one after another.
+struct Dumps {
+    dump: ThreadDump,
+    /// The call whose thread was asked last, and when, until its stack is logged.
+    asked: Option<(Arc<Call>, u64)>,
+}
+
+fn is_asked(dumps: &Option<Dumps>) -> bool {
+    dumps.as_ref().is_some_and(|dumps| dumps.asked.is_some())
 }
 
 impl SlowCalls {
@@ -188,8 +197,7 @@ impl SlowCalls {
                 limit: (limit * 1e6) as u64,
                 reporter: Parker::new(),
                 ended: AtomicBool::new(false),
-                dump: OnceLock::new(),
-                dumping: Mutex::new(None),
+                dumps: Mutex::new(None),
                 log: ServerLog::of_stderr(),
             })
         })
@@ -273,17 +281,17 @@ impl SlowCalls {
                 self.reporter.unpark();
             }
             State::Asked(since) if now.saturating_sub(since) >= PATIENCE => {
-                let mut dumping = lock(&self.dumping);
-                if dumping.is_some() {
+                let mut dumps = lock(&self.dumps);
+                if is_asked(&dumps) {
                     return;
                 }
                 *state = State::Claimed;
                 drop(state);
-                if let Some(dump) = self.dump.get() {
-                    dump.ask(call.thread);
-                    *dumping = Some((call.clone(), now));
+                if let Some(dumps) = dumps.as_mut() {
+                    dumps.dump.ask(call.thread);
+                    dumps.asked = Some((call.clone(), now));
                 } else {
-                    drop(dumping);
+                    drop(dumps);
                     self.log_natively(call, b"");
                 }
             }
@@ -293,16 +301,17 @@ impl SlowCalls {
 
     /// Logs the call whose thread was asked for its stack, when it has written that, or in vain.
     fn look_at_dump(&self, now: u64) {
-        let mut dumping = lock(&self.dumping);
-        let Some(dump) = self.dump.get() else {
+        let mut dumps = lock(&self.dumps);
+        let Some(Dumps { dump, asked }) = dumps.as_mut() else {
             return;
         };
         let is_due = |(_, since): &mut (Arc<Call>, u64)| {
             dump.has_written() || now.saturating_sub(*since) >= PATIENCE
         };
-        if let Some((call, _)) = dumping.take_if(is_due) {
-            drop(dumping);
-            self.log_natively(&call, &innermost_last(&dump.read()));
+        if let Some((call, _)) = asked.take_if(is_due) {
+            let stack = dump.read();
+            drop(dumps);
+            self.log_natively(&call, &innermost_last(&stack));
         }
     }
 
@@ -324,7 +333,7 @@ impl SlowCalls {
     /// How long the monitor may wait until something is due.
     pub fn wait(&self, slots: &mut dyn Iterator<Item = &Slot>) -> Option<Duration> {
         let now = monotonic_micros();
-        let dump = lock(&self.dumping).as_ref().map(|_| now + HANDLER);
+        let dump = is_asked(&lock(&self.dumps)).then_some(now + HANDLER);
         let due = |call: Arc<Call>| match *lock(&call.state) {
             State::Running => Some(call.began + self.limit),
             State::Asked(since) => Some((since + PATIENCE).max(now + HANDLER)),
@@ -333,6 +342,16 @@ impl SlowCalls {
         let next = slots.filter_map(|slot| slot.get().and_then(due)).min();
         let next = next.into_iter().chain(dump).min()?;
         Some(Duration::from_micros(next.saturating_sub(now)))
+    }
+
+    /// From now on threads can be asked for their stacks by way of `dump`.
+    pub fn put_dump(&self, dump: ThreadDump) {
+        *lock(&self.dumps) = Some(Dumps { dump, asked: None });
+    }
+
+    /// None is asked any more.
+    pub fn take_dump(&self) -> Option<ThreadDump> {
+        lock(&self.dumps).take().map(|dumps| dumps.dump)
     }
 
     /// The run is over: the reporter is to end.

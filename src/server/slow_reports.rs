@@ -44,7 +44,8 @@ impl Reporter {
     pub fn end(self, gil: Gil<'_>) {
         self.slow.finish();
         let ended = self.thread.map_or(Ok(()), |thread| join(gil, &thread));
-        let uninstalled = ended.and_then(|()| match self.slow.dump.get() {
+        let dump = self.slow.take_dump();
+        let uninstalled = ended.and_then(|()| match &dump {
             Some(dump) => faulthandler(gil, c"unregister", &[dump.signum().into()]).map(drop),
             None => Ok(()),
         });
@@ -70,7 +71,7 @@ fn prepare_dump(gil: Gil<'_>, slow: &SlowCalls) -> Result<()> {
     let arguments = [dump.signum().into(), dump.writer().into(), 0, 0];
     faulthandler(gil, c"register", &arguments)?;
     if dump.cover().is_ok() {
-        let _ = slow.dump.set(dump);
+        slow.put_dump(dump);
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ fn write_all(socket: &Socket, queue: &mut WriteQueue) {
 #[test]
 fn bytes_arrive_once_and_in_order_by_either_sender() {
     const NUMBERS: u32 = 10_000;
-    let watch = Arc::<Watch>::default();
+    let watch = Watch::new(None);
     let seat = watch.add_seat();
     let (socket, reader) = read_numbers();
     let (other, other_reader) = read_numbers();
@@ -110,7 +110,7 @@ fn bytes_arrive_once_and_in_order_by_either_sender() {
 fn the_loop_is_always_served_and_by_one() {
     const CALLS: u32 = 3_000;
     const THREADS: usize = 4;
-    let watch = Arc::<Watch>::default();
+    let watch = Watch::new(None);
     watch.hand_over_slow_calls();
     watch.baton.release();
     let lock = Mutex::new(());
