@@ -3,6 +3,7 @@
 //! Owns the loop's address and what must be done once for it: SIGCHLD put back, the fork handler. Whose
 //! loop it is at a time is `ownership`'s.
 
+use super::event_descriptor;
 use super::ffi::{self, EvLoop};
 use super::ownership::{self, LoopGuard};
 use super::panics::{guarded, report_fatal};
@@ -11,6 +12,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -45,6 +47,9 @@ impl fmt::Display for LoopError {
 }
 
 impl std::error::Error for LoopError {}
+
+const EVENT_DESCRIPTOR_LOST: &str =
+    "eventfd: the program closed the descriptor that the loop is woken by";
 
 /// libev's default loop. To have one of these is to know that the loop was made.
 #[derive(Clone, Copy)]
@@ -108,6 +113,21 @@ impl Loop {
         ownership::set_busy(false);
     }
 
+    /// Ends the process, with a line in the log, where the program closed the descriptor that the loop is woken
+    /// by: no signal and no other thread could do so any more.
+    pub fn verify(self) {
+        if event_descriptor::is_lost() {
+            end_process(EVENT_DESCRIPTOR_LOST);
+        }
+    }
+
+    /// The same where a new descriptor got its number: libev would write to that one.
+    pub fn verify_new(self, number: RawFd) {
+        if event_descriptor::has_number(number) {
+            end_process(EVENT_DESCRIPTOR_LOST);
+        }
+    }
+
     /// Whether threads take turns with the loop, each under one lock of theirs that it holds whenever it
     /// calls something here, and gives up only around the wait ([`Loop::on_wait`]).
     pub fn take_turns(self, turns: bool) {
@@ -169,6 +189,7 @@ fn make_default_loop() -> Result<*mut EvLoop, LoopError> {
     if !descriptors_are_left() {
         return Err(LoopError::NoDescriptor);
     }
+    let event_descriptors = event_descriptor::event_descriptors();
     let before = child_disposition();
     // SAFETY: the callback fits the type, and does not unwind: it does not return.
     unsafe { ffi::ev_set_syserr_cb(Some(fatal)) };
@@ -183,6 +204,7 @@ fn make_default_loop() -> Result<*mut EvLoop, LoopError> {
     // It fails for want of memory only; a child then shares its parent's, as without it.
     unsafe { libc::pthread_atfork(None, None, Some(renew_in_child)) };
     make_pipe(made);
+    event_descriptor::note_made(&event_descriptors);
     Ok(made)
 }
 

@@ -47,6 +47,7 @@
 //! `LIBEV_FLAGS` is not passed on.
 
 mod default_loop;
+mod event_descriptor;
 mod ffi;
 mod io;
 #[cfg(test)]

@@ -41,6 +41,7 @@ pub fn accept_next(
                 let registry = registry(gil);
                 let socket = Socket::new(socket);
                 let number = socket.number();
+                reactor.lp.verify_new(number);
                 disown(gil, reactor, table, number);
                 count(&registry.stats.accepted, 1);
                 registry.trace(gil, || format!("fd={} accepted", socket.number()));

@@ -30,6 +30,7 @@ impl Run {
     /// A quarter of a second has passed.
     pub(super) fn tick(&self, gil: Gil<'_>, turn: &Turn) {
         let reactor = &self.reactor;
+        reactor.lp.verify();
         self.write_batch(gil, turn);
         reactor.clock.tick();
         self.report_lost_lines(gil);

@@ -141,7 +141,8 @@ impl Socket {
         self.judged(stream::write_vectored(self.number(), slices, more))
     }
 
-    /// See [`stream::sendfile`].
+    /// See [`stream::sendfile`], which writes to what is no socket as well, unlike all other transfers: so that
+    /// is asked before.
     pub fn send_file(
         &self,
         file: BorrowedFd<'_>,
@@ -149,6 +150,7 @@ impl Socket {
         count: usize,
     ) -> io::Result<Flow> {
         use std::os::fd::AsRawFd;
+        self.judged(stream::expect_socket(self.number()))?;
         stream::sendfile(self.number(), file.as_raw_fd(), offset, count)
     }
 
@@ -177,7 +179,7 @@ impl Socket {
 mod tests {
     use super::*;
     use std::io::Read;
-    use std::os::fd::AsRawFd;
+    use std::os::fd::{AsFd, AsRawFd};
     use std::os::unix::net::UnixStream;
 
     #[test]
@@ -224,6 +226,26 @@ mod tests {
         // SAFETY: nobody else owns it by now.
         let still = std::fs::File::from(unsafe { OwnedFd::from_raw_fd(number) });
         assert!(still.metadata().is_ok());
+    }
+
+    #[test]
+    fn a_file_is_not_sent_into_another_file() {
+        let (near, _far) = UnixStream::pair().unwrap();
+        let number = near.as_raw_fd();
+        let socket = Socket::new(near.into());
+        let path = std::env::temp_dir().join(format!("fapws-into-{}", std::process::id()));
+        std::fs::write(&path, "precious").unwrap();
+        let precious = std::fs::File::options().write(true).open(&path).unwrap();
+        let source = std::fs::File::open("/proc/self/exe").or_else(|_| std::fs::File::open(&path));
+        // SAFETY: numbers only: the socket is closed, and its number becomes the file's.
+        assert_eq!(unsafe { libc::dup2(precious.as_raw_fd(), number) }, number);
+        let sent = socket.send_file(source.unwrap().as_fd(), &mut 0, 4096);
+        let error = sent.unwrap_err().raw_os_error();
+        assert_eq!((error, socket.number()), (Some(libc::ENOTSOCK), -1));
+        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+        std::fs::remove_file(&path).unwrap();
+        // SAFETY: nobody else owns it by now.
+        drop(unsafe { OwnedFd::from_raw_fd(number) });
     }
 
     #[test]

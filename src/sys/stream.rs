@@ -163,6 +163,14 @@ pub fn write_vectored(fd: RawFd, slices: &[IoSlice<'_>], more: bool) -> io::Resu
     flow(unsafe { syscall!(sendmsg(fd, &raw const message, flags(more))) })
 }
 
+/// Whether the number is a socket's.
+///
+/// # Errors
+/// `ENOTSOCK`, `EBADF`.
+pub fn expect_socket(fd: RawFd) -> io::Result<()> {
+    option::get(fd, libc::SOL_SOCKET, libc::SO_TYPE).map(drop)
+}
+
 /// Writes up to `count` bytes of the file `file`, from `offset`, and moves `offset` on. The file's
 /// own position stays. `Done(0)`: the file ended.
 ///

@@ -91,6 +91,41 @@ class Robbed(Case):
         self.run_with(client)
         self.assertOpen(numbers[0])
 
+    def test_a_file_that_gets_the_number_between_the_head_and_the_file(self):
+        """What `sendfile` would write to is no socket any more."""
+        address = self.serve("standard")
+        got_head = threading.Event()
+        content = os.path.join(self.folder, "content")
+        precious = os.path.join(self.folder, "precious")
+        for path, text in [(content, b"x" * 300000), (precious, b"precious")]:
+            with open(path, "wb") as opened:
+                opened.write(text)
+
+        def application(environ, start_response):
+            write = start_response("200 OK", [("Content-Length", "300001")])
+            write(b"1")
+            self.assertTrue(got_head.wait(60))
+            with open(precious, "r+b") as opened:
+                os.dup2(opened.fileno(), int(environ["fapws.socket_fd"]))
+            return environ["wsgi.file_wrapper"](open(content, "rb"))
+
+        evwsgi.wsgi_cb(("/", application))
+
+        def client():
+            robbed = socket.create_connection(address)
+            robbed.settimeout(60)
+            robbed.sendall(GET % b"/")
+            read = robbed.recv(65536)
+            while not read.endswith(b"\r\n\r\n1"):
+                read += robbed.recv(65536)
+            got_head.set()
+            self.assertEqual(b"", robbed.recv(65536))
+            robbed.close()
+
+        self.run_with(client)
+        with open(precious, "rb") as opened:
+            self.assertEqual(b"precious", opened.read())
+
     def test_a_file_that_gets_the_number_of_a_listener(self):
         """The end of the run does not close it."""
         address = self.serve("standard")
