@@ -12,7 +12,7 @@ use crate::app::interruption;
 use crate::app::once::Once;
 use crate::py::out::{self, Stream};
 use crate::py::{Exception, Gil, Object, Owned, Raised};
-use crate::sys::poll::{PIPE_BUF, writable_now};
+use crate::sys::poll::{PIPE_BUF, takes_now};
 use crate::sys::stderr;
 
 thread_local! {
@@ -60,7 +60,7 @@ fn write_to(gil: Gil<'_>, target: &Object, text: &[u8]) {
         None
     });
     for piece in pieces(text) {
-        if descriptor.is_some_and(|descriptor| !writable_now(descriptor)) {
+        if descriptor.is_some_and(|descriptor| !takes_now(descriptor)) {
             return;
         }
         if let Err(raised) = out::write(gil, target, piece) {

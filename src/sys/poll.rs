@@ -10,16 +10,29 @@ pub fn writable_now(fd: RawFd) -> bool {
     writable_in(fd, 0)
 }
 
-/// Waits for that, for so many milliseconds at most.
+/// Whether a write would be taken: there is room, and somebody to read it. Where nobody does, a write would raise
+/// SIGPIPE, whose default a program may have put back.
+pub fn takes_now(fd: RawFd) -> bool {
+    let events = events_in(fd, 0);
+    events & libc::POLLOUT != 0 && events & (libc::POLLERR | libc::POLLHUP) == 0
+}
+
+/// Waits until a write would not block, for so many milliseconds at most.
 pub fn writable_in(fd: RawFd, milliseconds: i32) -> bool {
+    events_in(fd, milliseconds) != 0
+}
+
+fn events_in(fd: RawFd, milliseconds: i32) -> libc::c_short {
     let mut entry = libc::pollfd {
         fd,
         events: libc::POLLOUT,
         revents: 0,
     };
     // SAFETY: one entry, which the kernel reads and writes.
-    let count = unsafe { syscall!(poll(&raw mut entry, 1, milliseconds)) };
-    count.is_ok_and(|count| count > 0)
+    match unsafe { syscall!(poll(&raw mut entry, 1, milliseconds)) } {
+        Ok(_) => entry.revents,
+        Err(_) => 0,
+    }
 }
 
 #[cfg(test)]
@@ -34,9 +47,18 @@ mod tests {
         let (mut near, far) = UnixStream::pair().unwrap();
         near.set_nonblocking(true).unwrap();
         assert!(writable_now(near.as_raw_fd()));
+        assert!(takes_now(near.as_raw_fd()));
         while near.write(&[0; 4096]).is_ok() {}
-        assert!(!writable_now(near.as_raw_fd()));
+        assert!(!writable_now(near.as_raw_fd()) && !takes_now(near.as_raw_fd()));
         drop(far);
-        assert!(writable_now(near.as_raw_fd()));
+        assert!(writable_now(near.as_raw_fd()) && !takes_now(near.as_raw_fd()));
+    }
+
+    #[test]
+    fn a_pipe_takes_nothing_when_its_reader_is_gone() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        assert!(takes_now(writer.as_raw_fd()));
+        drop(reader);
+        assert!(!takes_now(writer.as_raw_fd()));
     }
 }

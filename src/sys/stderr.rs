@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use super::poll::{PIPE_BUF, writable_now};
+use super::poll::{PIPE_BUF, takes_now};
 
 /// Writes as far as it is taken at once; the rest is lost.
 pub fn write(text: &[u8]) {
     let mut stderr = std::io::stderr();
     for piece in text.chunks(PIPE_BUF) {
-        if !writable_now(libc::STDERR_FILENO) || stderr.write_all(piece).is_err() {
+        if !takes_now(libc::STDERR_FILENO) || stderr.write_all(piece).is_err() {
             return;
         }
     }

@@ -89,6 +89,49 @@ sys.stdout.flush()
 """
 
 
+#: Serves a few requests in each dialect, with a class of the base module changed meanwhile.
+SERVE = """
+import importlib, socket, sys, threading, types
+import _evwsgi
+package = types.ModuleType("fapws")
+package.__path__ = [%r]
+package._evwsgi = _evwsgi
+sys.modules.update({"fapws": package, "fapws._evwsgi": _evwsgi})
+base = importlib.import_module("fapws.base")
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Length", "6")])
+    return [b"served"]
+
+def ask(address):
+    client = socket.create_connection(address)
+    client.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+    return client.makefile("rb").read()[-6:].decode("ascii")
+
+def work(address):
+    served.append(ask(address))
+    base.Environ.mark = True
+    served.append(ask(address))
+    del base.Environ.mark
+    served.append(ask(address))
+    _evwsgi.stop()
+
+for dialect in ("standard", "legacy"):
+    base.config.dialect = dialect
+    _evwsgi.set_base_module(base)
+    _evwsgi.start("127.0.0.1", "0")
+    _evwsgi.wsgi_gen_cb(application)
+    listener = socket.fromfd(int(_evwsgi.socket_fd()), socket.AF_INET, socket.SOCK_STREAM)
+    served = []
+    thread = threading.Thread(target=work, args=[listener.getsockname()])
+    thread.start()
+    _evwsgi.run()
+    thread.join()
+    print("%%s: %%s" %% (dialect, " ".join(served)))
+sys.stdout.flush()
+"""
+
+
 @pytest.fixture
 def embedding_program(interpreter, tmp_path):
     """The compiled C program, for one interpreter."""
@@ -134,6 +177,20 @@ def test_an_interpreter_after_another_finds_nothing_of_it(
     )
     lines = process.wait().check().stdout.splitlines()
     assert lines[1:4] == ["closed", "start() must be called before run()", "-1 None 1"]
+
+
+def test_each_of_several_interpreters_serves(interpreter, embedding_program, start_process):
+    """One after another: what the one before left is not touched."""
+    home = run(interpreter.interpreter.executable, "-c", "import sys; print(sys.prefix)").strip()
+    program = SERVE % str(ROOT / "fapws")
+    process = start_process(
+        Process,
+        [embedding_program, program, program, program],
+        env={"PYTHONHOME": home},
+    )
+    lines = process.wait().check().stdout.splitlines()
+    served = [line for line in lines if line.endswith("served")]
+    assert served == [f"{name}: served served served" for name in ("standard", "legacy")] * 3
 
 
 def test_an_interpreter_beside_the_main_one_is_rejected(

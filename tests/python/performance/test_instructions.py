@@ -28,13 +28,13 @@ def _valgrind():
 #: a request takes fifty times as long, the monitor's looks are 30 of them, and more on a machine
 #: that is busy.
 STANDARD = {
-    "hello": (5_600, 12_700),
-    "browser": (5_600, 13_300),
-    "cold": (18_900, 37_300),
-    "post": (6_300, 31_000),
-    "generator": (15_000, 30_000),
+    "hello": (5_450, 12_200),
+    "browser": (5_500, 12_800),
+    "cold": (17_800, 37_300),
+    "post": (6_200, 31_000),
+    "generator": (13_700, 30_000),
     "file": (7_900, 59_900),
-    "form-read": (7_700, 40_000),
+    "form-read": (7_300, 40_000),
 }
 LEGACY = {"legacy-hello": (11_500, 48_000), "legacy-post": (271_000, 907_000)}
 
