@@ -9,7 +9,7 @@ use crate::app::console;
 use crate::ev;
 use crate::py::module::{self, Function, Module};
 use crate::py::{Gil, Object, Result, names, state};
-use crate::server::registry::error_class;
+use crate::server::registry::{error_class, registry};
 use crate::server::{at_exit, fatal};
 use crate::sys::fork;
 
@@ -162,6 +162,8 @@ impl Module for Evwsgi {
         fork::watch();
         if state::enter_interpreter(gil)? {
             names::intern(gil)?;
+            // Closes what an interpreter before this one listened on.
+            registry(gil);
             at_exit::register(gil)?;
         }
         module::add(gil, module, c"error", error_class(gil)?)
