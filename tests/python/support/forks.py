@@ -6,6 +6,7 @@ start. Who needs a process of its own from the first instruction on (another env
 interpreter itself, a command line to be seen) starts one anew.
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -27,10 +28,20 @@ def can_fork(command, env):
     """Whether it may be a fork: a file for a Python, with variables as the driver has them."""
     if not (pathlib.Path(command[0]).name.startswith("python") and command[1].endswith(".py")):
         return False
-    if "COVERAGE_PROCESS_START" in env:
+    if "COVERAGE_PROCESS_START" in env or not _has_descriptors_of_processes():
         return False
     at_the_start = {name: value for name, value in env.items() if AT_THE_START.match(name)}
     return all(os.environ.get(name) == value for name, value in at_the_start.items())
+
+
+@functools.cache
+def _has_descriptors_of_processes():
+    """Whether pidfd_open(2) works here."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 class Forked:
