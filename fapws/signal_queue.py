@@ -1,7 +1,7 @@
 """Signals that came, in order, for a process that looks at them when it has time.
 
 Owns the handlers while they are in force. What a signal means is the owner's business: a handler
-only notes it, and wakes whoever waits for `descriptor`.
+only notes it, and makes `descriptor` readable.
 """
 
 import os

@@ -25,9 +25,6 @@ pub struct Exception {
     traceback: Option<Owned>,
 }
 
-/// The highest number of a signal that every system here has.
-const LAST_SIGNAL: i64 = 31;
-
 impl Exception {
     /// Takes the exception that is set, normalized.
     pub fn take(gil: Gil<'_>, raised: Raised) -> Exception {
@@ -198,21 +195,22 @@ fn codes_of_handlers(gil: Gil<'_>) -> Result<Vec<Owned>> {
     #[cfg(feature = "python2")]
     let module = import(gil, c"signal")?;
     let get = names::interned(gil, c"getsignal")?;
-    let code = names::interned(gil, c"__code__")?;
+    let count = module.attr(gil, &*names::interned(gil, c"NSIG")?)?;
+    let code = &names(gil).code_of_function;
     let within = [
         names::interned(gil, c"func")?,
         names::interned(gil, c"__call__")?,
     ];
     let mut codes = Vec::new();
-    for signum in 1..=LAST_SIGNAL {
+    for signum in 1..count.to_int(gil)? {
         let handler = module.call_method(gil, &get, &[&*number::int(gil, signum)?])?;
         if !handler.is_callable() {
             continue;
         }
-        codes.extend(handler.optional_attr(gil, &code)?);
+        codes.extend(handler.optional_attr(gil, code)?);
         for name in &within {
             if let Some(inner) = handler.optional_attr(gil, name)? {
-                codes.extend(inner.optional_attr(gil, &code)?);
+                codes.extend(inner.optional_attr(gil, code)?);
             }
         }
     }

@@ -10,6 +10,10 @@ import unittest
 from case import Case, ask, base, end_run, evwsgi, main
 
 
+#: An ordinary signal, and the last one that there is.
+SIGNALS = (signal.SIGUSR1, getattr(signal, "SIGRTMAX", signal.SIGUSR2))
+
+
 class Interrupted(Exception):
     """By the handler."""
 
@@ -18,12 +22,14 @@ class Interruptions(Case):
     def interrupt(self, number, frame):
         raise Interrupted
 
-    def run_until_raised(self, dialect):
-        """`run`, to which a request comes whose application raises."""
-        signal.signal(signal.SIGUSR1, self.interrupt)
+    def run_until_raised(self, dialect, raised=Interrupted, stderr=None):
+        """`run`, to which a request comes whose application raises, once stderr is this one."""
+        for number in SIGNALS:
+            signal.signal(number, self.interrupt)
         address = self.serve(dialect)
 
         def broken(environ, start_response):
+            sys.stderr = stderr or sys.stderr
             raise ValueError("planned")
 
         evwsgi.wsgi_gen_cb(broken)
@@ -34,7 +40,7 @@ class Interruptions(Case):
             end_run()
 
         threading.Thread(target=work).start()
-        self.assertRaises(Interrupted, self.printed_by, evwsgi.run)
+        self.assertRaises(raised, self.printed_by, evwsgi.run)
 
     def interrupt_once_in(self, module, name):
         """The signal comes while this function runs, once."""
@@ -66,15 +72,7 @@ class Interruptions(Case):
             def flush(self):
                 pass
 
-        address = self.serve("standard")
-
-        def broken(environ, start_response):
-            sys.stderr = Stream()
-            raise ValueError("planned")
-
-        evwsgi.wsgi_gen_cb(broken)
-        threading.Thread(target=lambda: (ask(address), end_run())).start()
-        self.assertRaises(SystemExit, self.printed_by, evwsgi.run)
+        self.run_until_raised("standard", SystemExit, Stream())
 
     def test_while_the_line_is_written(self):
         self.run_until_raised_by_stream("write")
@@ -84,9 +82,9 @@ class Interruptions(Case):
         self.run_until_raised_by_stream("flush")
 
     def test_while_the_stream_is_looked_at(self):
-        self.run_until_raised_by_stream("fileno")
+        self.run_until_raised_by_stream("fileno", SIGNALS[-1])
 
-    def run_until_raised_by_stream(self, name):
+    def run_until_raised_by_stream(self, name, number=signal.SIGUSR1):
         """The signal comes in a method of the program's own stderr."""
 
         class Stream(object):
@@ -97,21 +95,12 @@ class Interruptions(Case):
 
         def interrupted(self, *arguments):
             sys.stderr = sys.__stderr__
-            os.kill(os.getpid(), signal.SIGUSR1)
+            os.kill(os.getpid(), number)
             for _ in range(1000):
                 pass
 
         setattr(Stream, name, interrupted)
-        signal.signal(signal.SIGUSR1, self.interrupt)
-        address = self.serve("standard")
-
-        def broken(environ, start_response):
-            sys.stderr = Stream()
-            raise ValueError("planned")
-
-        evwsgi.wsgi_gen_cb(broken)
-        threading.Thread(target=lambda: (ask(address), end_run())).start()
-        self.assertRaises(Interrupted, self.printed_by, evwsgi.run)
+        self.run_until_raised("standard", stderr=Stream())
 
 
 if __name__ == "__main__":
