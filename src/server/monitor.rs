@@ -25,7 +25,6 @@ use crate::outbox::Outbox;
 use crate::scoreboard::{self, Word};
 use crate::server::baton::Baton;
 use crate::server::log_lines::LogLines;
-
 use crate::server::slow_calls::{Call, Called, Slot, SlowCalls};
 use crate::server::stalls::Stalls;
 use crate::sys::park::Parker;

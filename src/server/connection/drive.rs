@@ -130,13 +130,10 @@ fn advance(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Wo
             Stage::Discard => close::discard(connection, work),
             Stage::Close => return Advanced::Closed,
         };
-        if step == Step::Again {
-            if connection.reactor.end_requested.get() {
+        let interest = match step {
+            Step::Again if connection.reactor.end_requested.get() => {
                 return Advanced::EndRequested;
             }
-            continue;
-        }
-        let interest = match step {
             Step::Again => continue,
             Step::Batch => return Advanced::Batched,
             Step::Queue => return Advanced::Queued,
