@@ -22,7 +22,9 @@ use crate::scoreboard::{self, Word};
 use crate::server::expectation::Expectation;
 use crate::server::monitor::{Seat, Watch};
 use crate::server::ready::{Id, Ready, ReadyList};
+use crate::server::thread_limit::ThreadLimit;
 use crate::server_log::ServerLog;
+use crate::sys::clock;
 
 /// What the threads of a run share, behind the interpreter's lock.
 pub struct Crew {
@@ -56,8 +58,8 @@ pub struct Crew {
     pub said_busy: Cell<bool>,
     /// The thread that took the loop last had the interpreter's lock at once: the call gave it away.
     pub taken_quickly: Cell<bool>,
-    /// No more threads can be started.
-    pub exhausted: Cell<bool>,
+    /// Whether more threads can be started.
+    pub thread_limit: ThreadLimit,
 }
 
 impl Crew {
@@ -84,7 +86,7 @@ impl Crew {
             inboxes: RefCell::default(),
             said_busy: Cell::new(false),
             taken_quickly: Cell::new(false),
-            exhausted: Cell::new(false),
+            thread_limit: ThreadLimit::default(),
         })
     }
 
@@ -124,9 +126,9 @@ impl Crew {
     /// Whether another thread is to be made: none is spare, and one may be needed.
     pub fn wants_thread(&self) -> bool {
         self.is_threaded()
-            && !self.exhausted.get()
             && self.started.get() < self.limit + 2
             && !self.watch.has_spare()
+            && self.thread_limit.allows_attempt(clock::monotonic_micros)
     }
 
     /// A request has to wait for a thread. The log says once that there are too few.

@@ -53,6 +53,7 @@ pub mod stalls;
 pub mod stats;
 #[cfg(interpreter)]
 pub mod table;
+pub mod thread_limit;
 #[cfg(interpreter)]
 mod threads;
 #[cfg(interpreter)]

@@ -140,11 +140,14 @@ impl Run {
             run.crew.started.set(run.crew.started.get() - 1);
             Ok(())
         });
-        if let Err(raised) = started {
-            raised.clear(gil);
-            self.watch.remove_seat(&seat);
-            self.crew.started.set(self.crew.started.get() - 1);
-            self.crew.exhausted.set(true);
+        let Err(raised) = started else {
+            self.crew.thread_limit.lifted();
+            return;
+        };
+        raised.clear(gil);
+        self.watch.remove_seat(&seat);
+        self.crew.started.set(self.crew.started.get() - 1);
+        if self.crew.thread_limit.reached(clock::monotonic_micros()) {
             let line = "no more threads can be started: the server goes on with those it has";
             console::log_error(gil, line);
         }

@@ -152,9 +152,18 @@ def limit(environ, start_response):
     """`/limit`: from now on the process has room for no thread's stack."""
     with open("/proc/self/statm") as statm:
         most = int(statm.read().split()[0]) * resource.getpagesize() + (4 << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
     start_response("200 OK", PLAIN)
     return [b"limited"]
+
+
+def lift(environ, start_response):
+    """`/lift`: what `/limit` set is over."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    start_response("200 OK", PLAIN)
+    return [b"lifted"]
 
 
 def limit_processes():
@@ -198,8 +207,8 @@ def journal(environ, start_response):
 ROUTES = {"/": hello, "/wait": wait, "/multithread": multithread, "/rows": rows,
           "/large": large, "/names": names, "/defer": defer, "/timers": timers,
           "/fork": fork, "/ended": ended, "/exit": leave, "/interrupt": interrupt,
-          "/never": never, "/limit": limit, "/limit-user": limit_user, "/signalled": signalled,
-          "/journal": journal}
+          "/never": never, "/limit": limit, "/lift": lift, "/limit-user": limit_user,
+          "/signalled": signalled, "/journal": journal}
 
 
 def application(environ, start_response):

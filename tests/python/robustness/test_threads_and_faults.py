@@ -64,6 +64,25 @@ def test_a_server_goes_on_with_the_threads_it_has(serve_threaded, open_folder, t
     assert outcome.stderr.count(ONCE) == 1
 
 
+def test_a_thread_is_started_where_the_limit_was_temporary(serve_threaded, open_folder):
+    """The main thread waits, the other one holds the loop. Failures in a row are logged once."""
+    server, flag = serve_threaded(8), open_folder / "flag"
+    assert server.request(request("/limit")).body == b"limited"
+    with server.connect() as slow:
+        slow.send(request(f"/wait?{flag}"))
+        say_hello(server, 300)
+        wait_until(lambda: ONCE in server.stderr, "the line")
+        assert server.request(request("/names")).body == b"MainThread,fapws-1"
+        assert server.request(request("/lift")).body == b"lifted"
+        names = b"MainThread,fapws-1,fapws-2"
+        wait_until(lambda: server.request(request("/names")).body == names, "a third thread")
+        flag.touch()
+        assert slow.response().body == b"seen"
+    outcome = server.stop()
+    outcome.check()
+    assert outcome.stderr.count(ONCE) == 1
+
+
 @pytest.mark.parametrize("threads", [1, 8])
 def test_a_server_that_may_have_no_thread_at_all(interpreter, open_folder, threads):
     """Not even the monitor: the main thread calls for one request after the other."""
