@@ -1,12 +1,12 @@
 //! Which requests are expected to wait, learnt as a branch predictor learns.
 //!
-//! A table of two-bit counters over a hash of method and path: where it says so, the loop is set free
-//! before the application is called. A wrong guess costs a wake-up, or two looks of the monitor; never
-//! a response.
+//! A table of two-bit counters over hashes of method and target: where it says so, another thread calls the
+//! application. A wrong guess costs a wake-up, or two looks of the monitor; never a response.
 //!
-//! Where paths carry identifiers (`/item/4711`) a hash of the whole path learns nothing: once
-//! unforeseen stalls are frequent, a path that was never seen is looked up by its first segment too, then by
-//! the method alone.
+//! A target that was seen is known by itself (`/page?full=1` is slow, where `/page` is quick), and one that
+//! was not by its path. Where paths carry identifiers (`/item/4711`) a hash of the whole path learns nothing:
+//! once unforeseen stalls are frequent, a path that was never seen is looked up by its first segment too, then
+//! by the method alone.
 
 #![forbid(unsafe_code)]
 
@@ -29,9 +29,13 @@ const SEEN: u8 = 4;
 const FREQUENT: u32 = 8;
 
 /// What the table knows requests by.
-const LEVELS: usize = 3;
+const LEVELS: usize = 4;
 
-/// The places of a request in the table: by its whole path, its first segment, its method.
+/// How many of them it always looks up: the target, and the path.
+const LEAST: usize = 2;
+
+/// The places of a request in the table: by its target, its path, its first segment, its method. Without a
+/// query the first two are one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Places([u16; LEVELS]);
 
@@ -48,23 +52,28 @@ impl Default for Expectation {
     fn default() -> Expectation {
         Expectation {
             counters: RefCell::new([0; COUNTERS]),
-            levels: Cell::new(1),
+            levels: Cell::new(LEAST),
             stalls: Cell::new(0),
         }
     }
 }
 
 impl Places {
-    /// Those of a request with this method and path.
-    pub fn of(method: &[u8], path: &[u8]) -> Places {
+    /// Those of a request with this method and target.
+    pub fn of(method: &[u8], target: &[u8]) -> Places {
+        let (path, query) = target.split_at(memchr::memchr(b'?', target).unwrap_or(target.len()));
         let end =
             memchr::memchr(b'/', path.get(1..).unwrap_or_default()).map_or(path.len(), |at| at + 1);
         // Each is made of the one before, so that every byte is looked at once.
         let by_method = hash(0, method);
         let by_segment = hash(by_method, &path[..end]);
-        let whole = hash(by_segment, &path[end..]);
+        let by_path = hash(by_segment, &path[end..]);
+        let by_target = match query {
+            [] => by_path,
+            query => hash(by_path, query),
+        };
         let place = |hash: u64| (hash >> 32) as u16 % COUNTERS as u16;
-        Places([place(whole), place(by_segment), place(by_method)])
+        Places([by_target, by_path, by_segment, by_method].map(place))
     }
 }
 
@@ -88,22 +97,30 @@ impl Expectation {
     /// Whether a request is expected to wait.
     pub fn waits(&self, places: Places) -> bool {
         let counters = self.counters.borrow();
-        let expects = |&place: &u16| counters[usize::from(place)] & MOST >= THRESHOLD;
-        let [whole, parts @ ..] = &places.0;
-        // Calls that differ share the others: what a path has learnt about itself counts for more.
-        let is_known_quick = counters[usize::from(*whole)] == SEEN;
-        expects(whole) || !is_known_quick && parts[..self.levels.get() - 1].iter().any(expects)
+        let counter = |place: &u16| counters[usize::from(*place)];
+        let expects = |place: &u16| counter(place) & MOST >= THRESHOLD;
+        let [target, path, shorter @ ..] = &places.0;
+        // Calls that differ share a place: what is known of the longer ones counts for more.
+        let is_known_quick = |place: &u16| counter(place) == SEEN;
+        expects(target)
+            || !is_known_quick(target)
+                && (expects(path)
+                    || !is_known_quick(path)
+                        && shorter[..self.levels.get() - LEAST].iter().any(expects))
     }
 
     /// A request waited, or did not.
     pub fn learn(&self, places: Places, waited: bool) {
         let mut counters = self.counters.borrow_mut();
+        let is_new = |place: u16| counters[usize::from(place)] == 0;
+        let [target, path, ..] = places.0;
         // What is quick and was never slow costs a look.
-        if !waited && counters[usize::from(places.0[0])] == 0 && self.levels.get() == 1 {
+        if !waited && self.levels.get() == LEAST && is_new(target) && is_new(path) {
             return;
         }
-        for place in places.0 {
-            let counter = &mut counters[usize::from(place)];
+        let first = usize::from(target == path);
+        for place in &places.0[first..] {
+            let counter = &mut counters[usize::from(*place)];
             let count = *counter & MOST;
             let count = if waited {
                 MOST.min(count + 1)
@@ -164,6 +181,33 @@ mod tests {
             assert!(places(path) > 830, "{} of {}", places(path), path(7));
         }
         assert_ne!(Places::of(b"GET", b"/"), Places::of(b"PUT", b"/"));
+    }
+
+    #[test]
+    fn a_target_that_was_seen_is_known_by_itself_and_else_by_its_path() {
+        let table = Expectation::default();
+        let of = |target: &[u8]| Places::of(b"GET", target);
+        for _ in 0..2 {
+            table.learn(of(b"/page?full=1"), true);
+            (0..49).for_each(|_| table.learn(of(b"/page"), false));
+        }
+        assert!(table.waits(of(b"/page?full=1")));
+        assert!(!table.waits(of(b"/page")));
+        assert!(!table.waits(of(b"/page?full=0")));
+        for number in 0..2 {
+            table.learn(of(format!("/slow?number={number}").as_bytes()), true);
+        }
+        assert!(table.waits(of(b"/slow?number=4711")));
+        table.learn(of(b"/slow?cached=1"), false);
+        assert!(!table.waits(of(b"/slow?cached=1")));
+    }
+
+    #[test]
+    fn without_a_query_a_call_counts_once() {
+        let table = Expectation::default();
+        let places = Places::of(b"GET", b"/slow");
+        table.learn(places, true);
+        assert!(!table.waits(places));
     }
 
     #[test]

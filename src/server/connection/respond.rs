@@ -138,8 +138,7 @@ fn foresee(turn: &Turn, work: &Work) -> Foreseen {
     };
     let bytes = work.received();
     let target = request.head.target.of(bytes);
-    let path = &target[..memchr::memchr(b'?', target).unwrap_or(target.len())];
-    let places = Places::of(request.head.method.of(bytes), path);
+    let places = Places::of(request.head.method.of(bytes), target);
     if !turn.holds_loop() {
         return Foreseen::Call(Some(places));
     }
