@@ -2,8 +2,10 @@
 //!
 //! The loop is a baton ([`super::baton`]). Its holder polls, reads, calls and writes; an application
 //! that is quick never leaves it. When a call turns out slow the monitor sets the loop free and wakes a
-//! spare thread; where a call is expected to be slow its own thread does that first. A thread whose call
-//! returned finishes the response by itself, takes the loop if it is free, and is spare else.
+//! spare thread. A call that is expected to be slow stands in a queue; spare threads are woken for the queue
+//! once the holder has released the interpreter's lock for its wait, so that they find it free. A thread
+//! whose call returned finishes the response by itself, takes the loop if it is free, goes on with the queue,
+//! and is spare else.
 //!
 //! Up to [`Crew::limit`] threads wait in calls while one more serves what is quick. Where its call turns
 //! out slow too, yet another holds the loop and calls nobody.
@@ -14,6 +16,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::app::console;
 use crate::py::Gil;
@@ -51,7 +54,9 @@ pub struct Crew {
     /// The run is over.
     pub ended: Cell<bool>,
     /// Requests that wait for a thread, in order of arrival.
-    queue: RefCell<VecDeque<Id>>,
+    queue: RefCell<VecDeque<Queued>>,
+    /// Threads that were woken or made for the queue, and have not come yet.
+    coming: Cell<usize>,
     /// Connections whose response belongs to a thread, by its seat's number.
     inboxes: RefCell<Vec<VecDeque<Id>>>,
     /// The log said that all threads are busy.
@@ -60,6 +65,14 @@ pub struct Crew {
     pub taken_quickly: Cell<bool>,
     /// Whether more threads can be started.
     pub thread_limit: ThreadLimit,
+}
+
+/// A request that waits for a thread.
+pub struct Queued {
+    /// Its connection.
+    pub id: Id,
+    /// Since when, in microseconds of the monotonic clock.
+    pub since: u64,
 }
 
 impl Crew {
@@ -83,6 +96,7 @@ impl Crew {
             late_timers: RefCell::default(),
             ended: Cell::new(false),
             queue: RefCell::default(),
+            coming: Cell::new(0),
             inboxes: RefCell::default(),
             said_busy: Cell::new(false),
             taken_quickly: Cell::new(false),
@@ -125,15 +139,45 @@ impl Crew {
 
     /// Whether another thread is to be made: none is spare, and one may be needed.
     pub fn wants_thread(&self) -> bool {
-        self.is_threaded()
-            && self.started.get() < self.limit + 2
-            && !self.watch.has_spare()
+        self.is_threaded() && !self.watch.has_spare() && self.may_start_thread()
+    }
+
+    /// Whether another thread can be made.
+    pub fn may_start_thread(&self) -> bool {
+        self.started.get() < self.limit + 2
             && self.thread_limit.allows_attempt(clock::monotonic_micros)
     }
 
-    /// A request has to wait for a thread. The log says once that there are too few.
-    pub fn enqueue(&self, gil: Gil<'_>, id: Id) {
-        if self.calling.get() >= self.limit && !self.said_busy.replace(true) {
+    /// Whether the holder of the loop leaves a call that is expected to wait to another thread: one will come
+    /// for it, now or when a call returns.
+    pub fn has_other_thread(&self) -> bool {
+        self.calling.get() >= self.limit
+            || self.coming.get() > 0
+            || self.watch.has_spare()
+            || self.may_start_thread()
+    }
+
+    /// Whether the holder of the loop is to call for a request of the queue, since no other thread will.
+    pub fn needs_holder(&self) -> bool {
+        self.queued() > 0 && !self.has_other_thread()
+    }
+
+    /// A request has to wait for a thread.
+    pub fn enqueue(&self, id: Id) {
+        let since = clock::monotonic_micros();
+        self.queue.borrow_mut().push_back(Queued { id, since });
+        scoreboard::set(Word::Queued, self.queued() as u64);
+    }
+
+    /// How many threads are to come for the queue besides those that do. The log says once that there are too
+    /// few.
+    pub fn wanted(&self, gil: Gil<'_>) -> usize {
+        let queued = self.queued();
+        if queued == 0 {
+            return 0;
+        }
+        let allowed = self.limit.saturating_sub(self.calling.get());
+        if queued > allowed && !self.said_busy.replace(true) {
             let line = format!(
                 "all threads busy: {} calls wait, and more would",
                 self.limit
@@ -141,12 +185,24 @@ impl Crew {
             let line = ServerLog::of_stderr().warning(line.as_bytes());
             console::write(gil, Stream::Stderr, &line);
         }
-        self.queue.borrow_mut().push_back(id);
-        scoreboard::set(Word::Queued, self.queued() as u64);
+        queued.min(allowed).saturating_sub(self.coming.get())
+    }
+
+    /// This thread was woken or made for the queue.
+    pub fn expect(&self, seat: &Seat) {
+        seat.is_coming.store(true, Ordering::Relaxed);
+        self.coming.set(self.coming.get() + 1);
+    }
+
+    /// A thread has come, for the queue or for something else.
+    pub fn has_come(&self, seat: &Seat) {
+        if seat.is_coming.swap(false, Ordering::Relaxed) {
+            self.coming.set(self.coming.get() - 1);
+        }
     }
 
     /// The request that waits longest, if a thread may be given to it.
-    pub fn dequeue(&self) -> Option<Id> {
+    pub fn dequeue(&self) -> Option<Queued> {
         if self.calling.get() >= self.limit {
             return None;
         }

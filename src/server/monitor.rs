@@ -68,6 +68,8 @@ pub struct Seat {
     pub parker: Parker,
     /// The call that it is in, where slow ones are looked for.
     pub call: Slot,
+    /// It was woken or made for the queue, and has not come yet.
+    pub is_coming: AtomicBool,
 }
 
 /// What the threads publish, and the monitor's looks.
@@ -249,6 +251,13 @@ impl Watch {
         if let Some(spare) = lock(&self.spares).pop() {
             spare.parker.unpark();
         }
+    }
+
+    /// Takes up to so many spare threads, the last ones first, to be woken.
+    pub fn take_spares(&self, count: usize) -> Vec<Arc<Seat>> {
+        let mut spares = lock(&self.spares);
+        let left = spares.len().saturating_sub(count);
+        spares.split_off(left)
     }
 
     /// Wakes the thread of a seat.

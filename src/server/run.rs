@@ -113,11 +113,9 @@ impl Run {
         loop {
             if self.crew.is_threaded() {
                 self.prepare_spare(gil);
-                if let Some(id) = self.crew.dequeue() {
-                    self.call_queued(gil, turn, id);
-                    if !self.keeps_loop(gil, turn) {
-                        return;
-                    }
+                self.call_queued_here(gil, turn);
+                if !self.keeps_loop(gil, turn) {
+                    return;
                 }
             }
             while let Some(ready) = reactor.ready.pop() {
@@ -153,6 +151,12 @@ impl Run {
             }
             if !reactor.ready.is_empty() {
                 continue;
+            }
+            if self.crew.is_threaded() {
+                self.call_for_threads(gil);
+                if self.crew.needs_holder() {
+                    continue;
+                }
             }
             if registry.deferred.queued() == 0 || self.crew.calls_back.get() {
                 self.watch.begin_wait();

@@ -12,11 +12,11 @@ use crate::py::spawn::start_thread;
 use crate::py::{Exception, Gil, Raised, threads};
 use crate::server::batch::Turn;
 use crate::server::connection::state::Event;
-use crate::server::ready::Id;
+use crate::server::crew::Queued;
 use crate::sys::clock;
 
 use crate::server::run::Run;
-use crate::server::wait::{after_wait, before_wait};
+use crate::server::wait::{after_wait, before_wait, wake_in_wait};
 
 /// How long the main thread is spare before it looks whether a signal came.
 const SIGNALS: Duration = Duration::from_millis(500);
@@ -27,15 +27,28 @@ const IDLE: Duration = Duration::from_secs(30);
 /// A thread that has the interpreter's lock as soon, in microseconds, took over from a call that waits.
 const LOCK_WAIT: u64 = 4_000;
 
+/// A client of a request that stood in the queue for as long, in microseconds, may have left.
+const LONG_QUEUED: u64 = 1_000;
+
 /// How often, and how far apart, a thread looks whether a spare that it woke has the loop.
 const LOOKS_AT_LOOP: usize = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_micros(50);
+
+/// What a thread is made for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Task {
+    /// To be spare.
+    None,
+    /// A request of the queue.
+    Queue,
+}
 
 impl Run {
     /// What a thread of the run does until the run is over: it holds the loop, goes on with responses of
     /// its own, calls for requests that wait for a thread, or is spare.
     pub(super) fn serve(self: &Rc<Self>, gil: Gil<'_>, turn: &Turn) {
         let is_main = turn.seat.number == 0;
+        self.crew.has_come(&turn.seat);
         while !self.crew.ended.get() {
             // In a forked child nobody holds the loop, or sets it free.
             child::leave_if_forked(gil);
@@ -52,8 +65,11 @@ impl Run {
                 self.drive_id(gil, turn, id);
                 continue;
             }
-            if let Some(id) = self.crew.dequeue() {
-                self.call_queued(gil, turn, id);
+            if let Some(queued) = self.crew.dequeue() {
+                if self.crew.needs_holder() {
+                    self.reactor.wake_if_waiting();
+                }
+                self.call_queued(gil, turn, &queued);
                 continue;
             }
             if !self.be_spare(gil, turn, is_main) && !is_main && !turn.has_streams() {
@@ -79,6 +95,7 @@ impl Run {
             (woken, clock::monotonic_micros())
         });
         let waited_for_lock = clock::monotonic_micros() - woken.1;
+        crew.has_come(&turn.seat);
         crew.taken_quickly.set(waited_for_lock < LOCK_WAIT);
         let may_end = self.watch.leave_spares(&turn.seat) && !woken.0;
         if is_main && let Err(raised) = child::exit_if_forked(gil, Raised::check_signals(gil)) {
@@ -110,27 +127,62 @@ impl Run {
     }
 
     /// Calls for a request that waited for a thread, unless its client left meanwhile.
-    pub(super) fn call_queued(&self, gil: Gil<'_>, turn: &Turn, id: Id) {
-        let Some(connection) = self.table.get(id) else {
+    pub(super) fn call_queued(&self, gil: Gil<'_>, turn: &Turn, queued: &Queued) {
+        let Some(connection) = self.table.get(queued.id) else {
             return;
         };
+        let has_waited = clock::monotonic_micros() - queued.since >= LONG_QUEUED;
         connection.peek(|work| {
             work.is_queued = false;
-            if work.socket.has_ended() {
+            if has_waited && work.socket.has_ended() {
                 work.on(Event::Gone);
             }
         });
         self.drive(gil, turn, &connection);
     }
 
-    /// Makes a thread before it is needed.
-    pub(super) fn prepare_spare(self: &Rc<Self>, gil: Gil<'_>) {
-        if !self.crew.wants_thread() {
+    /// Calls for a request of the queue in the thread that holds the loop, where no other one will.
+    pub(super) fn call_queued_here(&self, gil: Gil<'_>, turn: &Turn) {
+        if !self.crew.needs_holder() {
             return;
         }
+        if let Some(queued) = self.crew.dequeue() {
+            turn.release_loop();
+            self.call_queued(gil, turn, &queued);
+        }
+    }
+
+    /// Before the wait: has threads come for the queue, and makes them where there are too few.
+    pub(super) fn call_for_threads(self: &Rc<Self>, gil: Gil<'_>) {
+        let wanted = self.crew.wanted(gil);
+        if wanted == 0 {
+            return;
+        }
+        let seats = self.watch.take_spares(wanted);
+        for seat in &seats {
+            self.crew.expect(seat);
+        }
+        wake_in_wait(seats);
+        // Other threads run while one starts, and may take what is queued.
+        while self.crew.wanted(gil) > 0 && self.crew.may_start_thread() {
+            self.start_thread(gil, Task::Queue);
+        }
+    }
+
+    /// Makes a thread before it is needed.
+    pub(super) fn prepare_spare(self: &Rc<Self>, gil: Gil<'_>) {
+        if self.crew.wants_thread() {
+            self.start_thread(gil, Task::None);
+        }
+    }
+
+    fn start_thread(self: &Rc<Self>, gil: Gil<'_>, task: Task) {
         let (run, number) = (self.clone(), self.crew.started.get());
         let turn = Turn::new(self.crew.clone());
         let seat = turn.seat.clone();
+        if task == Task::Queue {
+            self.crew.expect(&seat);
+        }
         let started = start_thread(gil, &format!("fapws-{number}"), move |gil| {
             threads::serving(gil, || {
                 run.reactor.lp.on_wait_here(before_wait, after_wait);
@@ -146,6 +198,7 @@ impl Run {
         };
         raised.clear(gil);
         self.watch.remove_seat(&seat);
+        self.crew.has_come(&seat);
         self.crew.started.set(self.crew.started.get() - 1);
         if self.crew.thread_limit.reached(clock::monotonic_micros()) {
             let line = "no more threads can be started: the server goes on with those it has";

@@ -2,10 +2,24 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use crate::app::child;
 use crate::py::threads;
 use crate::scoreboard::{self};
+use crate::server::monitor::Seat;
 use crate::sys::fork;
+
+thread_local! {
+    static TO_WAKE: RefCell<Vec<Arc<Seat>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The next wait of the loop in this thread wakes these threads, once the interpreter's lock is released: a
+/// thread that is woken often runs at once, in the place of the one that wakes it, and would find the lock taken.
+pub fn wake_in_wait(seats: Vec<Arc<Seat>>) {
+    TO_WAKE.set(seats);
+}
 
 /// The loop is about to wait. A child that the program forked, wherever that was, does not come this
 /// far: it would take the parent's events.
@@ -15,6 +29,9 @@ pub fn before_wait() {
     }
     scoreboard::end_turn();
     threads::release();
+    for seat in TO_WAKE.take() {
+        seat.parker.unpark();
+    }
 }
 
 /// The loop has waited. That it is at work shows before it has the lock, which a thread of the program

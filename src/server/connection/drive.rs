@@ -73,7 +73,7 @@ pub fn drive(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) -> Driven {
             Some(Advanced::Queued) => {
                 work.is_queued = true;
                 connection.put(work);
-                turn.crew.enqueue(gil, connection.id());
+                turn.crew.enqueue(connection.id());
                 return Driven::Waits;
             }
             Some(Advanced::MakesWay) => {

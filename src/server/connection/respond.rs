@@ -130,7 +130,8 @@ enum Foreseen {
     Call(Option<Places>),
 }
 
-/// With threads: a call that is expected to wait sets the loop free, or waits for a thread.
+/// With threads: a call that is expected to wait is another thread's, and waits for it; where there is none it
+/// sets the loop free.
 fn foresee(turn: &Turn, work: &Work) -> Foreseen {
     let crew = &turn.crew;
     let Some(request) = work.request.as_ref().filter(|_| crew.is_threaded()) else {
@@ -144,7 +145,7 @@ fn foresee(turn: &Turn, work: &Work) -> Foreseen {
     }
     let waits = crew.expectation.waits(places);
     let calling = crew.calling.get();
-    if calling > crew.limit || waits && (calling >= crew.limit || crew.queued() > 0) {
+    if calling > crew.limit || waits && (crew.queued() > 0 || crew.has_other_thread()) {
         return Foreseen::Queue;
     }
     if turn.is_to_make_way() {
