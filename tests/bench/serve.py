@@ -26,6 +26,8 @@ def fapws(address, app, threads="1", log="", prefix=""):
     base.config.dialect = "standard"
     if int(threads) > 1:
         base.config.threads = int(threads)
+        # As the command does it with threads (`fapws.process.switch_often`).
+        sys.setswitchinterval(0.001)
     if log and hasattr(base.config, "access_log"):
         base.config.access_log = log
     elif log:
