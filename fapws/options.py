@@ -1,6 +1,6 @@
-"""The command line: what may be written there, --help, and what is said about anything else.
+"""The command line: its options, --help, and the messages for what it does not accept.
 
-Owns the notation of options; which there are stands in fapws/settings.py. Not argparse: it takes as
+Owns the notation of options; fapws/settings.py has the table of them. Not argparse: it takes as
 long to import as the rest of the command, and its messages name the wrong word where an option is
 unknown.
 """
@@ -8,21 +8,22 @@ unknown.
 import sys
 
 from fapws import settings
+from fapws.setting_kinds import SIZE
 from fapws.settings import SettingsError
 
-#: Options that are no settings: spellings, name, metavar, help.
+#: Options that are not settings: spellings, name, metavar, help.
 _OWN = (
-    ("-c --config", "config", "FILE", "a Python file that sets names of this list, or gunicorn's"),
+    ("-c --config", "config", "FILE", "a Python file of settings, or a gunicorn.conf.py"),
     ("--check --check-config", "check", None,
-     "load the application and the settings, open the access log, then end"),
-    ("-v --version", "version", None, "print the versions, then end"),
-    ("-h --help", "help", None, "print this, then end"),
+     "load the settings and the application, open the access log, then exit"),
+    ("-v --version", "version", None, "print the versions, then exit"),
+    ("-h --help", "help", None, "print this help, then exit"),
 )
 
 _SIGNALS = (
-    "Signals to the process started: HUP reloads the application, TERM ends after the requests in "
-    "flight, INT within seconds, QUIT at once, TTIN and TTOU add and drop a worker, USR1 opens the "
-    "access log anew, USR2 starts a new master, WINCH drains the workers."
+    "Signals to the process you start: HUP reloads the application, TERM stops after the requests "
+    "in flight, INT within 3 seconds, QUIT at once, TTIN and TTOU add and remove a worker, USR1 "
+    "reopens the access log, USR2 starts a new master, WINCH drains the workers."
 )
 
 #: Endings of names that are files, not modules.
@@ -30,7 +31,7 @@ _FILES = (".log", ".txt", ".json", ".out", ".err")
 
 
 class Call(object):
-    """What a command line says.
+    """A parsed command line.
 
     application (str or None); values (dict): settings by name; config (str or None): the file;
     check, version, help (bool); notes (list): what is reported, and changes nothing.
@@ -45,7 +46,7 @@ class Call(object):
 
 
 def parse(arguments):
-    """The Call that a list of words is; SettingsError for one that it cannot be."""
+    """Parse a list of words into a Call; raises SettingsError."""
     call = Call()
     words = list(arguments)
     only_names = False
@@ -67,7 +68,7 @@ def parse(arguments):
 def _name(call, word):
     if call.application is not None:
         raise SettingsError(
-            "one application is served, and there are two names: %s and %s" % (
+            "there are two applications, %s and %s; only one is served" % (
                 call.application, word))
     call.application = word
 
@@ -131,7 +132,7 @@ def _optional(kind, words):
 
 def _value(option, words):
     if not words or words[0].startswith("--"):
-        raise SettingsError("%s lacks its value" % option)
+        raise SettingsError("%s needs a value" % option)
     return words.pop(0)
 
 
@@ -175,7 +176,7 @@ def _unknown(option):
     known = [word for word in settings.BY_OPTION if word.startswith("--")]
     known += [row[0].split()[-1] for row in _OWN]
     close = difflib.get_close_matches(option, known, 1)
-    hint = "; did you mean %s?" % close[0] if close else "; --help lists what there is"
+    hint = "; did you mean %s?" % close[0] if close else "; --help lists the options"
     return "there is no option %s%s" % (option, hint)
 
 
@@ -199,8 +200,8 @@ def help_text(program):
         lines += _entry(", ".join(words), metavar, text)
     lines += [""] + _wrapped(_SIGNALS, 80)
     lines += _wrapped(
-        "Each option is also a variable, FAPWS_WORKERS for --workers, and a name in the file of "
-        "--config, workers; gunicorn's options and names are understood, too.", 80)
+        "Each option is also an environment variable (--workers is FAPWS_WORKERS) and a name in the "
+        "file of --config (workers). gunicorn's options and names work too.", 80)
     return "\n".join(lines)
 
 
@@ -217,19 +218,19 @@ def _metavar(row):
 
 
 def _explained(row):
-    if row.kind.is_flag and row.default is False or row.shown == "none":
+    if row.kind.is_flag or row.shown == "none":
         return row.help
-    unit = " " + row.unit if row.unit and row.shown is None else ""
-    return "%s (default %s%s)" % (row.help, shown_default(row), unit)
+    return "%s (default: %s)" % (row.help, row.shown or _default(row))
 
 
-def shown_default(row):
-    """The default of a setting, for people."""
-    if row.shown is not None:
-        return row.shown
-    if row.kind.is_flag:
-        return "on" if row.default else "off"
-    return str(row.default)
+def _default(row):
+    """The default of a setting and its unit; a size as 64K or 1G where it is one."""
+    value = str(row.default)
+    if row.kind is SIZE:
+        for letter, exponent in (("G", 30), ("M", 20), ("K", 10)):
+            if row.default and row.default % (1 << exponent) == 0:
+                return "%d%s" % (row.default >> exponent, letter)
+    return "%s %s" % (row.default, row.unit) if row.unit else str(row.default)
 
 
 def _entry(spellings, metavar, text):

@@ -53,8 +53,8 @@ _REJECTED = {
     "permit_unconventional_http_version": _STRICT,
     "casefold_http_method": _STRICT,
     "protocol": "this worker speaks HTTP alone",
-    "http_protocols": "this worker speaks HTTP/1.1 alone",
-    "http2_cleartext": "this worker speaks HTTP/1.1 alone",
+    "http_protocols": "this worker supports only HTTP/1.1",
+    "http2_cleartext": "this worker supports only HTTP/1.1",
     "statsd_host": "this worker sends no numbers: fapws.contrib.stats has them",
 }
 

@@ -133,13 +133,13 @@ def test_a_variable_that_is_misspelt(call):
         ("--paste a.ini", "egg:fapws3#main"),
         ("--log-config a.conf", "the application configures its own logging"),
         ("--limit-request-field_size 100", "--max-header-size"),
-        ("--http-protocols h2", "HTTP/1.1 alone"),
+        ("--http-protocols h2", "only HTTP/1.1 is supported"),
         ("--wokers 3", "there is no option --wokers; did you mean --workers?"),
-        ("--frobnicate", "there is no option --frobnicate; --help lists what there is"),
-        ("--workers", "--workers lacks its value"),
-        ("--workers --preload", "--workers lacks its value"),
+        ("--frobnicate", "there is no option --frobnicate; --help lists the options"),
+        ("--workers", "--workers needs a value"),
+        ("--workers --preload", "--workers needs a value"),
         ("--preload=1", "--preload takes no value"),
-        ("more:app", "one application is served, and there are two names: hello:app and more:app"),
+        ("more:app", "there are two applications, hello:app and more:app; only one is served"),
     ],
 )
 def test_options_that_cannot_be(call, words, said):
@@ -252,7 +252,7 @@ def test_a_configuration_of_gunicorn_works_as_it_is(start_process, interpreter, 
 @pytest.mark.parametrize(
     "source, said",
     [
-        ("certfile = 'a.pem'", "settings.py: there is no certfile: there is no TLS here"),
+        ("certfile = 'a.pem'", "settings.py: there is no certfile: TLS is not supported"),
         ("daemon = True", "settings.py: there is no daemon: let systemd start it"),
         ("worker_class = 'uvicorn.workers.UvicornWorker'", "only WSGI applications"),
         ("graceful_timeout = 5\nkeepallive = 3", "did you mean keepalive?"),
