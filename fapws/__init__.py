@@ -2,11 +2,12 @@
 
     fapws.serve(app, bind="127.0.0.1:8000")
 
-serves a WSGI application, `fapws.Server` does so in a thread of its own. This package also holds
-the server's core, the extension module `fapws._evwsgi`, the object that the core asks for
-everything that is policy, `fapws.base`, its settings, `fapws.config`, the command, and
-applications and decorators for common needs, `fapws.contrib`. Nothing of it is imported before it
-is imported, so that each can be used, or replaced, alone.
+serves a WSGI application in this process; `fapws.Server` serves it in a thread of its own. The
+package also has the core, the extension module `fapws._evwsgi`; the module whose classes and
+functions the core calls, `fapws.base`; the core's settings, `fapws.config`; the command
+(`python -m fapws --help`); and applications and decorators for common needs, `fapws.contrib`.
+
+Importing the package imports none of them, so each can be used, or replaced, alone.
 """
 
 import sys

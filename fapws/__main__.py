@@ -1,7 +1,7 @@
 """The command: `python -m fapws MODULE:NAME`, also installed as `fapws`.
 
-Owns the order of things: options, settings, the file with the process id, sockets, and the parting
-of master and workers. What is wrong with the call is reported in a line or two, with exit code 2.
+Owns the order of set-up: options, settings, the PID file, sockets, then the fork of the workers. A
+mistake on the command line or in the settings is reported in a line or two, with exit code 2.
 """
 
 from __future__ import print_function

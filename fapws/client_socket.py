@@ -1,11 +1,11 @@
-"""`werkzeug.socket`: the socket of a request with `Upgrade`, for an application that speaks another
-protocol on it. `simple-websocket` looks for it, and through it Flask-Sock and Flask-SocketIO.
+"""`werkzeug.socket`: the socket of a request with `Upgrade`, for applications that speak another
+protocol on it. `simple-websocket` uses it, and so do Flask-Sock and Flask-SocketIO.
 
-The environ has a socket that is none yet. The first look at one of a socket's methods takes the
-connection over: it leaves the server, and this is a blocking socket from then on. What the server
-had received behind the request comes first from its `recv` and its like; `select` knows only of
-what came later. When the application returns the server shuts the connection down, a moment
-later where somebody still refers to this.
+The environ has a placeholder. The first access to a method of a socket takes the connection over:
+it leaves the server, and the placeholder is a blocking socket from then on. `recv` and its variants
+first return what the server had received after the request; `select` sees only what comes later.
+When the application returns, the server shuts the connection down, a moment later if this object
+is still referenced.
 
 Python 3 only.
 """

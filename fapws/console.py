@@ -1,8 +1,8 @@
-"""What is said on descriptors that may be closed, broken, full, or a pipe that nobody reads.
+"""Writes to stdout and stderr, which may be closed, broken, full, or a pipe that nobody reads.
 
-Owns the one rule for all of them: what cannot be written at once is lost. Nothing here raises and
-nothing here waits, so whatever a terminal does, the server goes on. The core keeps the same rule
-for its own lines (src/app/console.rs). What a line says is its caller's business.
+Owns one rule: what cannot be written at once is lost. Nothing here raises or waits, so the server
+continues whatever a terminal does. The core keeps the same rule for its own lines
+(src/app/console.rs).
 """
 
 import fcntl

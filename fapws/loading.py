@@ -1,7 +1,7 @@
-"""From the words `module:application` to the application itself.
+"""Loads the application that `module:application` names.
 
-Owns the notation and what is said when it leads nowhere: what was looked for, what is there, and
-what was probably meant. Does not serve. Invariant: an error inside the application's own modules
+Owns the notation, and the message when it fails: what was looked for, what is there, and what was
+probably meant. Does not serve. Invariant: an error inside the application's own modules
 is never mistaken for a module that is missing; it keeps its traceback.
 """
 
@@ -23,7 +23,7 @@ class LoadError(Exception):
     """Why there is no application, in words for the person who typed its name.
 
     files: the source files that had a part in it, or that were looked for; a change to one, or its
-    coming into being, may mend it.
+    creation, may repair it.
     """
 
     def __init__(self, text, files=()):

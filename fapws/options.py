@@ -137,7 +137,7 @@ def _value(option, words):
 
 
 def _set_own(call, option, value, words):
-    """Take an option that is no setting; whether it was one."""
+    """Take an option that is not a setting; whether it was one."""
     for spellings, name, metavar, _ in _OWN:
         if option in spellings.split():
             if metavar is None:

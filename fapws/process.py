@@ -1,7 +1,7 @@
 """What a process is to the system: its folder, its user and group, its title; its children, and its
 clock.
 
-Owns how each is set or asked for. The master keeps its rights, which it needs to open sockets
+Owns how each is set and read. The master keeps its rights, which it needs to open sockets
 again; workers drop theirs before any line of the application runs.
 """
 

@@ -33,7 +33,7 @@ def when_ready(callback):
 class _WithoutBackendLine(object):
     """Stands in for the stream that `run` writes to, for the time until it is ready.
 
-    It has no `fileno`, lest the core ask a pipe that nobody reads whether the line may be written.
+    It has no `fileno`, so that the core does not poll a pipe that nobody reads.
     """
 
     def __init__(self, stream):

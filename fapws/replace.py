@@ -1,16 +1,16 @@
-"""Puts this package's core under an installed Fapws3 0.11, and back: `python2.7 -m fapws.replace`.
+"""Replaces the core of an installed Fapws3 0.11 by this one: `python2.7 -m fapws.replace`.
 
     python2.7 -m fapws.replace                  the Fapws3 that this python2.7 imports
     python2.7 -m fapws.replace /srv/site/lib    one in a folder of its own
-    python2.7 -m fapws.replace --back           the way back
+    python2.7 -m fapws.replace --back           put the original core back
 
 Owns the exchange of one file, `fapws/_evwsgi.so`. The installation may be flat, an unpacked egg, or
-a copy in a program's own folder. Its original stays beside it as `_evwsgi.so.original`. The new
-core has to serve a request with the installation's own files before anything is changed, and each
-change is a rename, so that a server which runs keeps the file that it has mapped.
+a copy in a program's own folder. The original is kept beside it as `_evwsgi.so.original`. Before
+anything is changed, the new core has to serve a request with the installation's own files. Each
+change is a rename, so a running server keeps the file that it has mapped.
 
-Exit codes: 0 done, or there was nothing to do; 1 nothing was changed, for the reason on stderr;
-2 a wrong call.
+Exit codes: 0, done, or nothing to do; 1, nothing was changed, for the reason on stderr; 2, wrong
+arguments.
 """
 
 from __future__ import print_function
@@ -142,13 +142,13 @@ def main(arguments=None):
 def _parse(arguments):
     parser = argparse.ArgumentParser(
         prog="python2.7 -m fapws.replace",
-        description="Puts the core of this package under an installed Fapws3 0.11, whose Python "
+        description="Replaces the core of an installed Fapws3 0.11 by this package's. Its Python "
         "files stay as they are. Restart the program afterwards.",
     )
     parser.add_argument(
         "folder", metavar="FOLDER", nargs="?",
-        help="the installation: a folder that holds `fapws`, or that is it "
-        "(default: the one that this Python imports elsewhere)",
+        help="the installation: the folder that contains `fapws`, or the folder `fapws` itself "
+        "(default: the Fapws3 that this Python imports)",
     )
     parser.add_argument("--back", action="store_true", help="put the original's core back")
     return parser.parse_args(arguments)
@@ -157,7 +157,7 @@ def _parse(arguments):
 def _check_python():
     if sys.version_info[0] != 2:
         raise Rejected(
-            "Fapws3 0.11 runs on Python 2 only; start this with the python2.7 that runs it"
+            "Fapws3 0.11 runs only on Python 2; use the python2.7 that runs it"
         )
 
 
@@ -173,7 +173,7 @@ def find(folder=None):
         for each in (os.path.join(folder, "fapws"), folder):
             if os.path.isfile(os.path.join(each, "base.py")):
                 return Installation(os.path.abspath(each))
-        raise Rejected("%s holds no package fapws" % folder)
+        raise Rejected("%s contains no package fapws" % folder)
     zipped = None
     for entry in sys.path:
         each = os.path.join(entry or os.getcwd(), "fapws")
@@ -188,8 +188,8 @@ def find(folder=None):
             "install it unpacked first (easy_install --always-unzip)" % zipped
         )
     raise Rejected(
-        "this Python (%s) imports no other fapws; name the folder that holds it, as a program "
-        "with a copy of its own has one: python2.7 -m fapws.replace FOLDER" % sys.executable
+        "this Python (%s) imports no other fapws; if the program has its own copy, name the "
+        "folder that contains it: python2.7 -m fapws.replace FOLDER" % sys.executable
     )
 
 
@@ -223,7 +223,7 @@ def replace(installation):
     else:
         _check_original(installation)
     if present == "ours" and _read(new) == _read(installation.core):
-        return ["%s is this core already" % installation.core]
+        return ["%s is already this core" % installation.core]
     _try_out(installation, new)
     done = []
     if present == "original" and not installation.is_ours():
@@ -231,8 +231,8 @@ def replace(installation):
     _put(new, installation.core)
     done.append("put this core at %s" % installation.core)
     if present != "original" and kind(installation.original) != "original":
-        done.append("there is no original beside it: --back will find nothing")
-    done.append("restart the program; the way back is %s --back" % _called(installation))
+        done.append("no original core is kept beside it: --back will not work")
+    done.append("restart the program; to undo this, run %s --back" % _called(installation))
     return done
 
 
@@ -280,7 +280,7 @@ def _keep(installation):
     if os.path.exists(installation.original):
         if _read(installation.original) == _read(installation.core):
             return []
-        line = "%s was another file: it is replaced by the core that was in use"
+        line = "replaced %s, which was another file, by the core that was in use"
         done = [line % installation.original]
     else:
         done = ["kept the original core as %s" % installation.original]
@@ -299,7 +299,7 @@ def put_back(installation):
             "`pip install fapws3==0.11.dev`" % installation.folder
         )
     if kind(installation.core) == "original":
-        return ["%s is the original's core already" % installation.core]
+        return ["%s is already the original core" % installation.core]
     if not os.path.exists(installation.original):
         raise Rejected("there is no %s; reinstall Fapws3" % installation.original)
     if kind(installation.original) != "original":

@@ -269,7 +269,7 @@ def checked(name, value, where):
 
 
 def unknown(name):
-    """What to say about a name that is no setting's."""
+    """The message about a name that is not a setting."""
     import difflib
 
     known = sorted(TABLE)

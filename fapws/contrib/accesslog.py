@@ -1,13 +1,13 @@
 """A line for each request of one application, in gunicorn's notation for formats.
 
-For a program that wraps an application, and for what logs by a logger of its own (the worker class
-for gunicorn). A server's log is the core's: `config.access_log` has a line for each response, those
-included that reach no application, and changes nothing of any.
+For programs that log one application of several, and for the worker class for gunicorn, which logs
+by gunicorn's logger. The log of a whole server is the core's: `config.access_log` has a line for
+each response, including those that reach no application.
 
-Owns the line and the file it goes to. Invariants: a request's
-line is one line, written at once, so that several processes can share a file; and a log that cannot
-be written, or is read too slowly, costs lines, never an answer. A pipe, a terminal or a socket gets
-no line longer than a pipe takes at once (4096 bytes on Linux): what is beyond that is cut off.
+Owns the line and the file it goes to. Invariants: a request's line is one line, written at once, so
+that several processes can share a file; if the log cannot be written, or is read too slowly, lines
+are lost and responses are not affected. On a pipe, a terminal or a socket a line is cut at the
+length that a pipe takes at once (4096 bytes on Linux).
 
 Atoms, each written `%(atom)s`:
 
@@ -62,7 +62,7 @@ def check(pattern):
 def check_file(path):
     """Raise OSError for a file, or "-", that cannot be appended to; one that is not there is made.
 
-    A pipe is not opened: its reader would take the end of the question for the end of the log.
+    A pipe is not opened: its reader would take the end of this check for the end of the log.
     """
     if path != "-" and not _is_pipe(path):
         os.close(_open(path))
@@ -171,7 +171,7 @@ class _Entry(object):
         self._reason = str(status)
 
     def fail(self):
-        """The application raised: the core answers for it."""
+        """The application raised: the core responds with a 500."""
         self.said("500", [])
 
     def announced(self):
@@ -294,7 +294,6 @@ class _Starter(object):
 
     def __call__(self, status, headers, *exc_info):
         write = self._real(status, headers, *exc_info)
-        entry = self._entry
         entry = self._entry
         entry.said(status, headers)
         if write is None:

@@ -56,7 +56,7 @@ class CGIApplication(object):
 
     What the script writes to its standard error goes to the server's. ValueError is raised when its
     output does not begin with a head, OSError when it cannot be run; either becomes a 500. A
-    relative Location is sent to the client, where RFC 3875 section 6.2.2 has the server ask itself.
+    relative Location is sent to the client; RFC 3875 section 6.2.2 would have the server follow it.
     """
 
     def __init__(self, script):

@@ -1,6 +1,6 @@
 """Which dialect a request is served in, read from its environ.
 
-Owns that one question. Asking `config.dialect` would be wrong: an environment variable wins over
+Owns that one decision. `config.dialect` would be wrong: an environment variable wins over
 it, and an application of this package may run under another WSGI server.
 """
 

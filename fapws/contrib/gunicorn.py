@@ -1,9 +1,8 @@
 """A worker class for gunicorn: `gunicorn -k fapws.contrib.gunicorn.FapwsWorker hello:app`.
 
-gunicorn owns the processes, the sockets, the logs of its own and the command line; this serves in
-one of its workers. Invariants: a setting of gunicorn is obeyed, or the start fails and names it;
-the heartbeat is given by the loop itself, so an application that hangs is noticed by gunicorn's
-`timeout`.
+gunicorn owns the processes, the sockets, its own logs and the command line; this serves in its
+workers. Invariants: a setting of gunicorn's takes effect, or the start fails and names it; the
+heartbeat comes from the loop itself, so gunicorn's `timeout` detects an application that hangs.
 """
 
 from __future__ import absolute_import  # this module's name is its library's
@@ -60,7 +59,7 @@ _REJECTED = {
 
 
 def unsupported(cfg):
-    """What this worker cannot obey of gunicorn's settings, as a list of lines for people."""
+    """The settings of gunicorn's that this worker does not support, as a list of lines for people."""
     found = []
     for name, reason in sorted(_REJECTED.items()):
         if _is_set(cfg, name):
@@ -82,12 +81,12 @@ def _is_set(cfg, name):
 class FapwsWorker(Worker):
     """Serves gunicorn's listeners on the core's loop, in the standard dialect.
 
-    gunicorn's timeouts, limits and numbers of threads and requests are obeyed where they were set;
-    otherwise the core's defaults hold.
+    gunicorn's timeouts, limits and numbers of threads and requests take effect if they were set;
+    otherwise the core's defaults do.
     """
 
     def __init__(self, age, ppid, sockets, app, timeout, cfg, log):
-        """In gunicorn's master, before the fork: the start fails for what cannot be obeyed."""
+        """In gunicorn's master, before the fork: the start fails for settings that are not supported."""
         wrong = unsupported(cfg)
         for line in wrong:
             log.error("Not with this worker class: %s", line)
@@ -104,13 +103,13 @@ class FapwsWorker(Worker):
         signal.signal(signal.SIGQUIT, self._quit)
         signal.signal(signal.SIGABRT, self.handle_abort)
         signal.signal(signal.SIGUSR1, self.handle_usr1)
-        # gunicorn asks a worker of the generation before to go with SIGTERM; SIGWINCH and SIGHUP
+        # gunicorn ends a worker of the generation before with SIGTERM; SIGWINCH and SIGHUP
         # are its master's.
         signal.signal(signal.SIGWINCH, self._pass)
         signal.signal(signal.SIGHUP, self._pass)
 
     def run(self):
-        """Serve until gunicorn says otherwise."""
+        """Serve until gunicorn ends it."""
         for name, ours in _SAME.items():
             if _is_set(self.cfg, name):
                 setattr(base.config, ours, _ours(name, self.cfg.settings[name].get()))

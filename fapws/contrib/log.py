@@ -1,7 +1,7 @@
-"""A decorator that writes a line for each request, in the manner of the combined log format.
+"""A decorator that writes a line for each request, much like the combined log format.
 
 Owns the line. Does not open or rotate files. Invariant: a request's line is one line, and neither a
-missing header nor a log that cannot be written costs the client its response.
+missing header nor a log that cannot be written affects the response.
 """
 
 import os

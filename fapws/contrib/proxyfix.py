@@ -27,7 +27,7 @@ _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(?::[0-9]{1,5})?$")
 class ProxyFix(object):
     """The application, with the client in its environ instead of the proxy.
 
-    trusted: the peers whose word counts: addresses, networks ("10.0.0.0/8", "fd00::/8"), and "unix"
+    trusted: the peers that are believed: addresses, networks ("10.0.0.0/8", "fd00::/8"), and "unix"
         for every peer on a unix socket.
     forwarded: True reads the header Forwarded, False the X-Forwarded- headers. One of the two
         only: a proxy sets the kind it knows, and lets the other pass as the client wrote it.

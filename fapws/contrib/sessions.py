@@ -1,11 +1,11 @@
-"""Session data in a record that the program keeps wherever it likes.
+"""Session data in a record that the program stores wherever it likes.
 
 Owns the record's three entries, `sessionid`, `expiration_date` and `strdata`, and their form. Does
 not own the cookie, nor the store that the record comes from and goes to. Invariant: a record
 written on Python 2, by this or the original Fapws3, reads on Python 3, and the other way round;
 each entry is ASCII text, so any column or file holds it.
 
-`strdata` is a pickle: a stranger who can write to the store can run code in the program.
+`strdata` is a pickle: anybody who can write to the store can run code in the program.
 """
 
 import binascii

@@ -1,8 +1,8 @@
-"""The server's counters: a page for people, text for Prometheus.
+"""The server's counters, as a page in a browser and as text for Prometheus.
 
 Owns the two presentations. Under the command the numbers are those of all workers, from the memory
 that they share (`fapws.scoreboard`): sums, which do not fall when a worker ends, and each worker's,
-by the number of its place. In a program of its own they are those of `_evwsgi.stats()`.
+by the number of its slot. In a program without the command they are those of `_evwsgi.stats()`.
 """
 
 import os

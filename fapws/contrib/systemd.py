@@ -1,7 +1,7 @@
-"""Telling systemd how the service is: sd_notify(3), without its library.
+"""Reports the state of the service to systemd: sd_notify(3), without its library.
 
-Owns the words and the socket. When to say them is the master's business. A message that cannot be
-delivered is lost: a service must not fail because its supervisor does not listen.
+Owns the messages and the socket. When they are sent is the master's business. A message that cannot
+be delivered is lost: a service must not fail because its supervisor does not listen.
 """
 
 import os
@@ -49,7 +49,7 @@ class Notifier(object):
             messenger.close()
 
     def reloading(self):
-        """Say that a reload begins; READY=1 ends it. Type=notify-reload wants to know when."""
+        """Report that a reload begins; READY=1 ends it. Type=notify-reload needs the time."""
         state = "RELOADING=1"
         # Python 2 cannot read that clock; Type=notify does not ask for it.
         if hasattr(time, "clock_gettime"):
@@ -58,5 +58,5 @@ class Notifier(object):
         self.send(state)
 
     def alive(self):
-        """Give the watchdog its sign."""
+        """Report to the watchdog that the service is alive."""
         self.send("WATCHDOG=1")

@@ -29,7 +29,7 @@ class Staticfile(object):
         evwsgi.wsgi_cb(("/static/", Staticfile("/srv/static/")))
 
     A rootpath that is no directory is the beginning of file names, or the one file to serve.
-    maxage (seconds or None): for how long a client may keep a file without asking again.
+    maxage (seconds or None): how long a client may cache a file.
     """
 
     def __init__(self, rootpath="", maxage=None):

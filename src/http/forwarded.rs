@@ -475,10 +475,17 @@ mod tests {
             said(&[
                 ("Host", "a"),
                 ("X-Forwarded-Server", "b"),
-                ("X-Forwarded-", "")
+                ("X-Forwarded-", ""),
+                ("Y-Forwarded-For", "192.0.2.7"),
             ]),
             None
         );
+    }
+
+    #[test]
+    fn a_url_that_names_no_port_has_its_schemes() {
+        assert_eq!(Scheme::Http.default_port(), 80);
+        assert_eq!(Scheme::Https.default_port(), 443);
     }
 
     proptest! {

@@ -197,6 +197,7 @@ impl ResponseHead {
 
     /// Writes the head into `out`, framed as `framing` says.
     pub fn push(&self, out: &mut Vec<u8>, framing: &ReplyFraming, ready: &DateServerLines) {
+        // How much costs time alone: the mutants of this line live.
         out.reserve(self.lines.len() + 160);
         out.extend_from_slice(&self.lines);
         out.extend_from_slice(match (self.has_date, self.has_server) {

@@ -147,7 +147,7 @@ class TestRejected:
         code, _, reason = replace()
         assert code == 1 and "imports no other fapws" in reason and "FOLDER" in reason
         code, _, reason = replace(tmp_path)
-        assert code == 1 and f"{tmp_path} holds no package fapws" in reason
+        assert code == 1 and f"{tmp_path} contains no package fapws" in reason
 
     def test_another_version(self, installed, rejected):
         package = installed("flat")
@@ -199,7 +199,7 @@ class TestRejected:
 
     def test_python_3(self, installed, rejected, python3):
         reason = rejected(installed("flat"), python=python3.interpreter.executable)
-        assert "runs on Python 2 only" in reason
+        assert "runs only on Python 2" in reason
 
 
 @pytest.fixture
