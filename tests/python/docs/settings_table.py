@@ -12,7 +12,7 @@ from support import ROOT
 
 PAGE = ROOT / "docs" / "settings.md"
 
-HEAD = ["| in a file | option | gunicorn's | default | |", "|---|---|---|---|---|"]
+HEAD = ["| setting | default | |", "|---|---|---|"]
 
 
 def table():
@@ -34,7 +34,9 @@ def cells(row):
         option = f"`--no-{row.option[2:]}`"
     if row.kind.bare is not None:
         option += " (value optional)"
-    return [f"`{row.name}`", option, " ".join(f"`{word}`" for word in row.gunicorn), default(row)]
+    gunicorn = ", ".join(f"`{word}`" for word in row.gunicorn)
+    names = [f"`{row.name}`", option, gunicorn and f"gunicorn's: {gunicorn}"]
+    return ["<br>".join(name for name in names if name), default(row)]
 
 
 def default(row):
@@ -49,7 +51,7 @@ def default(row):
 
 def written(text):
     """The last cell of each row of the page's tables, by the setting's name."""
-    return dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|\n]*) \|$", text, re.M))
+    return dict(re.findall(r"^\| `(\w+)`(?:<br>.*)? \|.*\| ([^|\n]*) \|$", text, re.M))
 
 
 def rendered(text):
