@@ -25,21 +25,21 @@ impl Module for Evwsgi {
         Function {
             name: c"start",
             doc:
-                c"start(host, port)\n\nListens on an address. A port that begins with 'unix' makes \
-                host the path of a unix socket, abstract with a first byte of NUL.\n\n\
+                c"start(host, port)\n\nListens on an address. With a port that begins with 'unix', \
+                host is the path of a unix socket, or an abstract name if it begins with NUL.\n\n\
                 Raises error.",
             call: listening::start,
         },
         Function {
             name: c"start_fd",
-            doc: c"start_fd(fd, name='', port='')\n\nServes on a socket that listens already \
-                (systemd, a parent process); name and port become SERVER_NAME and SERVER_PORT.\n\n\
+            doc: c"start_fd(fd, name='', port='')\n\nServes on a socket that already listens \
+                (from systemd or a parent process); name and port become SERVER_NAME and SERVER_PORT.\n\n\
                 Raises error.",
             call: listening::start_fd,
         },
         Function {
             name: c"set_base_module",
-            doc: c"set_base_module(module)\n\nRemembers the base module and forgets every \
+            doc: c"set_base_module(module)\n\nSets the base module and removes every \
                 registered application.\n\nRaises AttributeError.",
             call: registration::set_base_module,
         },
@@ -62,8 +62,8 @@ impl Module for Evwsgi {
         },
         Function {
             name: c"stop",
-            doc: c"stop()\n\nEnds run() gracefully, as SIGTERM does; any thread may call it. Nothing \
-                where nothing serves.",
+            doc: c"stop()\n\nEnds run() gracefully, as SIGTERM does; any thread may call it. Does \
+                nothing if nothing serves.",
             call: running::stop,
         },
         Function {
@@ -90,7 +90,7 @@ impl Module for Evwsgi {
             name: c"add_timer",
             doc:
                 c"add_timer(delay, callable) -> int\n\nCalls callable() every delay seconds until \
-                it returns False. The answer is how many timers were added so far.",
+                it returns False. Returns the number of timers added so far.",
             call: callbacks::add_timer,
         },
         Function {
@@ -105,13 +105,13 @@ impl Module for Evwsgi {
         },
         Function {
             name: c"defer",
-            doc: c"defer(callable, argument, combine)\n\nCalls callable(argument) when nothing \
-                else is to be done; with combine True only once for equal calls.",
+            doc: c"defer(callable, argument, combine)\n\nCalls callable(argument) when the server has \
+                nothing else to do; with combine True only once for equal calls.",
             call: callbacks::defer,
         },
         Function {
             name: c"defer_queue_size",
-            doc: c"defer_queue_size() -> int or None\n\nHow many calls are deferred.",
+            doc: c"defer_queue_size() -> int or None\n\nThe number of queued calls.",
             call: callbacks::defer_queue_size,
         },
         Function {
@@ -127,15 +127,15 @@ impl Module for Evwsgi {
         },
         Function {
             name: c"on_ready",
-            doc: c"on_ready(callable)\n\ncallable(), or nothing for None, is called once by each run, when it \
-                listens and is about to poll for the first time.\n\nRaises TypeError.",
+            doc: c"on_ready(callable)\n\nEach run calls callable() once, when it is ready to serve; None \
+                removes it.\n\nRaises TypeError.",
             call: registration::on_ready,
         },
         Function {
             name: c"share",
             doc:
-                c"share(descriptor, offset)\n\nPublishes what the server counts and does in a slot \
-                of a file that other processes have mapped.\n\nRaises error.",
+                c"share(descriptor, offset)\n\nPublishes the server's counters and state in a slot \
+                of a file that other processes map.\n\nRaises error.",
             call: reports::share,
         },
         Function {
@@ -145,13 +145,13 @@ impl Module for Evwsgi {
         },
         Function {
             name: c"reopen_access_log",
-            doc: c"reopen_access_log()\n\nOpens the access log's file anew, after it was moved away; \
-                nothing without one.\n\nRaises OSError: the old file stays in use then.",
+            doc: c"reopen_access_log()\n\nReopens the access log's file after it was renamed; does nothing \
+                without one.\n\nRaises OSError; the old file then stays in use.",
             call: reports::reopen_access_log,
         },
         Function {
             name: c"stats",
-            doc: c"stats() -> dict\n\nWhat the server counted since it was imported, and the calls in flight.",
+            doc: c"stats() -> dict\n\nThe server's counters since the import, and the calls in flight.",
             call: reports::stats,
         },
     ];

@@ -68,7 +68,7 @@ small { color: #666; display: block }
 </head>
 <body>
 <h1>%(server)s</h1>
-<p>%(who)s, at work for %(uptime)s. This page shows it anew every %(period)d seconds.
+<p>%(who)s, running for %(uptime)s. This page refreshes every %(period)d seconds.
 <a href="?format=prometheus">As text</a></p>
 <table>
 %(rows)s
@@ -90,7 +90,7 @@ _ROW = "<tr><th>%s<small>%s</small></th><td>%s</td></tr>"
 class Stats(object):
     """An application that shows the counters: `evwsgi.wsgi_cb(("/status", Stats()))`.
 
-    HTML that loads itself anew every `period` seconds; Prometheus's text format where the query
+    HTML that refreshes itself every `period` seconds; Prometheus's text format where the query
     is `format=prometheus`, the path ends in `/metrics`, or the client asks for plain text.
     Mount it where only you can reach it: it shows how busy the site is.
     """
