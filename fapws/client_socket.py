@@ -91,7 +91,7 @@ class OfferedSocket(ClientSocket):
         return object.__getattribute__(self, name)
 
     def __repr__(self):
-        return "<fapws.client_socket.OfferedSocket: no method of it was asked for>"
+        return "<fapws.client_socket.OfferedSocket: not taken over>"
 
 
 def offer(take):

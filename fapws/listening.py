@@ -413,7 +413,7 @@ def _replace_stale(listener, path, mode, owner, backlog):
 
 
 def _is_stale(path):
-    """Whether a socket file is there that no server answers on; AddressError for anything else."""
+    """Whether a socket file is there that no server listens on; AddressError for anything else."""
     if not os.path.lexists(path):
         return False
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
@@ -423,7 +423,7 @@ def _is_stale(path):
     try:
         probe.connect(path)
     except (OSError, socket.error) as error:
-        # Nobody has it open. A server too busy to answer is another error, and left alone.
+        # Nobody has it open. A server too busy to accept is another error, and left alone.
         if error.errno == errno.ECONNREFUSED:
             return True
         raise
