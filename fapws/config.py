@@ -23,8 +23,8 @@ send_traceback_to_browser = False
 # The body of the 500 page when the traceback is not sent (legacy dialect).
 send_traceback_short = "<h1>Error</h1>The application failed. Its log has the reason."
 
-# "legacy": what Fapws3 0.11 did, one HTTP/1.0 request per connection; the default on Python 2, where
-# it was deployed. "standard": HTTP/1.1 and PEP 3333. The environment variable FAPWS_DIALECT wins.
+# "legacy": what Fapws3 0.11 did, one HTTP/1.0 request per connection; the default on Python 2,
+# where it was deployed. "standard": HTTP/1.1 and PEP 3333. The variable FAPWS_DIALECT wins.
 dialect = "legacy" if sys.version_info[0] == 2 else "standard"
 
 # --- Limits: beyond them a request is rejected with the status in brackets. --------------------
@@ -60,15 +60,15 @@ max_connections = None
 
 # --- Timeouts, in seconds (floats allowed), kept to a quarter of a second. ---------------------
 
-# From the accept, or the first byte of a further request, to the end of the head (408). It covers the
-# whole head, so single bytes do not extend it.
+# From the accept, or the first byte of a further request, to the end of the head (408). It covers
+# the whole head, so single bytes do not extend it.
 header_timeout = 20
 
 # Longest pause in a request body (408).
 body_timeout = 60
 
-# Lowest rate of a request body, in bytes a second, after its first 20 seconds (408). Even a modem is
-# faster.
+# Lowest rate of a request body, in bytes a second, after its first 20 seconds (408). Even a modem
+# is faster.
 body_min_rate = 500
 
 # Longest pause in which the client takes no byte of a response; then the connection is closed.

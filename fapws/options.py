@@ -200,8 +200,8 @@ def help_text(program):
         lines += _entry(", ".join(words), metavar, text)
     lines += [""] + _wrapped(_SIGNALS, 80)
     lines += _wrapped(
-        "Each option is also an environment variable (--workers is FAPWS_WORKERS) and a name in the "
-        "file of --config (workers). gunicorn's options and names work too.", 80)
+        "Each option is also an environment variable (--workers is FAPWS_WORKERS) and a name in "
+        "the file of --config (workers). gunicorn's options and names work too.", 80)
     return "\n".join(lines)
 
 
@@ -225,7 +225,6 @@ def _explained(row):
 
 def _default(row):
     """The default of a setting and its unit; a size as 64K or 1G where it is one."""
-    value = str(row.default)
     if row.kind is SIZE:
         for letter, exponent in (("G", 30), ("M", 20), ("K", 10)):
             if row.default and row.default % (1 << exponent) == 0:

@@ -59,7 +59,7 @@ _REJECTED = {
 
 
 def unsupported(cfg):
-    """The settings of gunicorn's that this worker does not support, as a list of lines for people."""
+    """gunicorn's settings that this worker does not support, as a list of lines for people."""
     found = []
     for name, reason in sorted(_REJECTED.items()):
         if _is_set(cfg, name):
@@ -86,7 +86,7 @@ class FapwsWorker(Worker):
     """
 
     def __init__(self, age, ppid, sockets, app, timeout, cfg, log):
-        """In gunicorn's master, before the fork: the start fails for settings that are not supported."""
+        """In gunicorn's master, before the fork: fails for settings that are not supported."""
         wrong = unsupported(cfg)
         for line in wrong:
             log.error("Not with this worker class: %s", line)
