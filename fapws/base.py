@@ -87,7 +87,7 @@ _base = sys.modules[__name__]
 
 
 class Environ(dict):
-    """The environ of a request in the legacy dialect, at first with the keys that all requests share.
+    """The environ of a request in the legacy dialect, at first the keys that all requests share.
 
     The constructor takes any arguments and ignores them. The core fills in the rest with the three
     methods, in the order in which they stand here; a subclass overrides one to see or change
