@@ -373,6 +373,9 @@ def test_logs_atoms(python3):
     source = "__import__('fapws.contrib.accesslog').contrib.accesslog._Entry.KNOWN"
     known = set(ast.literal_eval(python3.evaluate(f"sorted({source})")))
     assert known - {"l"} == {atom for atom in atoms if "{" not in atom}
+    core = (ROOT / "src/access_log/format.rs").read_text().partition("fn key_of")[0]
+    arms = re.findall(r"^ +(b\"\w+\"(?: \| b\"\w+\")*) => Atom::", core, re.M)
+    assert set(re.findall(r'b"(\w+)"', " ".join(arms))) == known
 
 
 def test_logs_rotation(tmp_path):
