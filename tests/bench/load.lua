@@ -1,10 +1,11 @@
--- What wrk sends and what it reports: `wrk ... -s load.lua URL -- REQUEST_FILE DEPTH PAUSE_MS`.
+-- What wrk sends and what it reports: `wrk ... -s load.lua URL -- REQUEST_FILE DEPTH PAUSE_MS EVERY`.
 --
 -- The request file holds requests, each behind a line with its length. One request is sent again and
 -- again: DEPTH copies of it leave as one write, and wrk counts DEPTH responses for each. Several are
 -- sent in turn, by whichever connection is free. With a pause, a connection waits between a response
--- and its next request: at random, PAUSE_MS on average. At the end one line of JSON has what was
--- seen; times are in microseconds.
+-- and its next request: at random, PAUSE_MS on average; with EVERY above zero, exactly PAUSE_MS after one
+-- response in EVERY, and not at all after the others. At the end one line of JSON has what was seen; times
+-- are in microseconds.
 
 local function read_requests(path)
   local file = assert(io.open(path, "rb"))
@@ -22,7 +23,7 @@ end
 
 function init(args)
   local requests = read_requests(args[1])
-  local pause = tonumber(args[3])
+  local pause, every = tonumber(args[3]), tonumber(args[4])
   if #requests == 1 then
     local batch = string.rep(requests[1], tonumber(args[2]))
     -- wrk formats the request once and keeps it: no Lua runs during the measurement.
@@ -34,7 +35,13 @@ function init(args)
       return requests[next_one]
     end
   end
-  if pause > 0 then
+  if every > 0 then
+    local responses = 0
+    function delay()
+      responses = responses + 1
+      return responses % every == 0 and pause or 0
+    end
+  elseif pause > 0 then
     function delay() return math.random(0, 2 * pause) end
   end
 end

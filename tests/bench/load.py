@@ -89,7 +89,7 @@ def _wrk(server, scenario, seconds, request_file):
     """wrk with the scenario's requests, on the clients' core."""
     command = ["wrk", "-t1", f"-c{scenario.connections}", f"-d{seconds}s", "-s", SCRIPT]
     command += [f"http://127.0.0.1:{server.port}/", "--"]
-    command += [request_file, scenario.depth, scenario.pause_ms]
+    command += [request_file, scenario.depth, scenario.pause_ms, scenario.pause_every]
     return subprocess.Popen(
         list(map(str, command)),
         stdout=subprocess.PIPE,

@@ -121,7 +121,7 @@ class Bench:
     def _verified(self, running, name, scenario):
         process = running[name]
         try:
-            responses.check(process, scenario)
+            responses.check(process, _as_sent_to(process.server, scenario))
         except responses.WrongResponse as failure:
             self._drop(running, name, scenario.name, failure)
             return
@@ -132,7 +132,8 @@ class Bench:
 
     def _measured(self, running, name, scenario, request_file):
         try:
-            sample = load.measure(running[name], scenario, self._seconds, request_file)
+            sent = _as_sent_to(running[name].server, scenario)
+            sample = load.measure(running[name], sent, self._seconds, request_file)
         except load.LoadError as failure:
             self._drop(running, name, scenario.name, failure)
             return
@@ -243,6 +244,10 @@ def _plan(arguments):
         elif fit:
             plan[name] = fit
     return plan
+
+
+def _as_sent_to(server, scenario):
+    return scenario.for_limit() if server is servers.LIMIT else scenario
 
 
 def _fits(server, name, scenario):

@@ -7,7 +7,7 @@ compute.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote_plus
 
 MEBIBYTE = 2**20
@@ -76,6 +76,7 @@ class Beside:
     connections: int
     depth: int = 1
     pause_ms: int = 0
+    pause_every: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,13 @@ class Scenario:
     #: Those of them that take their time; their responses' body is SLOW.
     slow: tuple = ()
     beside: Beside = None
-    #: Between a response and the connection's next request, on average.
+    #: Between a response and the connection's next request, on average; with `pause_every`, after
+    #: one response in so many, exactly.
     pause_ms: int = 0
+    pause_every: int = 0
+    #: Where calls wait: one in how many does, and how many milliseconds. Before the bare epoll
+    #: server, which waits for nothing, its clients do instead: what is sent when is the same.
+    waits: tuple = ()
     #: Threads for the application, in the servers that have them; the others take no part.
     threads: int = 1
     #: Whether the connection must survive the response.
@@ -117,6 +123,13 @@ class Scenario:
     def requests(self):
         """Everything that the measured clients send, in turn."""
         return self.cycle or (self.request,)
+
+    def for_limit(self):
+        """The same load for the bare epoll server: clients wait where its calls would."""
+        if not self.waits:
+            return self
+        every, pause_ms = self.waits
+        return replace(self, slow=(), pause_ms=pause_ms, pause_every=every)
 
 
 _CLOSE = request(headers={"Connection": "close"})
@@ -142,7 +155,6 @@ def _items():
 _WAITING = {
     "request": request(),
     "expected": HELLO,
-    "limit": None,
     "threads": THREADS,
     "shown": "rate",
 }
@@ -250,13 +262,14 @@ SCENARIOS = [
         HELLO,
         logged=True,
     ),
-    Scenario("wait", "every call waits 20 ms", "plain:wait", **_WAITING),
+    Scenario("wait", "every call waits 20 ms", "plain:wait", waits=(1, 20), **_WAITING),
     Scenario(
         "mixed",
         "one call in 50 waits 100 ms, at /slow",
         "plain:mixed",
         cycle=_one_in_fifty(request(target="/slow")),
         slow=(request(target="/slow"),),
+        waits=(50, 100),
         **_WAITING,
     ),
     Scenario(
@@ -266,6 +279,7 @@ SCENARIOS = [
         cycle=(*(request(target="/page"),) * 25, request(target="/page?slow=1"))
         + (request(target="/page"),) * 24,
         slow=(request(target="/page?slow=1"),),
+        waits=(50, 100),
         **_WAITING,
     ),
     Scenario(
@@ -274,6 +288,7 @@ SCENARIOS = [
         "plain:mixed",
         cycle=_items(),
         slow=tuple(request(target=f"/item/{number}") for number in range(1, 1000, 2)),
+        waits=(2, 20),
         **_WAITING,
     ),
     Scenario(
@@ -281,6 +296,7 @@ SCENARIOS = [
         "16 clients of hello beside two whose calls compute 30 ms",
         "plain:compute",
         beside=Beside(request(target="/compute"), 2),
+        limit=None,
         slow=(request(target="/compute"),),
         connections=16,
         **{**_WAITING, "shown": "p50_us"},
