@@ -33,7 +33,7 @@ use crate::server::slow_calls::Called;
 use crate::server::stats::count;
 use crate::server::table::Table;
 use crate::server::timeouts::PERIOD;
-use crate::server::wait::{after_wait, before_wait};
+use crate::server::wait::{after_wait, before_wait, before_wait_with_threads};
 
 /// Connections accepted before others come.
 const ACCEPT_QUANTUM: usize = 64;
@@ -82,7 +82,11 @@ impl Run {
         ticker.start(lp, PERIOD, PERIOD);
         registry.timers.start_all(lp, ready);
         self.accept_again();
-        lp.on_wait(before_wait, after_wait);
+        if self.crew.is_threaded() {
+            lp.on_wait(before_wait_with_threads, after_wait);
+        } else {
+            lp.on_wait(before_wait, after_wait);
+        }
         wake.start(lp);
         if self.crew.is_threaded() {
             lp.take_turns(true);

@@ -16,7 +16,7 @@ use crate::server::crew::Queued;
 use crate::sys::clock;
 
 use crate::server::run::Run;
-use crate::server::wait::{after_wait, before_wait, wake_in_wait};
+use crate::server::wait::{after_wait, before_wait_with_threads, wake_in_wait};
 
 /// How long the main thread is spare before it looks whether a signal came.
 const SIGNALS: Duration = Duration::from_millis(500);
@@ -185,7 +185,9 @@ impl Run {
         }
         let started = start_thread(gil, &format!("fapws-{number}"), move |gil| {
             threads::serving(gil, || {
-                run.reactor.lp.on_wait_here(before_wait, after_wait);
+                run.reactor
+                    .lp
+                    .on_wait_here(before_wait_with_threads, after_wait);
                 run.serve(gil, &turn);
             });
             run.watch.remove_seat(&turn.seat);

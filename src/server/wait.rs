@@ -29,6 +29,11 @@ pub fn before_wait() {
     }
     scoreboard::end_turn();
     threads::release();
+}
+
+/// The same in a run with threads.
+pub fn before_wait_with_threads() {
+    before_wait();
     for seat in TO_WAKE.take() {
         seat.parker.unpark();
     }
