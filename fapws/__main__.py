@@ -200,7 +200,7 @@ class _Command(object):
         self._report()
         for name in _FIXED:
             if getattr(before, name) != getattr(self.settings, name):
-                self.log.warning("%s is another one now: that needs a restart" % name)
+                self.log.warning("%s has changed: that needs a restart" % name)
         _check_access_log(self.settings)
         _check_preload(self.settings)
         self._hooks.replace(self._hooks_read, self.settings)

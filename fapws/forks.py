@@ -144,7 +144,7 @@ class Forks(object):
 
     def _failed(self, error, now):
         pause = self._backoff.failed(now)
-        self._log.error("no new worker: %s; tried again in %.2g s" % (error.strerror, pause))
+        self._log.error("no new worker: %s; next attempt in %.2g s" % (error.strerror, pause))
 
     def _become_child(self, known, slot, age):
         """Drop what is the master's. known: how many signals the master had before the fork."""

@@ -218,7 +218,7 @@ def _correction(address):
         return "; did you mean unix:%s?" % address
     if address.count(":") > 1:
         host, _, port = address.rpartition(":")
-        return "; an IPv6 address stands in brackets: [%s]:%s" % (host, port)
+        return "; an IPv6 address needs brackets: [%s]:%s" % (host, port)
     return "; did you mean %s:8000?" % address
 
 
@@ -301,9 +301,9 @@ def _bound(family, kind, protocol, address, backlog, alone):
 
 def _remedy(code, port):
     if code == errno.EADDRINUSE:
-        return "; another server has this port: end it, or take another one with --bind"
+        return "; another server uses this port: stop it, or choose another port with --bind"
     if code == errno.EACCES and port < 1024:
-        return "; ports below 1024 belong to root: take another one, or systemd's socket activation"
+        return "; ports below 1024 need root: choose another, or use systemd's socket activation"
     return ""
 
 
@@ -338,7 +338,7 @@ def _unix_parts(text):
     """Path, mode and (uid, gid) of `PATH?mode=660&owner=USER:GROUP`; None for what is not said."""
     path, question, query = text.partition("?")
     if not path:
-        raise AddressError("unix: lacks its path, as in unix:/run/site.sock")
+        raise AddressError("unix: needs a path, as in unix:/run/site.sock")
     mode = owner = None
     for pair in query.split("&") if question else ():
         name, _, value = pair.partition("=")
@@ -350,7 +350,7 @@ def _unix_parts(text):
             raise AddressError(
                 "unix:%s: %r is not one of mode=660, owner=USER:GROUP" % (text, pair))
     if path.startswith("@") and question:
-        raise AddressError("unix:%s: a name that is no file has no mode and no owner" % text)
+        raise AddressError("unix:%s: an abstract socket has no mode and no owner" % text)
     return path, mode, owner
 
 
@@ -417,7 +417,7 @@ def _is_stale(path):
     if not os.path.lexists(path):
         return False
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
-        raise AddressError("cannot listen on unix:%s: there is something, and no socket" % path)
+        raise AddressError("cannot listen on unix:%s: the file exists and is not a socket" % path)
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     probe.settimeout(1)
     try:

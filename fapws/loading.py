@@ -46,8 +46,8 @@ def load(words):
     matched = _ATTRIBUTE.match(name)
     if not matched:
         raise LoadError(
-            "invalid attribute name %r: after the colon stands the name of an application, as in "
-            "%s:app, or of a function that makes one, as in %s:create_app()" % (
+            "invalid attribute name %r: write the name of an application after the colon, as in "
+            "%s:app, or of a factory, as in %s:create_app()" % (
                 name, module_name, module_name)
         )
     attribute, call = matched.groups()
@@ -71,7 +71,7 @@ def _check_module_name(name, attribute):
     if _MODULE.match(name) and not (os.path.isfile(name) and name.endswith(".py")):
         return
     if not name:
-        raise LoadError("no module is named: say MODULE:NAME, as in hello:app")
+        raise LoadError("there is no module name: write MODULE:NAME, as in hello:app")
     if os.path.isdir(name):
         raise LoadError("%s is a folder, not a module%s" % (name, _modules_in(name)))
     if os.path.isfile(name):
@@ -79,7 +79,7 @@ def _check_module_name(name, attribute):
             "%s is a file; name the module: %s" % (name, _as_module(name, wanted))
         )
     raise LoadError(
-        "invalid module name %r: say MODULE:NAME, as in hello:app, or package.module:app" % name
+        "invalid module name %r: write MODULE:NAME, as in hello:app, or package.module:app" % name
     )
 
 

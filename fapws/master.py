@@ -274,7 +274,7 @@ class Master(object):
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         if code == CANNOT_LOAD and not worked:
             if self._previous is not None and child.generation == self._generation:
-                self._log.error("the new workers do not start: the old ones go on")
+                self._log.error("the new workers do not start: the old ones continue")
                 self._roll_back()
                 return
             if not self._served:
@@ -288,7 +288,7 @@ class Master(object):
             self._attempts += 1
             if self._attempts == ATTEMPTS:
                 self._log.warning("%s %d ended (%s)" % (kind, child.pid, how))
-                self._log.error("given up: in %d attempts no worker came to serve" % ATTEMPTS)
+                self._log.error("giving up: no worker has served after %d attempts" % ATTEMPTS)
                 self._give_up()
                 return
         now = clock()
@@ -318,7 +318,7 @@ class Master(object):
             self._terminate(worker, 0)
         self._end_templates(self._children.templates_of(self._generation))
         self._generation, self._previous = self._previous, None
-        self._notify_state("READY=1\nSTATUS=The last reload failed; the workers before it go on")
+        self._notify_state("READY=1\nSTATUS=The last reload failed; the old workers continue")
 
     # --- what workers do ----------------------------------------------------------------------
 
@@ -367,8 +367,9 @@ class Master(object):
                 if not child.pending_signals:
                     child.kill_at(now + KILL_AFTER)
                 if is_late:
+                    last = number == signal.SIGKILL
                     self._log.warning("process %d has not ended in time: %s", child.pid, (
-                        "it is killed" if number == signal.SIGKILL else "its requests are cut"))
+                        "it is killed" if last else "its connections are closed"))
                 send_signal(child.pid, number)
         if self._end_at is not None and now >= self._end_at and not self._ending:
             self._end_now(signal.SIGTERM)
@@ -533,7 +534,7 @@ class Master(object):
             return
         served = self._previous is not None and any(
             w.serving for w in self._children.workers_of(self._previous))
-        others = "; the old workers go on" if served else ""
+        others = "; the old workers continue" if served else ""
         self._log("waiting for the next change of a source file" + others)
 
     def _notify_state(self, state):

@@ -35,7 +35,7 @@ class PidFile(object):
             try:
                 if not _locked(old):
                     number = os.read(old, 32).decode("latin-1").strip()
-                    raise SettingsError("%s: a master is running already (%s)" % (path, number))
+                    raise SettingsError("%s: a master is already running (%s)" % (path, number))
                 if not _is_at(old, self.path):
                     continue  # replaced meanwhile
                 text = os.read(old, 32).strip()

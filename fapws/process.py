@@ -34,7 +34,7 @@ def enter(folder):
     try:
         os.chdir(folder)
     except OSError as error:
-        raise SettingsError("cannot work in %s: %s" % (folder, error.strerror))
+        raise SettingsError("cannot change to %s: %s" % (folder, error.strerror))
 
 
 def has_folder():

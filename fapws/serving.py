@@ -67,7 +67,7 @@ class Server(object):
     def start(self):
         """Serve in a thread of its own; returns self once it serves. Raises what set-up raises."""
         if self._thread is not None:
-            raise RuntimeError("this server has been started")
+            raise RuntimeError("this server was already started")
         self._listen()
         self._serving = self._ended = self._stopping = False
         self._error = None
@@ -88,7 +88,7 @@ class Server(object):
         self._listen()
         if not _running.acquire(False):
             self._close()
-            raise RuntimeError("a server runs in this process already")
+            raise RuntimeError("a server already runs in this process")
         before, registered = {}, []
         try:
             before = _apply(self.settings.for_config())

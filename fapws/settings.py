@@ -352,4 +352,4 @@ class Settings(object):
             raise SettingsError("threads: more than one needs Python 3")
         for name, own in (("user", os.geteuid()), ("group", os.getegid())):
             if getattr(self, name) not in (None, own) and os.geteuid() != 0:
-                raise SettingsError("%s: only root can serve as another one" % name)
+                raise SettingsError("%s: only root can serve as another user or group" % name)

@@ -90,7 +90,7 @@ class Upgrades(object):
             self._server.taken_back()
             self._notify("MAINPID=%d" % os.getpid())
         if goes_on:
-            self._log.warning("upgrade: process %d ended (%s): this one goes on" % (
+            self._log.warning("upgrade: process %d ended (%s): this master continues" % (
                 ended.pid, process.how_ended(status)))
 
     def close(self):
@@ -151,7 +151,7 @@ def start(words, folder, listeners, environ):
     listeners: `listening.Listener`s. ValueError where that cannot be, OSError.
     """
     if os.getpid() == 1:
-        raise ValueError("as the first process of a container it would end with it")
+        raise ValueError("this is process 1 of a container, which would end with it")
     try:
         import json
     except ImportError as error:

@@ -77,7 +77,7 @@ def test_a_folder_that_is_gone(start_process, interpreter, release, tmp_path):
     assert served_by(command.get("/"))[1] == "two"
     release.link.unlink()
     command.send_signal(signal.SIGHUP)
-    command.wait_for_output(f"no reload: cannot work in {release.link}", "stderr")
+    command.wait_for_output(f"no reload: cannot change to {release.link}", "stderr")
     assert served_by(command.get("/"))[1] == "two"
 
 
@@ -302,7 +302,7 @@ def test_only_root_can_be_another_user(interpreter, tmp_path, home):
     """) / "demote.py"
     command = [interpreter.python, program, "--check", "hello:app", "--user", "root"]
     outcome = Process(command, tmp_path / "run").start().wait().check(REFUSED)
-    assert outcome.stderr == "fapws: user: only root can serve as another one\n"
+    assert outcome.stderr == "fapws: user: only root can serve as another user or group\n"
 
 
 @pytest.mark.wire
@@ -332,7 +332,7 @@ def test_the_owner_of_a_socket(run_command, home):
         ("unix:a.sock?mod=660", "'mod=660' is not one of mode=660, owner=USER:GROUP"),
         ("unix:a.sock?mode=999", "'mode=999' is not one of"),
         ("unix:a.sock?owner=nobody-of-that-name", "is the name of a user that exists"),
-        ("unix:@a?mode=660", "a name that is no file has no mode and no owner"),
+        ("unix:@a?mode=660", "an abstract socket has no mode and no owner"),
     ],
 )
 def test_a_socket_that_cannot_be(call, home, address, said):

@@ -43,7 +43,7 @@ def complaint(outcome):
         ("broken:app", "No module named"),
         ("lacking:app", "SyntaxError"),
         ("hello:fail()", "ZeroDivisionError"),
-        ("", "no module is named"),
+        ("", "there is no module name"),
     ],
 )
 def test_an_application_that_is_not_there(call, home, words, said):
@@ -116,15 +116,15 @@ def test_a_file_of_settings_that_is_not_there(call):
     [
         ("8000", "did you mean 127.0.0.1:8000?"),
         ("http://127.0.0.1:8000/", "did you mean 127.0.0.1:8000?"),
-        ("::1:8000", "an IPv6 address stands in brackets: [::1]:8000"),
+        ("::1:8000", "an IPv6 address needs brackets: [::1]:8000"),
         ("/run/x.sock", "did you mean unix:/run/x.sock?"),
         ("localhost", "did you mean localhost:8000?"),
         ("127.0.0.1:99999", "a port is a number from 0 to 65535"),
         ("127.0.0.1:\xb2", "a port is a number from 0 to 65535"),
         ("a..b:80", "cannot listen on http://a..b:80: "),
         ("192.0.2.1:8000", "cannot listen on http://192.0.2.1:8000: Cannot assign requested"),
-        ("unix:", "lacks its path"),
-        ("unix:hello.py", "there is something, and no socket"),
+        ("unix:", "needs a path"),
+        ("unix:hello.py", "the file exists and is not a socket"),
         ("unix:" + "x" * 200, "too long"),
         ("fd://x", "a descriptor is a number"),
         ("fd://99", "Bad file descriptor"),
@@ -239,7 +239,7 @@ def test_the_file_with_the_process_id(run_command, call, home):
     command = run_command("hello:app", "--pid", "a.pid")
     assert (home / "a.pid").read_text() == f"{command.pid}\n"
     said = complaint(call("hello:app", "--pid", "a.pid", "--bind", "127.0.0.1:0"))
-    assert f"a.pid: a master is running already ({command.pid})" in said
+    assert f"a.pid: a master is already running ({command.pid})" in said
     command.stop().check()
     assert not (home / "a.pid").exists()
 

@@ -99,7 +99,7 @@ def test_a_reload_that_fails_leaves_the_old_workers(preloaded, home):
     before = workers_of(command, 2)
     write(home, loaded="def (")
     command.send_signal(signal.SIGHUP)
-    command.wait_for_output("the new workers do not start: the old ones go on", "stderr")
+    command.wait_for_output("the new workers do not start: the old ones continue", "stderr")
     assert workers_of(command, 2) == before
     # Their template has the source that works.
     os.kill(min(before), signal.SIGKILL)

@@ -56,7 +56,7 @@ def test_the_states_of_a_life(run_command, supervisor, home):
     supervisor.wait_for("READY=1")
     write(home, hello="def (")
     command.send_signal(signal.SIGHUP)
-    supervisor.wait_for("STATUS=The last reload failed; the workers before it go on")
+    supervisor.wait_for("STATUS=The last reload failed; the old workers continue")
     command.stop().check()
     assert supervisor.heard("STOPPING=1")
     assert not supervisor.heard("WATCHDOG=1")

@@ -94,7 +94,7 @@ def test_a_new_release_that_does_not_start_changes_nothing(run_command, home, fa
     write(home, hello=fault)
     with under_load(command.address, True):
         command.send_signal(signal.SIGUSR2)
-        command.wait_for_output("this one goes on", "stderr")
+        command.wait_for_output("this master continues", "stderr")
     assert command.workers == before
     assert (home / "a.pid").read_text().strip() == str(command.pid)
     assert (home / "a.sock").exists()
@@ -103,7 +103,8 @@ def test_a_new_release_that_does_not_start_changes_nothing(run_command, home, fa
     command.send_signal(signal.SIGUSR2)
     successor = successor_of(command)
     os.kill(successor, signal.SIGTERM)
-    command.wait_for_output(f"process {successor} ended (exit code 0): this one goes on", "stderr")
+    ended = f"process {successor} ended (exit code 0): this master continues"
+    command.wait_for_output(ended, "stderr")
     # It is the master again, with all that belongs to one.
     assert command.get("/").status == 200
     assert (home / "a.pid").read_text().strip() == str(command.pid)

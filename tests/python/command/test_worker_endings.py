@@ -106,7 +106,7 @@ def test_a_worker_that_does_not_end_in_time_leaves_a_line(run_command, home):
         client.send(HANG)
         time.sleep(0.3)  # for the request to be read; too short a time tests less, and passes
         outcome = command.stop().check()
-    assert f"process {worker} has not ended in time: its requests are cut" in outcome.stderr
+    assert f"process {worker} has not ended in time: its connections are closed" in outcome.stderr
 
 
 @pytest.mark.wire

@@ -58,10 +58,10 @@ def test_a_server_that_never_served_is_given_up(call, home, workers, source):
     write(home, hopeless=source)
     outcome = call("hopeless:app", "--bind", "127.0.0.1:0", "--workers", workers).check(1)
     said = [text for _, _, text in log_lines(outcome.stderr)]
-    said = [text for text in said if text.startswith(("worker ", "given up"))]
+    said = [text for text in said if text.startswith(("worker ", "giving up"))]
     # More, where one is replaced before the last of the others has died.
     assert len(said) >= 3 * workers + 1
-    assert said[-1].endswith("given up: in 3 attempts no worker came to serve")
+    assert said[-1].endswith("giving up: no worker has served after 3 attempts")
     assert said[0].endswith("is replaced, in 0.25 s")
 
 
@@ -94,7 +94,7 @@ def test_a_worker_that_cannot_be_forked_is_tried_again(run_command, home):
     (home / "no-fork").touch()
     os.kill(min(before), signal.SIGKILL)
     wait_until(lambda: command.stderr.count("no new worker: Resource temp") >= 2, "two attempts")
-    assert "; tried again in 0.5 s" in command.stderr
+    assert "; next attempt in 0.5 s" in command.stderr
     assert served_by(command.get("/"))[0] == max(before)
     (home / "no-fork").unlink()
     command.wait_for_workers(2)
@@ -218,7 +218,7 @@ def test_a_reload_that_fails_leaves_the_old_workers(run_command, home, fault):
     before = command.wait_for_workers(2)
     write(home, hello=fault)
     command.send_signal(signal.SIGHUP)
-    command.wait_for_output("the new workers do not start: the old ones go on", "stderr")
+    command.wait_for_output("the new workers do not start: the old ones continue", "stderr")
     wait_until(lambda: command.workers == before, "the new ones to be gone")
     assert served_by(command.get("/"))[1] == "one"
     write(home, hello=HELLO.replace('"one"', '"three"'))
@@ -300,7 +300,7 @@ def test_a_changed_source_file_is_noticed(run_command, home):
     command = run_command("hello:app", "--reload")
     write(home, hello="def (")
     command.wait_for_output(
-        "] waiting for the next change of a source file; the old workers go on\n", "stderr"
+        "] waiting for the next change of a source file; the old workers continue\n", "stderr"
     )
     assert "SyntaxError" in command.stderr
     assert served_by(command.get("/"))[1] == "one"
