@@ -140,7 +140,7 @@ def test_an_address_that_cannot_be(call, address, said):
 def test_an_address_that_is_taken(call):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = complaint(call("hello:app", "--bind", "127.0.0.1:%d" % taken.getsockname()[1]))
-    assert "Address already in use; another server has this port" in said
+    assert "Address already in use; another server uses this port" in said
 
 
 def test_the_source_without_its_core(call, home):
