@@ -35,6 +35,8 @@ def write(folder, **modules):
 class Once(Process):
     """A call of the command that ends by itself, in the folder `home`."""
 
+    may_fork = True
+
     def __init__(self, environment, *arguments, folder, home, env=None):
         command = [environment.python, "-m", "fapws", *arguments]
         super().__init__(command, folder, env, cwd=home)
@@ -86,6 +88,12 @@ def _serves(pid):
     except FileNotFoundError:
         return False
     return "anon_inode:[eventpoll]" in files
+
+
+class Anew(Command):
+    """The command in an interpreter that was started for it: which has its words in the kernel."""
+
+    may_fork = False
 
 
 def served_by(answer):

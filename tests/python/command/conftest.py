@@ -3,7 +3,7 @@
 import functools
 
 import pytest
-from command import HELLO, Command, Once, write
+from command import HELLO, Anew, Command, Once, write
 
 
 @pytest.fixture
@@ -16,6 +16,12 @@ def home(tmp_path):
 def run_command(interpreter, start_process, home):
     """`run_command("hello:app", "--workers", 2)`: the command, serving."""
     return functools.partial(start_process, Command, interpreter, home=home)
+
+
+@pytest.fixture
+def run_anew(interpreter, start_process, home):
+    """As `run_command`, in an interpreter that is started for it."""
+    return functools.partial(start_process, Anew, interpreter, home=home)
 
 
 @pytest.fixture

@@ -385,11 +385,11 @@ def title(pid):
 
 
 @pytest.mark.parametrize("words, name", [([], "hello:app"), (["--name", "site"], "site")])
-def test_the_titles_of_processes(interpreter, run_command, words, name):
+def test_the_titles_of_processes(interpreter, run_anew, words, name):
     if interpreter.major == 2:
         pytest.skip("setproctitle has no wheel for Python 2")
     env = {"PYTHONPATH": str(interpreter.library("setproctitle"))}
-    command = run_command("hello:app", *words, env=env)
+    command = run_anew("hello:app", *words, env=env)
     (worker,) = command.wait_for_workers(1)
     assert title(command.pid) == f"fapws: master [{name}]"
     assert title(worker) == f"fapws: worker [{name}]"

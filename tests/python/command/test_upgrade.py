@@ -58,8 +58,8 @@ def ends():
 @pytest.mark.parametrize("keep_alive", [True, False], ids=["keep-alive", "one request each"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
 def test_a_new_master_takes_over_and_no_request_is_lost(
-        run_command, home, ends, keep_alive, number):
-    command = run_command(
+        run_anew, home, ends, keep_alive, number):
+    command = run_anew(
         "hello:app", "--workers", 2, "--bind", "unix:a.sock", "--pid", "a.pid")
     command.wait_for_workers(2)
     write(home, hello=HELLO.replace('"one"', '"two"'))
@@ -87,8 +87,8 @@ def test_a_new_master_takes_over_and_no_request_is_lost(
 
 
 @pytest.mark.parametrize("fault", ["def (", "import os\nos._exit(3)"])
-def test_a_new_release_that_does_not_start_changes_nothing(run_command, home, fault):
-    command = run_command(
+def test_a_new_release_that_does_not_start_changes_nothing(run_anew, home, fault):
+    command = run_anew(
         "hello:app", "--workers", 2, "--bind", "unix:a.sock", "--pid", "a.pid")
     before = command.wait_for_workers(2)
     write(home, hello=fault)
@@ -112,12 +112,12 @@ def test_a_new_release_that_does_not_start_changes_nothing(run_command, home, fa
     assert not (home / "a.pid").exists() and not (home / "a.sock").exists()
 
 
-def test_systemd_learns_of_the_new_process(run_command, home, ends, tmp_path):
+def test_systemd_learns_of_the_new_process(run_anew, home, ends, tmp_path):
     name = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(name)
         supervisor.settimeout(60)
-        command = run_command("hello:app", env={"NOTIFY_SOCKET": name})
+        command = run_anew("hello:app", env={"NOTIFY_SOCKET": name})
         command.send_signal(signal.SIGUSR2)
         successor = successor_of(command)
         ends.append(successor)
@@ -131,8 +131,8 @@ def test_systemd_learns_of_the_new_process(run_command, home, ends, tmp_path):
             seen += supervisor.recv(4096) + b"\n"
 
 
-def test_one_upgrade_at_a_time(run_command, home, ends):
-    command = run_command("hello:app")
+def test_one_upgrade_at_a_time(run_anew, home, ends):
+    command = run_anew("hello:app")
     write(home, hello="import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.01)\n"
         + textwrap.dedent(HELLO))
     command.send_signal(signal.SIGUSR2)

@@ -53,8 +53,6 @@ def package_site(environment):
 class Program(Listening):
     """`app` of tests/apps/legacy, served by a site; `address` is known once `start` returned."""
 
-    may_fork = True
-
     def __init__(self, site, app, *parameters, folder, env=None):
         command = [site.python, APPS / "legacy" / app, *parameters]
         self.site = site

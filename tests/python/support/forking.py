@@ -5,21 +5,30 @@
 Reads requests, a line of JSON each, and writes a line for each:
     ["start", {"words", "cwd", "env", "stdout", "stderr"}]   the process id
     ["reap", pid]                                            the exit code, as `subprocess` has it
-A program is run as `python words...` would run it, in a child; nothing of `fapws` is loaded before.
-Python 2.7 reads this too.
+A program is run in a child as `python words...` would run it, a file or `-m` and a module; nothing
+of `fapws` is loaded before. Python 2.7 reads this too.
 """
 
-import argparse  # noqa: F401
-import errno  # noqa: F401
+import gc
 import json
 import os
-import signal  # noqa: F401
-import socket  # noqa: F401
+import runpy
 import sys
-import tempfile  # noqa: F401
-import threading  # noqa: F401
-import traceback  # noqa: F401
-import unittest  # noqa: F401
+
+#: What most programs load, each for some milliseconds. A Python without one of them goes without.
+LOADED_FIRST = (
+    "argparse atexit codecs copy datetime errno fcntl importlib.machinery importlib.util mmap "
+    "pkgutil re select signal socket struct tempfile threading traceback unittest"
+)
+
+
+def load_first():
+    """Load what a child need not load again."""
+    for name in LOADED_FIRST.split():
+        try:
+            __import__(name)
+        except ImportError:
+            pass
 
 
 def main():
@@ -72,18 +81,31 @@ def plain(text):
 
 
 def run(words):
-    """Run the file words[0] in the module `__main__`, as if it were the program."""
-    sys.argv[:] = words
-    sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
+    """Run the file words[0], or `-m` and the module words[1], as if it were the program."""
+    if hasattr(sys, "orig_argv"):
+        sys.orig_argv[:] = [sys.executable] + words
     names = sys.modules["__main__"].__dict__
-    names["__file__"] = words[0]
+    sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    if words[0] == "-m":
+        sys.argv[:] = words[1:]
+        sys.path[0] = os.getcwd() if sys.version_info[0] > 2 else ""
+        # What Python itself calls.
+        start, what = runpy._run_module_as_main, (words[1],)
+    else:
+        sys.argv[:] = words
+        sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
+        names["__file__"] = words[0]
+        with open(words[0], "rb") as source:
+            start, what = eval, (compile(source.read(), words[0], "exec"), names)
     names["__doc__"] = None
-    with open(words[0], "rb") as source:
-        code = compile(source.read(), words[0], "exec")
     for name in [each for each in names if not each.startswith("__")]:
         del names[name]
-    eval(code, names)
+    start(*what)
 
 
 if __name__ == "__main__":
+    load_first()
+    if hasattr(gc, "freeze"):
+        # A collection in a child would copy the pages of what is there by now.
+        gc.freeze()
     run(main())

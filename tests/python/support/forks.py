@@ -20,18 +20,26 @@ FORKING = pathlib.Path(__file__).with_name("forking.py")
 
 #: Variables that an interpreter, the C library or libev reads when it starts.
 AT_THE_START = re.compile(
-    r"^(PYTHON(?!DONTWRITEBYTECODE|FAULTHANDLER)|LD_|MALLOC_|GLIBC_|LC_|LANG|TZ)"
+    r"^(PYTHON(?!DONTWRITEBYTECODE|FAULTHANDLER|PATH$)|LD_|MALLOC_|GLIBC_|LC_|LANG|TZ)"
 )
 
 
 def can_fork(command, env):
-    """Whether it may be a fork: a file for a Python, with variables as the driver has them."""
-    if not (pathlib.Path(command[0]).name.startswith("python") and command[1].endswith(".py")):
+    """Whether it may be a fork: a Python with a file or module, and the variables of the driver."""
+    if not pathlib.Path(command[0]).name.startswith("python"):
+        return False
+    if not (command[1].endswith(".py") or command[1] == "-m"):
         return False
     if "COVERAGE_PROCESS_START" in env or not _has_descriptors_of_processes():
         return False
+    if any(pathlib.Path(folder, "sitecustomize.py").exists() for folder in _path(env)):
+        return False
     at_the_start = {name: value for name, value in env.items() if AT_THE_START.match(name)}
     return all(os.environ.get(name) == value for name, value in at_the_start.items())
+
+
+def _path(env):
+    return filter(None, os.fspath(env.get("PYTHONPATH", "")).split(os.pathsep))
 
 
 @functools.cache
@@ -123,6 +131,8 @@ def _parent(python, env):
         of_parent = {
             name: value for name, value in env.items() if name in os.environ or name in at_the_start
         }
+        # Each program's own.
+        of_parent.pop("PYTHONPATH", None)
         _parents[python] = _Parent([python, str(FORKING)], of_parent)
     return _parents[python]
 

@@ -74,6 +74,9 @@ class Process:
         if self.may_fork and can_fork(self.command, self.env):
             python, *words = self.command
             streams = [str(self._path(stream)) for stream in ("stdout", "stderr")]
+            # The fork opens them in its own time; a test may read them before.
+            for path in streams:
+                open(path, "wb").close()
             self._popen = Forked(python, words, str(self.cwd), self.env, *streams)
             return self
         with open(self._path("stdout"), "wb") as out, open(self._path("stderr"), "wb") as err:

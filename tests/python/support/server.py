@@ -18,6 +18,7 @@ class Listening(Process):
     """
 
     address = None
+    may_fork = True
 
     def stop(self, number=signal.SIGTERM):
         """As `Process.stop`, once the program is in `run`: before it, a signal ends any program."""
@@ -63,8 +64,6 @@ class Server(Listening):
     `app` is a file of tests/apps, or a path; `dialect` sets FAPWS_DIALECT; `config` holds
     attributes of `fapws.config`. By default it listens on a free port of 127.0.0.1.
     """
-
-    may_fork = True
 
     def __init__(
         self,
