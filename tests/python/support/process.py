@@ -44,20 +44,25 @@ class Outcome:
 
 
 def wait_until(condition, what, patience=PATIENCE):
-    """Poll `condition` until it gives something true, and return that; fails after `patience`."""
-    deadline = time.monotonic() + patience
+    """Poll `condition` until it gives something true, and return that; fails after `patience`.
+
+    A pause is a tenth of the time waited so far, between 1 and 25 ms: what is waited for needs the
+    processor that looking takes.
+    """
+    begun = time.monotonic()
     while True:
         answer = condition()
         if answer:
             return answer
-        assert time.monotonic() < deadline, f"waited {patience:.0f} s for {what}"
-        time.sleep(0.005)
+        waited = time.monotonic() - begun
+        assert waited < patience, f"waited {patience:.0f} s for {what}"
+        time.sleep(min(max(waited / 10, 0.001), 0.025))
 
 
 class Process:
     """One program: `command` is a list of words, `folder` takes its output and is where it runs."""
 
-    #: Whether it may be a fork (support/forks.py): the command is a Python with a file to run.
+    #: Whether it may be a fork (support/forks.py): the command is a Python with a file or module.
     may_fork = False
 
     def __init__(self, command, folder, env=None, cwd=None):
