@@ -1,13 +1,19 @@
 """Fixtures of the whole suite: the interpreters under test, and servers that are always ended.
 
 A test that takes `interpreter` (or `serve`, which does) runs once for each interpreter picked by
-`support.interpreters`, or on the newest alone where it is marked `wire`; one that takes `dialect`
-runs for both dialects.
+`support.interpreters`, or on fewer where it is marked `wire` or `each_major`; one that takes
+`dialect` runs for both dialects.
 
 `wire` is for what no interpreter does in its own way: bytes and limits, timeouts, sockets, files,
 which processes the command has, samples, documents. What concerns the life of objects, exceptions,
 text and bytes, threads, signals, forks, the recognition of base.py, installation or parity with the
 original runs on each, and so does something of each part that is Python source of one kind for all.
+
+`each_major` is for what Python 2 does in its own way and every 3 in the same: text and bytes, the
+contract with the original, Python source with a line for each of the two. The core's use of the
+interpreter differs from one 3 to the next, and what tests that runs on each: `in_process`, the life
+of objects, faults, forks, threads, one file at least of every folder.
+
 `make test-all` runs every test on every Python.
 
 `python2`, `pristine` and `pristine_built` skip where there is no Python 2.7, loudly; with CI set
@@ -44,7 +50,7 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def pytest_generate_tests(metafunc):
-    """Run a test that takes `interpreter` once for each; one marked `wire` on the newest."""
+    """Run a test that takes `interpreter` once for each that `interpreters` chooses for it."""
     if "interpreter" in metafunc.fixturenames:
         chosen = interpreters.chosen_for(metafunc.definition)
         ids = [each.name for each in chosen]

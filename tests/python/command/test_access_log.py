@@ -13,6 +13,8 @@ from command import Command, write
 from redirected import Redirected, fill, pipe, stalled_terminal
 from support.process import wait_until
 
+pytestmark = pytest.mark.each_major
+
 LOGGED = """
     import io
 

@@ -31,6 +31,7 @@ def workers(process):
     return set(map(int, path.read_text().split()))
 
 
+@pytest.mark.each_major
 def test_gunicorn(gunicorn, home):
     wait_until(lambda: len(workers(gunicorn)) == 2, "two workers")
     before = workers(gunicorn)
@@ -48,6 +49,7 @@ def test_gunicorn(gunicorn, home):
     wait_until(lambda: served_by(gunicorn.get("/"))[1] == "two", "the new source")
 
 
+@pytest.mark.each_major
 def test_gunicorn_notices_a_worker_that_hangs_and_no_other(gunicorn):
     wait_until(lambda: len(workers(gunicorn)) == 2, "two workers")
     before = workers(gunicorn)
@@ -86,6 +88,7 @@ LOAD = """
 """
 
 
+@pytest.mark.each_major
 def test_paste_deploy(interpreter, start_process, home):
     if interpreter.major == 2:
         library = interpreter.library("PasteDeploy")

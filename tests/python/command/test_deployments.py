@@ -10,6 +10,8 @@ from command import HELLO, Command, log_lines, served_by, write
 from support.ports import free_port
 from support.process import Process, wait_until
 
+pytestmark = pytest.mark.each_major
+
 REFUSED = 2
 
 

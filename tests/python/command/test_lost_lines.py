@@ -12,6 +12,8 @@ from command import HELLO, Once, served_by, write
 from redirected import Redirected, fill, pipe, redirected, stalled_terminal
 from support.process import wait_until
 
+pytestmark = pytest.mark.each_major
+
 #: The master reads it at each reload; what it prints is lost too.
 TALKATIVE = """
 import sys as _sys

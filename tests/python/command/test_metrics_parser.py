@@ -8,6 +8,8 @@ import subprocess
 import pytest
 from command import write
 
+pytestmark = pytest.mark.each_major
+
 COUNTED = """
     from fapws.contrib.stats import Stats
 

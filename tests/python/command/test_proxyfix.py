@@ -5,6 +5,8 @@ import json
 import pytest
 from command import write
 
+pytestmark = pytest.mark.each_major
+
 #: Each application trusts somebody else; all of them tell what they see.
 PROXIED = """
     import json

@@ -10,6 +10,8 @@ from command import Command, complaints, log_lines, write
 from support.ports import free_port
 from support.process import wait_until
 
+pytestmark = pytest.mark.each_major
+
 REFUSED = 2
 
 #: An application that shows what is in force.

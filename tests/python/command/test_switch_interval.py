@@ -3,6 +3,8 @@
 import pytest
 from command import write
 
+pytestmark = pytest.mark.each_major
+
 APP = """
     import sys
     LOADED = sys.getswitchinterval()

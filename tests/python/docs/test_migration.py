@@ -9,6 +9,8 @@ from docs.pages import blocks, commands
 from support.environment import BuildError
 from support.process import wait_until
 
+pytestmark = pytest.mark.each_major
+
 PAGE = "docs/migration.md"
 APP = pathlib.Path(__file__).parent / "apps" / "moving.py"
 

@@ -3,7 +3,10 @@
 import ast
 import re
 
+import pytest
 from docs.pages import text
+
+pytestmark = pytest.mark.each_major
 
 PAGE = "docs/module.md"
 HEADINGS = re.findall(r"^### `(\w+)(.*)`$", text(PAGE), re.M)

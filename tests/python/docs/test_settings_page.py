@@ -12,6 +12,8 @@ from support import ROOT
 from support.ports import free_port
 from support.process import Process
 
+pytestmark = pytest.mark.each_major
+
 PAGE = "docs/settings.md"
 
 

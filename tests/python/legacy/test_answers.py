@@ -8,6 +8,8 @@ import pytest
 from legacy.recording import Program
 from support.client import parse_head
 
+pytestmark = pytest.mark.each_major
+
 BODIES = {
     "list_of_one": b"one",
     "list_of_many": b"one two three",

@@ -4,6 +4,8 @@ import signal
 
 import pytest
 
+pytestmark = pytest.mark.each_major
+
 PLACES = ["callback", "iterator", "timer", "deferred"]
 
 

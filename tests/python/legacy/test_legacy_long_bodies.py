@@ -10,6 +10,8 @@ import random
 import pytest
 from support.process import wait_until
 
+pytestmark = pytest.mark.each_major
+
 MEBI = 1 << 20
 
 #: Bytes of a body that is handed on as the original did.

@@ -12,6 +12,8 @@ import pytest
 from support.process import wait_until
 from legacy.cases import ANSWERS, BODIES, HEADERS, TARGETS, request
 
+pytestmark = pytest.mark.each_major
+
 REQUESTS = int(os.environ.get("FAPWS_TEST_REQUESTS", "20000"))
 WARM_UP = 2000
 

@@ -10,6 +10,8 @@ import time
 import pytest
 from support.process import wait_until
 
+pytestmark = pytest.mark.each_major
+
 CONTENT = b"".join(b"%07d\n" % number for number in range(1024 * 1024 // 8))
 KINDS = pytest.mark.parametrize("kind", ["list", "file", "generator", "string"])
 

@@ -7,6 +7,8 @@ tracebacks are looked up by name at each request.
 import pytest
 from support.client import parse_head
 
+pytestmark = pytest.mark.each_major
+
 STYLES = pytest.mark.parametrize("style", ["old", "new"])
 
 

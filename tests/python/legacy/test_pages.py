@@ -5,6 +5,8 @@ Every one of them is the same on the original, but for what a test says.
 
 import pytest
 
+pytestmark = pytest.mark.each_major
+
 IDENT = "reporter/0.11"
 PAGES = {
     "not found": ("500 Not found", "Page not found", "</title>", "Page not found!!!"),

@@ -13,6 +13,8 @@ import pytest
 from differences import DIFFERENCES
 from programs import output_of
 
+pytestmark = pytest.mark.each_major
+
 PARITY = pathlib.Path(__file__).parent / "parity"
 SCRIPTS = sorted(path.stem for path in PARITY.glob("*.py") if path.stem != "observe")
 

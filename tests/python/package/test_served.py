@@ -7,6 +7,8 @@ import stat
 
 import pytest
 
+pytestmark = pytest.mark.each_major
+
 APP = pathlib.Path(__file__).parent / "apps" / "contrib.py"
 CONTENT = os.urandom(3000000)
 SCRIPT = """#!/bin/sh

@@ -5,6 +5,8 @@ import os
 import pytest
 from standard.message import request, respond
 
+pytestmark = pytest.mark.each_major
+
 
 def exercise(probe):
     """More lines on stderr than a pipe holds, and answers in between."""

@@ -13,6 +13,8 @@ from program import SAMPLES, Sample
 from support.client import Client
 from support.process import Process, wait_until
 
+pytestmark = pytest.mark.each_major
+
 
 def test_hello_answers_whole_and_in_pieces(run_sample, dialect):
     server = run_sample("hello", "hello_world.py")

@@ -21,6 +21,8 @@ import pytest
 from standard.message import chunks, post, post_chunked, request
 from standard.probe import Probe
 
+pytestmark = pytest.mark.each_major
+
 #: What to install, by framework and major version of Python.
 REQUIREMENTS = {
     ("flask", 3): ["flask==3.1.2"],

@@ -15,6 +15,8 @@ from support.environment import exclusive
 from support.process import wait_until
 from support.websocket import TEXT, WebSocket, frame
 
+pytestmark = pytest.mark.each_major
+
 NEEDED = ["flask==3.1.2", "flask-sock==0.7.0", "flask-socketio==5.7.0", "simple-websocket==1.1.0"]
 
 CLIENT = "socket.io-client@4.8.1"

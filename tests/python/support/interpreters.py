@@ -98,12 +98,18 @@ def selected():
 
 
 def chosen_for(test):
-    """Those that this test of pytest's runs on: all, or the newest where it is marked `wire`.
+    """Those that this test of pytest's runs on, by its mark.
 
-    Where FAPWS_TEST_PYTHONS says which, a test runs on each of them.
+    `wire`: the newest; `each_major`: the newest of 2 and of 3; no mark: all. Where
+    FAPWS_TEST_PYTHONS says which, a test runs on each of them.
     """
-    named = os.environ.get("FAPWS_TEST_PYTHONS", "").strip()
-    return selected()[-1:] if test.get_closest_marker("wire") and not named else selected()
+    if os.environ.get("FAPWS_TEST_PYTHONS", "").strip():
+        return selected()
+    if test.get_closest_marker("wire"):
+        return selected()[-1:]
+    if test.get_closest_marker("each_major"):
+        return tuple({each.version[0]: each for each in selected()}.values())
+    return selected()
 
 
 def _wished(word):
