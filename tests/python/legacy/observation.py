@@ -75,7 +75,8 @@ class Driver:
             ending, death = self._bury(case.base)
         wire, stdout, stderr = map(self._masked, (answer.data, *program.printed()))
         port = str(answer.client_port)
-        records = [_mask_record(record, port) for record in program.read_records()]
+        records = program.read_records()
+        _mask_records(records, port)
         return Observation(ending, wire, records, stdout, stderr, death)
 
     def _masked(self, text):
@@ -137,14 +138,17 @@ class _Traced(Program):
         return self._popen.wait(seconds)
 
 
-def _mask_record(value, client_port):
-    if isinstance(value, dict):
-        return {key: _mask_record(item, client_port) for key, item in value.items()}
-    if not isinstance(value, list):
-        return value
-    if len(value) == 2:
+def _mask_records(records, client_port):
+    """Mask the values of some keys, each in a pair with its key: `[kind, number]`."""
+    left = list(records)
+    while left:
+        value = left.pop()
+        parts = value.values() if isinstance(value, dict) else value
+        inner = [part for part in parts if isinstance(part, (dict, list))]
+        left += inner
+        if not inner or isinstance(value, dict) or len(value) != 2:
+            continue
         key = value[0][1] if isinstance(value[0], list) and len(value[0]) == 2 else value[0]
         if isinstance(key, str) and key in _MASKED:
             kind, number = value[1]
-            return [value[0], [kind, "the client's" if number == client_port else "a descriptor"]]
-    return [_mask_record(item, client_port) for item in value]
+            value[1] = [kind, "the client's" if number == client_port else "a descriptor"]
