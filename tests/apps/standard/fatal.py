@@ -1,6 +1,10 @@
 """An application that closes what the loop polls with or is woken by, by mistake."""
 
 import os
+import socket
+import sys
+
+CLIENTS = []
 
 
 def numbers(kind):
@@ -13,8 +17,23 @@ def numbers(kind):
             pass
 
 
+def give_number_to_client(port):
+    """Close the eventfd while a client waits; the kernel gives the lowest number that is free."""
+    client = socket.create_connection(("127.0.0.1", port))
+    client.sendall(b"GET /late HTTP/1.0\r\n\r\n")
+    CLIENTS.append(client)
+    (number,) = numbers("eventfd")
+    while os.open(os.devnull, os.O_RDONLY) < number:
+        pass
+    os.close(number)
+
+
 def application(environ, start_response):
     path = environ["PATH_INFO"]
+    print("called %s" % path)
+    sys.stdout.flush()
+    if path.endswith("client"):
+        give_number_to_client(int(environ["QUERY_STRING"]))
     for kind in ("eventpoll", "eventfd"):
         for number in numbers(kind) if path.endswith(kind) else ():
             os.close(number)

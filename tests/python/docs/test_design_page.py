@@ -1,4 +1,4 @@
-"""docs/design.md is true of the source: the files it names, and the two rules of the house."""
+"""docs/design.md is true of the source: the files it names, and the rules of the house."""
 
 import re
 
@@ -84,6 +84,27 @@ def test_unsafe_code_is_forbidden_above_the_islands():
     for name in ("lib.rs", "app/mod.rs"):
         code = [line for line in (SOURCE / name).read_text().splitlines() if "unsafe" in line]
         assert not code, name
+
+
+#: The functions of libc that islands call beside `sys`: what libev and CPython need.
+SYSTEM_CALLS = {
+    "ev": {"fcntl", "fstat", "sigaction", "pthread_atfork", "_exit"},
+    "py": {"pause", "fwrite", "fflush", "dlsym"},
+}
+
+
+def test_system_calls_are_made_in_sys():
+    called = {room: set() for room in SYSTEM_CALLS}
+    for path in SOURCE.rglob("*.rs"):
+        room = path.relative_to(SOURCE).parts[0]
+        code = re.sub(r"#\[cfg\(test\)\]\s*mod tests.*", "", path.read_text(), flags=re.S)
+        code = re.sub(r"//.*", "", code)
+        functions = set(re.findall(r"\blibc::([a-z_]\w*)\(", code))
+        if room in called:
+            called[room] |= functions
+        elif room != "sys":
+            assert not functions and "use libc" not in code, f"{path} calls {functions}"
+    assert called == SYSTEM_CALLS
 
 
 def test_the_files_that_it_names_are_there():

@@ -33,3 +33,14 @@ def test_it_ends_where_nothing_could_wake_it(serve_probe, dialect, mistake):
     outcome = server.wait()
     assert outcome.returncode == 1, outcome.transcript
     assert "eventfd: the program closed the descriptor" in outcome.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere libev is woken by a pipe")
+def test_no_client_is_served_under_the_number_of_what_wakes_the_loop(serve_probe, dialect):
+    """libev would write into its connection."""
+    server = serve_probe("fatal.py", dialect=dialect)
+    assert server.exchange(request(f"/client?{server.address[1]}", headers=CLOSE)).endswith(b"done")
+    outcome = server.wait()
+    assert outcome.returncode == 1, outcome.transcript
+    assert "eventfd: the program closed the descriptor" in outcome.stderr
+    assert "client" in outcome.stdout and "late" not in outcome.stdout
