@@ -19,7 +19,7 @@ use crate::sys::spool::Spool;
 /// An item up to this size is copied: below it a copy costs less than one more buffer to write.
 const COPIED: usize = 4 * 1024;
 
-/// Room for so many pieces is kept for the next answer.
+/// Room for so many pieces is kept for the next response.
 const KEPT_SEGMENTS: usize = 64;
 
 /// A part of a file that goes by `sendfile`.
@@ -74,7 +74,7 @@ impl Segment {
     }
 }
 
-/// The queue. The first gathered buffer stands apart, so that an ordinary answer needs no queue.
+/// The queue. The first gathered buffer stands apart, so that an ordinary response needs no queue.
 #[derive(Default)]
 pub struct WriteQueue {
     first: Vec<u8>,
@@ -108,7 +108,7 @@ enum End {
 #[derive(Clone, Copy)]
 struct Place(Option<usize>, usize);
 
-/// What the access log asks about the response that is being queued.
+/// What the access log needs to know of the response that is being queued.
 #[derive(Default)]
 struct QueuedResponse {
     /// Where it begins.
@@ -395,7 +395,7 @@ impl WriteQueue {
         !self.first.is_empty() || self.rest.front().and_then(Segment::memory).is_some()
     }
 
-    /// Forgets everything, but keeps the first buffer's memory for the next answer.
+    /// Forgets everything, but keeps the first buffer's memory for the next response.
     pub fn clear(&mut self, _: Gil<'_>) {
         self.first.clear();
         self.written = 0;

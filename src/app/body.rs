@@ -41,7 +41,7 @@ pub struct Body {
     source: Source,
     /// The result's `close` method.
     close: Option<Owned>,
-    /// What was asked for, where Python code of the body may raise in the standard dialect.
+    /// The request's label, where Python code of the body may raise in the standard dialect.
     request: Box<[u8]>,
 }
 
@@ -61,7 +61,7 @@ pub enum Source {
 
 impl Body {
     /// Takes the application's result; `policy` is for items of a list that cannot be sent.
-    /// With `exchange` the log of what it raises says what was asked for.
+    /// With `exchange` the log of what it raises names the request.
     pub fn new(
         gil: Gil<'_>,
         dialect: Dialect,
@@ -95,7 +95,7 @@ impl Body {
         }
     }
 
-    /// What was asked for; empty in the legacy dialect.
+    /// The request's label; empty in the legacy dialect.
     pub fn request(&self) -> &[u8] {
         &self.request
     }

@@ -42,7 +42,7 @@ pub struct AppContext {
     pub exit: RefCell<Option<Exception>>,
     /// The sockets that applications have taken over.
     pub taken: Rc<TakenSockets>,
-    /// What the access log asks for.
+    /// What the access log has of the environ.
     pub logged: Logged,
     /// Counts every exception of an application, for `stats()`.
     pub failures: Cell<u64>,

@@ -60,7 +60,7 @@ pub struct Exchange {
     pub takeover: Option<Owned>,
     /// Whether the connection may be kept; not when the server is about to end.
     pub may_keep_alive: bool,
-    /// What the access log asks of the environ, once the application was called.
+    /// The environ's variables that the access log has, once the application was called.
     pub logged: Vec<Option<Vec<u8>>>,
 }
 
@@ -126,7 +126,7 @@ impl Exchange {
         self.head.method.of(self.message())
     }
 
-    /// What is asked for, for those who read the log: the method and the target.
+    /// The request as log lines name it: the method and the target.
     pub fn label(&self) -> Box<[u8]> {
         let target = self.head.target.of(self.message());
         [self.method(), b" ", target].concat().into()

@@ -1,11 +1,11 @@
-//! What the access log asks of an application's side of a request: variables of its environ.
+//! What the access log has of an application's side of a request: variables of its environ.
 
 #![forbid(unsafe_code)]
 
 use crate::app::exchange::Exchange;
 use crate::py::{Exception, Gil, Object, Owned, Result, text};
 
-/// What the access log asks for; nothing without one.
+/// The names of the variables; none without a log.
 #[derive(Default)]
 pub struct Logged {
     /// The variables, each as the format has it and in upper case.

@@ -76,7 +76,7 @@ pub fn when_asked(
     deferred_dict::<Params>(gil, &source)
 }
 
-/// The pairs of what is being asked.
+/// The pairs of the query or form that is looked at.
 struct Params;
 
 impl Deferred for Params {

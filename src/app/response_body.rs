@@ -122,7 +122,7 @@ impl ResponseBody {
         }
     }
 
-    /// Asks for the next part of the body and puts it into the queue.
+    /// Pulls the next part of the body and puts it into the queue.
     pub fn pull(&mut self, gil: Gil<'_>, ctx: &AppContext, out: &mut WriteQueue) -> Progress {
         if self.exhausted {
             return Progress::Complete;

@@ -20,7 +20,7 @@
 //! The same head decides the rest. `Host` is checked here because RFC 9112 section 3.2 makes its
 //! absence and its repetition errors of the message, and because a proxy and we must agree on it
 //! as on the length. `Connection` is a list in any number of lines; `close` wins. `Expect` concerns
-//! the body, so it is answered only where one will follow.
+//! the body, so 100 (Continue) is sent only where one will follow.
 //!
 //! A response's body is framed by the request's method, the status, and what the application said
 //! about its length; [`reply`] is that half, for the standard dialect. The legacy dialect closes

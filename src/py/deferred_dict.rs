@@ -209,7 +209,7 @@ mod python3 {
         update(this, other: *mut ffi::PyObject) = ffi::PyNumber_InPlaceOr(this, other);
     }
 
-    /// What `copy` and `pickle` ask for. Of a plain dict they do not, and it has an answer to some of their
+    /// What `copy` and `pickle` call. Of a plain dict they do not, and it supports some of their
     /// protocols only.
     const REDUCE: &CStr = c"__reduce_ex__";
 

@@ -92,7 +92,7 @@ impl Turn {
         self.makes_way.set(true);
     }
 
-    /// Whether that is so; asked once.
+    /// Whether that is so; true once.
     pub fn makes_way(&self) -> bool {
         self.makes_way.take()
     }

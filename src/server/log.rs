@@ -44,12 +44,12 @@ pub struct AccessLog {
 }
 
 /// A request and what became of it, when the head of its response is queued.
-pub struct Answered<'a> {
+pub struct LogEntry<'a> {
     /// The request's head, or what came of it.
     pub request: &'a [u8],
     /// Who sent it.
     pub client: &'a Client,
-    /// What the format asks of the environ.
+    /// The environ's variables that the format names.
     pub variables: &'a [Option<Vec<u8>>],
     /// The status.
     pub status: u16,
@@ -137,13 +137,13 @@ impl AccessLog {
     }
 
     /// A response that is whole: `bytes` are those of its body.
-    pub fn log(&self, answered: &Answered<'_>, out: &WriteQueue, bytes: u64) {
-        let line = RequestLine::of(answered.request, self.longest_line);
+    pub fn log(&self, entry: &LogEntry<'_>, out: &WriteQueue, bytes: u64) {
+        let line = RequestLine::of(entry.request, self.longest_line);
         if self.skips(&line) {
             return;
         }
-        let outcome = outcome(answered.called, bytes);
-        self.with_known(answered, line, out, |known, scratch| {
+        let outcome = outcome(entry.called, bytes);
+        self.with_known(entry, line, out, |known, scratch| {
             let format = &self.settings.format;
             let lines = &self.watch.lines;
             lines.add(|lines| push_line(format, known, outcome, scratch, lines));
@@ -153,7 +153,7 @@ impl AccessLog {
     /// A page of the server's own, queued since [`WriteQueue::begin_response`].
     pub fn log_page(&self, request: &[u8], client: &Client, status: u16, out: &WriteQueue) {
         let now = clock::monotonic_micros();
-        let answered = Answered {
+        let entry = LogEntry {
             request,
             client,
             variables: &[],
@@ -161,19 +161,19 @@ impl AccessLog {
             arrived: now,
             called: now,
         };
-        self.log(&answered, out, out.page_bytes());
+        self.log(&entry, out, out.page_bytes());
     }
 
     /// A response whose body is still to come.
-    pub fn begin(&self, answered: &Answered<'_>, out: &WriteQueue) -> Option<Box<Pending>> {
-        let line = RequestLine::of(answered.request, self.longest_line);
+    pub fn begin(&self, entry: &LogEntry<'_>, out: &WriteQueue) -> Option<Box<Pending>> {
+        let line = RequestLine::of(entry.request, self.longest_line);
         if self.skips(&line) {
             return None;
         }
-        self.with_known(answered, line, out, |known, scratch| {
+        self.with_known(entry, line, out, |known, scratch| {
             Some(Box::new(Pending {
                 line: Unfinished::begin(&self.settings.format, known, scratch),
-                called: answered.called,
+                called: entry.called,
             }))
         })
     }
@@ -196,7 +196,7 @@ impl AccessLog {
 
     fn with_known<R>(
         &self,
-        answered: &Answered<'_>,
+        entry: &LogEntry<'_>,
         line: RequestLine<'_>,
         out: &WriteQueue,
         work: impl FnOnce(&Known<'_>, &mut Scratch) -> R,
@@ -204,17 +204,17 @@ impl AccessLog {
         let mut buffer = [0; TEXT_SIZE];
         let time = self.time.borrow();
         let known = Known {
-            request: answered.request,
+            request: entry.request,
             line,
             response: if self.wants_head {
                 out.response_head()
             } else {
                 b""
             },
-            client: self.client(answered).address_text(&mut buffer),
-            variables: answered.variables,
-            status: answered.status,
-            waited: answered.called.saturating_sub(answered.arrived),
+            client: self.client(entry).address_text(&mut buffer),
+            variables: entry.variables,
+            status: entry.status,
+            waited: entry.called.saturating_sub(entry.arrived),
             process: self.process,
             time: &time,
         };
@@ -224,12 +224,12 @@ impl AccessLog {
 
 impl AccessLog {
     /// Who sent the request, as the application sees it.
-    fn client(&self, answered: &Answered<'_>) -> Peer {
-        let client = answered.client;
+    fn client(&self, entry: &LogEntry<'_>) -> Peer {
+        let client = entry.client;
         let believed = self.believed.as_ref().filter(|_| client.is_trusted);
         let said = believed.and_then(|trusted| {
             let trusts = |address| trusted.contain_address(address);
-            forwarded::client(fields(answered.request), trusts)?.address
+            forwarded::client(fields(entry.request), trusts)?.address
         });
         match said {
             Some((address, port)) => Peer::Inet((address, port.unwrap_or(0)).into()),

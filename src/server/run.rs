@@ -105,7 +105,7 @@ impl Run {
         registry.timers.stop_all();
         drop((ticker, wake));
         lp.take_turns(false);
-        if let Err(raised) = signals.give_back(gil) {
+        if let Err(raised) = signals.restore(gil) {
             self.reactor.fail(Exception::take(gil, raised));
         }
     }

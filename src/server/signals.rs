@@ -176,7 +176,7 @@ impl Signals {
         signal::count_from_now();
         if let Err(raised) = signals.take_endings(gil, lp, ready) {
             let exception = Exception::take(gil, raised);
-            if let Err(raised) = signals.give_back(gil) {
+            if let Err(raised) = signals.restore(gil) {
                 raised.clear(gil);
             }
             return Err(exception.restore(gil));
@@ -219,7 +219,7 @@ impl Signals {
     /// The run is over.
     ///
     /// Raises what a handler of the program raises for a signal that came meanwhile.
-    pub fn give_back(&self, gil: Gil<'_>) -> Result<()> {
+    pub fn restore(&self, gil: Gil<'_>) -> Result<()> {
         self.pipe.take();
         let taken = self.taken.take();
         // What Python has noted is handled while it means the run.
@@ -230,7 +230,7 @@ impl Signals {
         for each in taken {
             let given = self
                 .is_known(gil, each.number)
-                .and_then(|ours| each.give_back(gil, ours));
+                .and_then(|ours| each.restore(gil, ours));
             match given {
                 Err(raised) if result.is_err() => raised.clear(gil),
                 given => result = result.and(given),
@@ -297,7 +297,7 @@ impl Taken {
     }
 
     /// `is_ours`: Python knows our handler. Another one is the program's.
-    fn give_back(self, gil: Gil<'_>, is_ours: bool) -> Result<()> {
+    fn restore(self, gil: Gil<'_>, is_ours: bool) -> Result<()> {
         let Taken {
             number: signum,
             watcher,

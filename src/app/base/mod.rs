@@ -1,7 +1,7 @@
 //! The base module that the program registered, and its `config`.
 //!
 //! Everything in it but `SERVER_IDENT` and `date_format` is looked up by name at request time, so that
-//! a program that changes it after `set_base_module` is obeyed (`docs/module.md`).
+//! a change after `set_base_module` takes effect (`docs/module.md`).
 
 #![forbid(unsafe_code)]
 
@@ -34,7 +34,7 @@ pub struct Base {
     namespace: Option<Owned>,
     /// Whether the dict says when it changes, so that they need not be.
     is_watched: bool,
-    /// What was found out about the classes when they were asked for last.
+    /// What was found out about the classes when they were looked up last.
     environ: Exclusive<Rc<BaseClass>>,
     start_response: Exclusive<Rc<BaseClass>>,
 }

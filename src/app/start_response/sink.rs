@@ -34,7 +34,7 @@ pub struct ResponseSink {
     is_parked: bool,
     /// Whether what is given may be gathered, since the monitor sends it.
     gathers: bool,
-    /// Whether the access log asks for the head, which may be sent before the application returns.
+    /// Whether the access log has the head, which may be sent before the application returns.
     keeps_head: bool,
     framing_inputs: FramingInputs,
     lines: Rc<RefCell<DateServerLines>>,

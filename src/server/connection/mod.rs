@@ -2,7 +2,7 @@
 //!
 //! [`drive::drive`] takes a connection that is ready through its stages until it has to wait. Each stage is a
 //! function from the connection's [`Work`] to a [`Step`]; stages never call one another, and only the
-//! driver does what a step asks for. Which stage comes is [`state`]'s to say.
+//! driver does what a step says. Which stage comes is [`state`]'s to say.
 //!
 //! | stage | file |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | read, look for a head, parse it | [`read`] |
 //! | take in the body | [`body`] |
 //! | call the application | [`respond`] |
-//! | send its response, and ask for more of it | [`send`] |
+//! | send its response, and pull more of it | [`send`] |
 //! | respond to `config.health` without the application | [`health`] |
 //! | write | [`write`] |
 //! | drop what a rejected client still sends, close | [`close`] |

@@ -23,7 +23,7 @@ use crate::server::connection::step::Step;
 use crate::server::connection::work::{Connection, Quantum, Work};
 use crate::server::connection::write::{Flushed, flush};
 use crate::server::expectation::Places;
-use crate::server::log::{AccessLog, Answered, Pending};
+use crate::server::log::{AccessLog, LogEntry, Pending};
 use crate::server::registry::{Registry, registry};
 use crate::server::slow_calls::Called;
 use crate::server::stats::count;
@@ -283,7 +283,7 @@ fn respond(
     reactor.put_head(head);
     registry.stats.count_code(response.code);
     if let Some(log) = &reactor.log {
-        let answered = Answered {
+        let entry = LogEntry {
             request: &work.input[range],
             client: &connection.client,
             variables: &logged,
@@ -291,7 +291,7 @@ fn respond(
             arrived,
             called: began,
         };
-        work.pending = begin_line(log, &answered, &response, &work.out);
+        work.pending = begin_line(log, &entry, &response, &work.out);
     }
     Some(response)
 }
@@ -307,16 +307,16 @@ fn called(connection: &Connection, exchange: &Exchange) -> Arc<Called> {
 /// The access log's line of a response: now, where it is whole.
 fn begin_line(
     log: &AccessLog,
-    answered: &Answered<'_>,
+    entry: &LogEntry<'_>,
     response: &Response,
     out: &WriteQueue,
 ) -> Option<Box<Pending>> {
     let bytes = match &response.body {
-        Some(body) if !body.is_exhausted() => return log.begin(answered, out),
+        Some(body) if !body.is_exhausted() => return log.begin(entry, out),
         // A page of the server's own is not queued item by item.
         None if out.body_bytes() == 0 => out.page_bytes(),
         _ => out.body_bytes(),
     };
-    log.log(answered, out, bytes);
+    log.log(entry, out, bytes);
     None
 }

@@ -17,7 +17,7 @@ use crate::server::connection::step::Step;
 use crate::server::connection::work::{Connection, Quantum, Work};
 use crate::server::connection::write::{Flushed, GATHERED, flush};
 
-/// Writes, and asks the application for more, as long as it is this connection's turn.
+/// Writes, and pulls more from the application, as long as it is this connection's turn.
 pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Step {
     let dialect = connection.reactor.ctx.dialect;
     let resets = dialect.resets_what_was_cut();
