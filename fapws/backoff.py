@@ -1,6 +1,7 @@
 """How long a master waits to fork again, after children that died early and forks that failed.
 
-Owns that moment alone; what died, and what is forked, is the master's business (fapws/master.py).
+Owns that moment alone; what died is the business of fapws/losses.py, what is forked that of
+fapws/reconciling.py.
 """
 
 #: A worker that dies younger than this, in seconds, makes its successor wait.

@@ -1,6 +1,7 @@
 """What the master knows of its children: workers, and the template processes that fork them.
 
-Owns the state of each; what follows from it is decided in fapws/master.py.
+Owns the state of each; what follows from it is decided in fapws/master.py, fapws/reconciling.py and
+fapws/losses.py.
 """
 
 import errno

@@ -19,37 +19,35 @@ generation, the number of reloads before it.
 
 Invariants: a worker that serves is sent a signal to end only when its successors serve, when it
 hangs, or when everything ends; so a reload whose new code does not start leaves the old workers at
-work. All decisions are taken in `_reconcile` and `_check`, from what is the case, never in a signal
-handler.
+work. Signals, reports and the ends of children change what is wanted (fapws/wanted_state.py) and
+known (fapws/children.py), never in a signal handler; what follows is done once a turn, by
+fapws/inspection.py and fapws/reconciling.py.
 """
 
 import errno
 import os
-import select
 import signal
 
 from fapws import process
 from fapws.backoff import Backoff
 from fapws.children import Children
 from fapws.forks import Forks
+from fapws.inspection import Inspection
 from fapws.limits import Limits
-from fapws.link import CANNOT_LOAD, CHANGED, FORKED, LOADED, NOT_FORKED, SERVING, WAITING
-from fapws.process import clock, how_ended, isolates_workers, reason, send_signal
+from fapws.link import CHANGED, FORKED, LOADED, NOT_FORKED, SERVING, WAITING
+from fapws.losses import Losses
+from fapws.process import clock, isolates_workers, reason, send_signal
+from fapws.reconciling import Reconciler
 from fapws.signal_queue import SignalQueue
+from fapws.termination import (
+    grace_of, hasten, send_due_signals, terminate, terminate_templates,
+)
 from fapws.upgrade import Upgrades
-
-#: How often all workers of the first generation may end, none of which ever served, before the
-#: master gives up.
-ATTEMPTS = 3
+from fapws.waiting import Watchdog, seconds_until, wait_until
+from fapws.wanted_state import WantedState, counted
 
 #: How long SIGINT leaves to requests in flight, in seconds.
 SIGINT_GRACE = 3.0
-
-#: What a worker that is sent its last signal but one gets before it is killed, in seconds.
-KILL_AFTER = 2.0
-
-#: How long, in seconds, the master waits for one thing to happen before it looks again.
-LONGEST_WAIT = 3600.0
 
 _FORWARDED = (signal.SIGUSR1,)
 _HANDLED = (
@@ -73,25 +71,20 @@ class Master(object):
     """
 
     def __init__(self, server, hooks, notify=None, board=None):
-        self.wanted = server.settings.workers
+        self._state = WantedState(server.settings.workers)
         self._server = server
         self._log = server.log
         self._hooks = hooks
         self._notify = notify
         self._board = board
-        self._limits = Limits(board)
         self._children = Children()
-        self._generation = 0
-        self._previous = None  # the generation to go back to while a reload is under way
         self._backoff = Backoff()
-        self._attempts = 0  # how often nobody was left, before any worker served
-        self._resting = False  # SIGWINCH: no worker is wanted
-        self._end_at = None  # when `shutdown_delay` is over
-        self._ending = False
-        self._code = 0
-        self._served = False  # whether any worker ever did
-        self._ready = False  # whether all workers ever did, and that was reported
         self._upgrades = Upgrades(server, self._notify_state)
+        self._limits = Limits(board)
+        self._inspection = Inspection(self._state, server, self._children, self._limits, board)
+        self._watchdog = Watchdog(notify, self._state, self._children, self._limits)
+        self._losses = Losses(
+            self._state, self._children, self._backoff, self._log, board, self._notify_state)
 
     def supervise(self):
         """Do it all. Returns an exit code in the master, and a Link in a child that is to be a
@@ -104,23 +97,34 @@ class Master(object):
         self._forks = Forks(
             self._log, self._hooks, self._board, self._backoff, self._children, self._signals,
             begun=self._begun, close_in_child=self._upgrades.close)
-        link = None
-        while link is None:
+        self._reconciler = Reconciler(
+            self._state, self._server, self._children, self._forks, self._backoff,
+            self._notify_state)
+        while True:
             self._handle_signals()
             self._reap()
-            self._check()
+            if not self._state.ending:
+                self._inspection.inspect()
             link = self._reconcile()
-            if link is None:
-                if self._ending and not self._children:
-                    self._signals.restore()
-                    return self._code
-                self._wait()
-        return link
+            if link:
+                return link
+            if self._state.ending and not self._children:
+                self._signals.restore()
+                return self._state.exit_code
+            self._wait()
+
+    def _reconcile(self):
+        """Do what is due. Returns a Link in a child that is new."""
+        now = clock()
+        send_due_signals(self._children, now, self._log)
+        if self._state.ends_at is not None and now >= self._state.ends_at:
+            self._end_now(signal.SIGTERM)
+        return None if self._state.ending else self._reconciler.reconcile(now)
 
     def want(self, number):
         """Keep another number of workers from now on."""
-        before, self.wanted = self.wanted, number
-        self._log("%s from now on" % _workers(number))
+        before, self._state.workers = self._state.workers, number
+        self._log("%s from now on" % counted(number))
         self._hooks.workers_changed(number, before)
 
     # --- what happened ------------------------------------------------------------------------
@@ -133,9 +137,9 @@ class Master(object):
             elif number == signal.SIGHUP:
                 self._reload("SIGHUP")
             elif number == signal.SIGTTIN:
-                self.want(self.wanted + 1)
-            elif number == signal.SIGTTOU and self.wanted > 1:
-                self.want(self.wanted - 1)
+                self.want(self._state.workers + 1)
+            elif number == signal.SIGTTOU and self._state.workers > 1:
+                self.want(self._state.workers - 1)
             elif number == signal.SIGUSR2:
                 self._upgrade()
             elif number == signal.SIGWINCH and isolates_workers():
@@ -147,17 +151,16 @@ class Master(object):
                         send_signal(worker.pid, number)
 
     def _end(self, number):
-        now = clock()
-        if self._ending:
+        state = self._state
+        if state.ending:
             # A second one is in a hurry.
             for worker in self._children.workers.values():
-                send_signal(worker.pid, signal.SIGTERM)
-                worker.kill_at(now + KILL_AFTER)
+                hasten(worker)
             return
         self._notify_state("STOPPING=1")
         delay = self._server.settings.shutdown_delay or 0
-        if number == signal.SIGTERM and delay and self._end_at is None and self._served:
-            self._end_at = now + delay
+        if number == signal.SIGTERM and delay and state.ends_at is None and state.served:
+            state.ends_at = clock() + delay
             for worker in self._children.workers.values():
                 self._show_draining(worker)
             self._log("ends in %.3g s; until then it serves" % delay)
@@ -169,37 +172,36 @@ class Master(object):
             self._board.set(worker.slot, "draining", 1)
 
     def _end_now(self, number):
-        self._ending = True
-        grace = {signal.SIGTERM: self._grace(), signal.SIGQUIT: 0.0}.get(
-            number, min(self._grace(), SIGINT_GRACE))
+        self._state.ending = True
+        grace = self._grace()
+        grace = {signal.SIGTERM: grace, signal.SIGQUIT: 0.0}.get(number, min(grace, SIGINT_GRACE))
         # A Ctrl-C reaches the workers as well as the master where they share its terminal. One
         # signal more would count as the second, at which the core ends at once.
         sent = number == signal.SIGINT and not isolates_workers()
         for worker in self._children.workers.values():
             # One that is starting has nothing in flight, and may be too young to have got it.
-            self._terminate(worker, grace, sent=sent and worker.serving)
-        self._end_templates(self._children.templates.values())
+            terminate(worker, grace, sent=sent and worker.serving)
+        terminate_templates(self._children.templates.values())
         # Who connects from now on is not kept waiting: the workers accept those who wait already.
         self._server.stop_listening()
 
     def _grace(self):
-        """What requests in flight get. The core keeps graceful_timeout; a second is left to it."""
-        return float(self._server.settings.graceful_timeout or 0) + 1
+        return grace_of(self._server.settings)
 
     def _rest(self):
-        if self._ending or self._resting:
+        if self._state.ending or self._state.resting:
             return
-        self._resting = True
+        self._state.resting = True
         self._log("no workers until SIGHUP")
         for worker in self._children.workers.values():
-            self._terminate(worker, self._grace())
+            terminate(worker, self._grace())
 
     def _upgrade(self):
-        if not (self._ending or self._end_at is not None):
+        if self._state.goes_on:
             self._upgrades.begin()
 
     def _reload(self, cause):
-        if self._ending or self._end_at is not None:
+        if not self._state.goes_on:
             return
         try:
             self._server.reread()
@@ -212,16 +214,13 @@ class Master(object):
             self._board.count("reloads")
         if self._notify:
             self._notify.reloading()
-        if self._previous is None:
-            self._previous = self._generation
-        else:
+        if self._state.reloading:
             # The reload under way is overtaken. Its workers go; the ones before them stay.
-            for worker in self._children.workers_of(self._generation):
-                self._terminate(worker, self._grace())
-            self._end_templates(self._children.templates_of(self._generation))
-        self._generation += 1
+            for worker in self._children.workers_of(self._state.generation):
+                terminate(worker, self._grace())
+            terminate_templates(self._children.templates_of(self._state.generation))
+        self._state.begin_reload()
         self._backoff.forget()
-        self._resting = False
 
     def _reap(self):
         """Take note of the children that have ended, stopped, or go on."""
@@ -252,256 +251,17 @@ class Master(object):
             if self._board:
                 self._board.release(worker.slot)
             self._hooks.ended(pid)
-            if not (worker.leaving or self._ending):
-                self._lost(worker, status)
+            if not (worker.leaving or self._state.ending):
+                self._losses.worker_ended(worker, status)
         elif has_ended and pid in self._children.templates:
-            self._template_ended(self._children.templates.pop(pid), status)
+            template = self._children.templates.pop(pid)
+            self._forks.template_ended(template)
+            if not (template.leaving or self._state.ending):
+                self._losses.template_ended(template, status)
         elif has_ended and self._upgrades.is_successor(pid):
-            self._upgrades.ended(status, goes_on=not self._ending)
+            self._upgrades.ended(status, goes_on=not self._state.ending)
 
-    def _lost(self, worker, status):
-        """A worker ended that was not sent a signal."""
-        if self._board and worker.serving:
-            self._board.count("restarts_crash")
-        self._died("worker", worker, status, worker.serving)
-
-    def _template_ended(self, template, status):
-        self._forks.template_ended(template)
-        if not (template.leaving or self._ending):
-            self._died("template", template, status, template.loaded)
-
-    def _died(self, kind, child, status, worked):
-        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
-        if code == CANNOT_LOAD and not worked:
-            if self._previous is not None and child.generation == self._generation:
-                self._log.error("the new workers do not start: the old ones continue")
-                self._roll_back()
-                return
-            if not self._served:
-                self._give_up()
-                return
-        if child.generation != self._generation:
-            self._log.warning("%s %d ended before its time" % (kind, child.pid))
-            return
-        how = how_ended(status)
-        if not (self._served or self._generation or self._children.workers):
-            self._attempts += 1
-            if self._attempts == ATTEMPTS:
-                self._log.warning("%s %d ended (%s)" % (kind, child.pid, how))
-                self._log.error("giving up: no worker has served after %d attempts" % ATTEMPTS)
-                self._give_up()
-                return
-        now = clock()
-        self._backoff.died(now, worked, now - child.started)
-        if self._is_unserved():
-            self._backoff.hurry(now)
-        pause = self._backoff.not_before - now
-        later = ", in %.2g s" % pause if pause > 0 else ""
-        self._log.warning("%s %d ended (%s) and is replaced%s" % (kind, child.pid, how, later))
-
-    def _is_unserved(self):
-        """Whether nobody serves, though the application has served."""
-        return self._served and not any(
-            w.serving and not w.leaving for w in self._children.workers.values())
-
-    def _give_up(self):
-        """End: what never worked will not work at the next attempt."""
-        self._code = 1
-        self._ending = True
-        for worker in self._children.workers.values():
-            self._terminate(worker, 0)
-        self._end_templates(self._children.templates.values())
-
-    def _roll_back(self):
-        """Give a reload up."""
-        for worker in self._children.workers_of(self._generation):
-            self._terminate(worker, 0)
-        self._end_templates(self._children.templates_of(self._generation))
-        self._generation, self._previous = self._previous, None
-        self._notify_state("READY=1\nSTATUS=The last reload failed; the old workers continue")
-
-    # --- what workers do ----------------------------------------------------------------------
-
-    def _check(self):
-        """Look at the workers' numbers, and replace those that hang or have served enough."""
-        if self._ending:
-            return
-        settings = self._server.settings
-        self._limits.begin_look(settings, clock())
-        for worker in list(self._children.workers.values()):
-            late = None if worker.leaving else self._limits.late(worker)
-            if late:
-                self._replace_hung(worker, late)
-        retiring = [w for w in self._children.workers.values() if w.retiring]
-        # A few at a time, so that not everything is loaded at once.
-        places = max(1, self.wanted // 4) - len(retiring)
-        for worker in self._children.workers_of(self._generation):
-            if worker.serving and not worker.retiring:
-                counter, text = self._limits.spent(worker)
-                if text and not counter:
-                    self._log("worker %d %s" % (worker.pid, text))
-                elif counter and places > 0 and self._previous is None:
-                    places -= 1
-                    worker.retiring = counter
-                    self._log("worker %d %s: it is replaced" % (worker.pid, text))
-                    self._board.count(counter)
-
-    def _replace_hung(self, worker, late):
-        number, text = late
-        self._log.error("worker %d %s: it is killed and replaced", worker.pid, text)
-        if self._board:
-            self._board.count("restarts_timeout")
-        # SIGABRT has it write its threads' stacks, if it can (fapws/worker.py).
-        send_signal(worker.pid, number)
-        worker.kill_at(clock() + KILL_AFTER)
-
-    # --- what follows from it -----------------------------------------------------------------
-
-    def _reconcile(self):
-        """Bring the workers to what they should be. Returns a Link in a child that is new."""
-        now = clock()
-        for child in self._children:
-            while child.pending_signals and child.pending_signals[0][0] <= now:
-                number, is_late = child.pending_signals[0][1:]
-                del child.pending_signals[0]
-                if not child.pending_signals:
-                    child.kill_at(now + KILL_AFTER)
-                if is_late:
-                    last = number == signal.SIGKILL
-                    self._log.warning("process %d has not ended in time: %s", child.pid, (
-                        "it is killed" if last else "its connections are closed"))
-                send_signal(child.pid, number)
-        if self._end_at is not None and now >= self._end_at and not self._ending:
-            self._end_now(signal.SIGTERM)
-        if self._ending:
-            return None
-        link = self._fork(now)
-        if link:
-            return link
-        wanted = 0 if self._resting else self.wanted
-        serving = [
-            w for w in self._children.workers_of(self._generation)
-            if w.serving and not w.retiring]
-        for surplus in sorted(serving, key=lambda worker: worker.started)[wanted:]:
-            self._terminate(surplus, self._grace())
-        if len(serving) >= wanted > 0:
-            self._all_serve()
-        return None
-
-    def _fork(self, now):
-        """Fork what is missing, or have a template fork it. Returns a Link in a child."""
-        if not self._preloads():
-            while self._missing() > 0 and self._backoff.not_before <= now:
-                link = self._forks.worker(self._generation, now)
-                if link:
-                    return link
-            return None
-        if self._resting or self._backoff.not_before > now:
-            return None
-        if not self._children.templates_of(self._generation):
-            return self._forks.template(self._generation, now)
-        template = self._children.loaded_template(self._generation)
-        while template and self._missing() > 0:
-            self._forks.order(template)
-        return None
-
-    def _preloads(self):
-        settings = self._server.settings
-        return settings.preload and not settings.reload
-
-    def _missing(self):
-        """How many workers are to be forked."""
-        if self._resting:
-            return 0
-        staying = [w for w in self._children.workers_of(self._generation) if not w.retiring]
-        ordered = sum(len(t.ordered) for t in self._children.templates_of(self._generation))
-        return self.wanted - len(staying) - ordered
-
-    def _all_serve(self):
-        for worker in list(self._children.workers.values()):
-            if not worker.leaving and (worker.generation < self._generation or worker.retiring):
-                self._terminate(worker, self._grace())
-        self._end_templates(
-            t for t in self._children.templates.values() if t.generation < self._generation)
-        if self._previous is not None:
-            verb = "serves" if self.wanted == 1 else "serve"
-            self._log("reloaded: %s %s" % (_workers(self.wanted, "new "), verb))
-            self._previous = None
-            self._notify_state("READY=1")
-        elif not self._ready:
-            self._notify_state("READY=1\nMAINPID=%d" % os.getpid())
-        if not self._ready:
-            self._ready = True
-            self._server.ready()
-
-    def _begun(self, worker):
-        """A worker was forked."""
-        if self._end_at is not None:
-            self._show_draining(worker)
-        if self._ending:
-            self._terminate(worker, 0)
-
-    def _terminate(self, worker, grace, sent=False):
-        """Have a worker drain; again after `grace` seconds, when it ends at once."""
-        due = clock() + grace
-        if worker.leaving:
-            if due < worker.pending_signals[0][0] and len(worker.pending_signals) == 1:
-                worker.pending_signals = [(due,) + worker.pending_signals[0][1:]]
-            return
-        if not sent:
-            send_signal(worker.pid, signal.SIGTERM)
-        worker.pending_signals = [(due, signal.SIGTERM, grace > 0)]
-
-    def _end_templates(self, templates):
-        for template in templates:
-            if not template.leaving:
-                send_signal(template.pid, signal.SIGTERM)
-                template.kill_at(clock() + KILL_AFTER)
-
-    # --- waiting ------------------------------------------------------------------------------
-
-    def _wait(self):
-        """Wait for a signal, a report, or the next time at which something is due."""
-        children = list(self._children)
-        due = [child.pending_signals[0][0] for child in children if child.leaving]
-        if not self._ending:
-            if self._missing() > 0 and not (
-                    self._preloads() and self._children.templates_of(self._generation)):
-                due.append(self._backoff.not_before)  # else its template reports
-            if self._end_at is not None:
-                due.append(self._end_at)
-        # graceful_timeout may be infinite, which select cannot wait for.
-        timeout = min(max(0.0, min(due) - clock()), LONGEST_WAIT) if due else LONGEST_WAIT
-        if not self._ending:
-            timeout = min(timeout, self._limits.period(self._server.settings) or timeout)
-        if self._notify and self._notify.watchdog:
-            if self._ending or self._ready and self._is_well():
-                self._notify.alive()
-            timeout = min(timeout, self._notify.watchdog)
-        self._limits.expect(timeout)
-        reports = self._forks.reports
-        sources = [self._signals.descriptor, reports.descriptor]
-        sources.extend(self._upgrades.descriptors())
-        try:
-            readable = select.select(sources, [], [], timeout)[0]
-        except (OSError, select.error) as error:
-            if error.args[0] != errno.EINTR:
-                raise
-            return
-        if self._signals.descriptor in readable:
-            self._signals.drain()
-        if reports.descriptor in readable:
-            self._read_reports()
-        if set(self._upgrades.descriptors()).intersection(readable):
-            self._upgrades.read()
-
-    def _is_well(self):
-        """Whether a worker works, or is about to."""
-        patience = 2 * self._notify.watchdog
-        return any(
-            not w.leaving and not self._limits.is_late(w, patience)
-            for w in self._children.workers.values()
-        ) or bool(self._children.templates)
+    # --- what children report -----------------------------------------------------------------
 
     def _read_reports(self):
         for pid, word, details in self._forks.reports.read():
@@ -511,37 +271,66 @@ class Master(object):
         worker = self._children.workers.get(pid)
         template = self._children.templates.get(pid)
         if worker and word == SERVING:
-            worker.serving = self._served = True
+            worker.serving = self._state.served = True
         elif word == WAITING and (worker or template):
             child = worker or template
-            if child.generation == self._generation:
+            if child.generation == self._state.generation:
                 self._announce_waiting(child)
-        elif worker and word == CHANGED and worker.generation == self._generation:
+        elif worker and word == CHANGED and worker.generation == self._state.generation:
             self._reload("a source file has changed")
         elif template and word == LOADED:
             template.loaded = True
         elif word in (FORKED, NOT_FORKED) and len(details) == 4:
             pid, slot, age, value = map(int, details)
             ordered_of = self._children.templates.get(pid)
-            generation = ordered_of.generation if ordered_of else self._generation
+            generation = ordered_of.generation if ordered_of else self._state.generation
             self._forks.carried_out(word, ordered_of, generation, slot, age, value)
 
     def _announce_waiting(self, worker):
         """Log what becomes of a start that failed, once for all workers of a generation."""
-        known = any(other.waiting for other in self._children.workers_of(self._generation))
+        known = any(other.waiting for other in self._children.workers_of(self._state.generation))
         worker.waiting = True
-        if known or self._ending:
+        if known or self._state.ending:
             return
-        served = self._previous is not None and any(
-            w.serving for w in self._children.workers_of(self._previous))
-        others = "; the old workers continue" if served else ""
+        served = self._state.reloading and any(
+            w.serving for w in self._children.workers_of(self._state.previous))
+        others = "; the old workers go on" if served else ""
         self._log("waiting for the next change of a source file" + others)
+
+    def _begun(self, worker):
+        """A worker was forked."""
+        if self._state.ends_at is not None:
+            self._show_draining(worker)
+        if self._state.ending:
+            terminate(worker, 0)
+
+    # --- waiting ------------------------------------------------------------------------------
+
+    def _wait(self):
+        """Wait until something happens, or is due."""
+        due = [child.pending_signals[0][0] for child in self._children if child.leaving]
+        now = clock()
+        if not self._state.ending:
+            due += [self._reconciler.next_fork(), self._state.ends_at]
+            due.append(_after(now, self._limits.period(self._server.settings)))
+        due.append(_after(now, self._watchdog.feed()))
+        due = [each for each in due if each is not None]
+        self._limits.expect(seconds_until(due))
+        signals, reports = self._signals.descriptor, self._forks.reports.descriptor
+        upgrades = self._upgrades.descriptors()
+        readable = wait_until(due, [signals, reports] + upgrades)
+        if signals in readable:
+            self._signals.drain()
+        if reports in readable:
+            self._read_reports()
+        if set(upgrades).intersection(readable):
+            self._upgrades.read()
 
     def _notify_state(self, state):
         if self._notify:
             self._notify.send(state)
 
 
-def _workers(number, kind=""):
-    """How many workers, in words."""
-    return "%d %sworker%s" % (number, kind, "" if number == 1 else "s")
+def _after(now, seconds):
+    """So many seconds from now, where there are any."""
+    return now + seconds if seconds else None

@@ -13,7 +13,7 @@ import time
 
 from fapws import _evwsgi, base, loading, process, scoreboard
 from fapws.link import CANNOT_LOAD, CHANGED, SERVING, WAITING
-from fapws.master import KILL_AFTER
+from fapws.termination import KILL_AFTER
 from fapws.readiness import when_ready
 from fapws.settings import SettingsError
 
