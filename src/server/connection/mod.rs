@@ -1,7 +1,7 @@
 //! A connection, and the one driver of all of them.
 //!
 //! [`drive::drive`] takes a connection that is ready through its stages until it has to wait. Each stage is a
-//! function from the connection's [`Work`] to a [`Step`]; stages never call one another, and only the
+//! function from the connection's [`Work`] to a [`state::Step`]; stages never call one another, and only the
 //! driver does what a step says. Which stage comes is [`state`]'s to say.
 //!
 //! | stage | file |
@@ -41,8 +41,6 @@ pub mod respond;
 #[cfg(interpreter)]
 pub mod send;
 pub mod state;
-#[cfg(interpreter)]
-pub mod step;
 #[cfg(interpreter)]
 pub mod work;
 #[cfg(interpreter)]

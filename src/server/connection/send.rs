@@ -12,8 +12,7 @@ use crate::http::body_encoder::Progress;
 use crate::py::Gil;
 use crate::server::batch::Turn;
 use crate::server::connection::close::begin_lingering;
-use crate::server::connection::state::{After, Event};
-use crate::server::connection::step::Step;
+use crate::server::connection::state::{After, Event, Step};
 use crate::server::connection::work::{Connection, Quantum, Work};
 use crate::server::connection::write::{Flushed, GATHERED, flush};
 

@@ -1,6 +1,7 @@
 //! The life of a connection, as data: what is read, what is written, and what comes after it.
 //!
-//! Everything that decides on keep-alive, on lingering and on the end is here; no socket, no Python.
+//! Everything that decides on keep-alive, on lingering and on the end is here; no socket, no Python. The
+//! machine says which [`Stage`] comes, and a stage leaves a [`Step`] to the driver.
 //! [`ARROWS`] is the whole machine: an event that has no arrow in a state is a defect of the driver.
 //!
 //! ```text
@@ -34,6 +35,7 @@ use self::Event::{
 };
 use self::Read::{Body, Closed, Discard, Head, Paused, Proxy};
 use self::Write::{Calling, Idle, Sending};
+use crate::ev::Interest;
 
 /// What is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -206,6 +208,23 @@ pub enum Stage {
     Discard,
     /// Close.
     Close,
+}
+
+/// What a stage leaves to be done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// The next stage.
+    Again,
+    /// The socket has to become ready first.
+    Wait(Interest),
+    /// What is queued goes out when the turn ends, with others' responses.
+    Batch,
+    /// The call waits for a thread.
+    Queue,
+    /// The call is to be made by another thread, which takes the loop.
+    MakeWay,
+    /// A body waits for a descriptor: the socket is not watched meanwhile.
+    Pause,
 }
 
 impl State {
