@@ -10,19 +10,14 @@ from support import ROOT
 
 SOURCE = ROOT / "src"
 
-#: The rooms, and the files beside them.
-ROOMS = ("http", "py", "ev", "sys", "app", "server")
-FILES = ("dialect", "config", "queue", "outbox", "transmit")
-
 
 def modules():
-    """Each module's name, such as `app::environ::keys`, and its file."""
+    """Each module's name, such as `app::environ::keys`, and its file; the crate's root left out."""
     found = {}
-    for room in ROOMS + FILES:
-        for path in [SOURCE / f"{room}.rs", *(SOURCE / room).rglob("*.rs")]:
-            if path.exists():
-                parts = path.relative_to(SOURCE).with_suffix("").parts
-                found["::".join(parts[:-1] if parts[-1] == "mod" else parts)] = path
+    for path in SOURCE.rglob("*.rs"):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        found["::".join(parts[:-1] if parts[-1] == "mod" else parts)] = path
+    del found["lib"]
     return found
 
 
@@ -44,7 +39,8 @@ def expand(path):
 
 def imports(name, path, known):
     """The modules that a module's file names."""
-    text = re.sub(r"//.*", "", path.read_text().partition("#[cfg(test)]")[0])
+    text = re.sub(r"#\[cfg\(test\)\]\s*mod tests.*", "", path.read_text(), flags=re.S)
+    text = re.sub(r"//.*", "", text)
     inside = name if path.name == "mod.rs" else name.rpartition("::")[0]
     named = []
     for line in re.findall(r"\buse ((?:crate|super|self)::[^;]+);", text):

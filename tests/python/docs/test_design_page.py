@@ -37,45 +37,6 @@ def test_imports_point_down():
             assert used <= below, f"{path.relative_to(SOURCE)} uses {used - below}"
 
 
-def _files():
-    """Every file of the source by its module's path, the crate's root left out."""
-    files = {}
-    for path in SOURCE.rglob("*.rs"):
-        parts = list(path.relative_to(SOURCE).with_suffix("").parts)
-        if parts[-1] == "mod":
-            parts.pop()
-        files["::".join(parts)] = path
-    return files
-
-
-def _imports(path, module, files):
-    """The modules that a file names in its paths, tests and comments left out."""
-    code = re.sub(r"#\[cfg\(test\)\]\s*mod tests.*", "", path.read_text(), flags=re.S)
-    code = re.sub(r"//.*", "", code)
-    roots = {"crate": [], "self": module.split("::"), "super": module.split("::")[:-1]}
-    pattern = r"\b(crate|super|self)((?:::\w+)*)(?:::\{([^;]*)\})?"
-    for root, names, group in re.findall(pattern, code):
-        start = roots[root] + [name for name in names.split("::") if name]
-        for item in group.split(",") if group else [""]:
-            parts = start + [re.sub(r"\W.*", "", name) for name in item.strip().split("::")]
-            known = (files.keys() & {"::".join(parts[:end])} for end in range(len(parts), 0, -1))
-            yield from next(filter(None, known), ())
-
-
-def test_no_file_imports_one_that_imports_it():
-    files = _files()
-    graph = {
-        module: set(_imports(path, module, files)) - {module}
-        for module, path in files.items()
-        if module
-    }
-    while graph:
-        leaves = {module for module in graph if not graph[module] & graph.keys()}
-        assert leaves, f"a circle among {sorted(graph)}"
-        for module in leaves:
-            del graph[module]
-
-
 def test_unsafe_code_is_forbidden_above_the_islands():
     for path in SOURCE.rglob("*.rs"):
         name = str(path.relative_to(SOURCE))
