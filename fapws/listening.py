@@ -132,5 +132,5 @@ def _correction(address):
         return "; did you mean unix:%s?" % address
     if address.count(":") > 1:
         host, _, port = address.rpartition(":")
-        return "; an IPv6 address stands in brackets: [%s]:%s" % (host, port)
+        return "; an IPv6 address needs brackets: [%s]:%s" % (host, port)
     return "; did you mean %s:8000?" % address

@@ -46,7 +46,7 @@ class Losses(object):
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         if code == CANNOT_LOAD and not worked:
             if state.reloading and child.generation == state.generation:
-                self._log.error("the new workers do not start: the old ones go on")
+                self._log.error("the new workers do not start: the old ones continue")
                 self._roll_back()
                 return
             if not state.served:
@@ -60,7 +60,7 @@ class Losses(object):
             self._attempts += 1
             if self._attempts == ATTEMPTS:
                 self._log.warning("%s %d ended (%s)" % (kind, child.pid, how))
-                self._log.error("given up: in %d attempts no worker came to serve" % ATTEMPTS)
+                self._log.error("giving up: no worker has served after %d attempts" % ATTEMPTS)
                 self._give_up()
                 return
         now = clock()
@@ -90,4 +90,4 @@ class Losses(object):
             terminate(worker, 0)
         terminate_templates(self._children.templates_of(self._state.generation))
         self._state.roll_back()
-        self._notify_state("READY=1\nSTATUS=The last reload failed; the workers before it go on")
+        self._notify_state("READY=1\nSTATUS=The last reload failed; the old workers continue")

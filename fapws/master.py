@@ -294,7 +294,7 @@ class Master(object):
             return
         served = self._state.reloading and any(
             w.serving for w in self._children.workers_of(self._state.previous))
-        others = "; the old workers go on" if served else ""
+        others = "; the old workers continue" if served else ""
         self._log("waiting for the next change of a source file" + others)
 
     def _begun(self, worker):

@@ -90,9 +90,9 @@ def _bound(family, kind, protocol, address, backlog, alone):
 
 def _remedy(code, port):
     if code == errno.EADDRINUSE:
-        return "; another server has this port: end it, or take another one with --bind"
+        return "; another server uses this port: stop it, or choose another port with --bind"
     if code == errno.EACCES and port < 1024:
-        return "; ports below 1024 belong to root: take another one, or systemd's socket activation"
+        return "; ports below 1024 need root: choose another, or use systemd's socket activation"
     return ""
 
 

@@ -54,5 +54,5 @@ def send_due_signals(children, now, log):
                 child.kill_at(now + KILL_AFTER)
             if is_late:
                 log.warning("process %d has not ended in time: %s", child.pid, (
-                    "it is killed" if number == signal.SIGKILL else "its requests are cut"))
+                    "it is killed" if number == signal.SIGKILL else "its connections are closed"))
             send_signal(child.pid, number)

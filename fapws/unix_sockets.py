@@ -45,7 +45,7 @@ def _unix_parts(text):
     """Path, mode and (uid, gid) of `PATH?mode=660&owner=USER:GROUP`; None for what is not said."""
     path, question, query = text.partition("?")
     if not path:
-        raise AddressError("unix: lacks its path, as in unix:/run/site.sock")
+        raise AddressError("unix: needs a path, as in unix:/run/site.sock")
     mode = owner = None
     for pair in query.split("&") if question else ():
         name, _, value = pair.partition("=")
@@ -57,7 +57,7 @@ def _unix_parts(text):
             raise AddressError(
                 "unix:%s: %r is not one of mode=660, owner=USER:GROUP" % (text, pair))
     if path.startswith("@") and question:
-        raise AddressError("unix:%s: a name that is no file has no mode and no owner" % text)
+        raise AddressError("unix:%s: an abstract socket has no mode and no owner" % text)
     return path, mode, owner
 
 
@@ -124,7 +124,7 @@ def _is_stale(path):
     if not os.path.lexists(path):
         return False
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
-        raise AddressError("cannot listen on unix:%s: there is something, and no socket" % path)
+        raise AddressError("cannot listen on unix:%s: the file exists and is not a socket" % path)
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     probe.settimeout(1)
     try:

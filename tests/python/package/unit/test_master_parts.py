@@ -86,7 +86,7 @@ def test_a_worker_drains_then_is_cut_then_is_killed(sent):
     termination.send_due_signals([worker], due - 1, log)
     assert (sent, log.lines) == ([(7, signal.SIGTERM)], [])
     termination.send_due_signals([worker], due, log)
-    assert sent == [(7, signal.SIGTERM)] * 2 and "requests are cut" in log.lines[-1]
+    assert sent == [(7, signal.SIGTERM)] * 2 and "connections are closed" in log.lines[-1]
     termination.send_due_signals([worker], due + termination.KILL_AFTER, log)
     assert sent[2:] == [(7, signal.SIGKILL)] and "is killed" in log.lines[-1]
 
@@ -131,7 +131,7 @@ def test_a_first_generation_that_never_serves_is_given_up(sent):
     for attempt in range(losses.ATTEMPTS):
         assert not loss.state.ending
         loss.lose(7 + attempt, FAILED)
-    assert loss.state.ending and "given up" in loss.log.lines[-1]
+    assert loss.state.ending and "giving up" in loss.log.lines[-1]
 
 
 def test_a_reload_that_cannot_load_leaves_the_old_workers(sent):
