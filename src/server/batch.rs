@@ -11,6 +11,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::app::console;
 use crate::outbox::{Outbound, Outbox};
@@ -33,22 +34,23 @@ pub struct Turn {
     holds: Cell<bool>,
     /// How many of the batch that is being written are still to come.
     writing: Cell<usize>,
-    /// Responses that this thread has begun and not ended.
-    streams: Rc<Cell<usize>>,
     /// A spare was woken to take the loop.
     makes_way: Cell<bool>,
 }
 
 /// The thread that a response belongs to: it goes on there, since databases' connections belong to threads.
-pub struct Owner {
+pub struct Owner(Arc<Seat>);
+
+impl Owner {
     /// The number of its seat.
-    pub number: usize,
-    streams: Rc<Cell<usize>>,
+    pub fn number(&self) -> usize {
+        self.0.number
+    }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.streams.set(self.streams.get() - 1);
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -61,23 +63,19 @@ impl Turn {
             seat,
             holds: Cell::new(false),
             writing: Cell::new(0),
-            streams: Rc::default(),
             makes_way: Cell::new(false),
         }
     }
 
     /// This thread has begun a response, which it is to end.
     pub fn own_stream(&self) -> Owner {
-        self.streams.set(self.streams.get() + 1);
-        Owner {
-            number: self.seat.number,
-            streams: self.streams.clone(),
-        }
+        self.seat.streams.fetch_add(1, Ordering::Relaxed);
+        Owner(self.seat.clone())
     }
 
     /// Whether there are such responses.
     pub fn has_streams(&self) -> bool {
-        self.streams.get() > 0
+        self.seat.has_streams()
     }
 
     /// Whether another thread is to make the next call: in this one a response would wait for it, and

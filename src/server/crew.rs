@@ -22,6 +22,7 @@ use crate::app::console;
 use crate::py::Gil;
 use crate::py::out::Stream;
 use crate::scoreboard::{self, Word};
+use crate::server::demand::Demand;
 use crate::server::expectation::Expectation;
 use crate::server::monitor::{Seat, Watch};
 use crate::server::ready::{Id, Ready, ReadyList};
@@ -33,6 +34,8 @@ use crate::sys::clock;
 pub struct Crew {
     /// How many threads may wait in calls (`config.threads`).
     pub limit: usize,
+    /// Threads in calls, requests that wait for a thread, threads that come for them.
+    demand: Cell<Demand>,
     /// Whether calls in flight are published, so that slow ones are seen.
     pub looks_for_slow_calls: bool,
     /// What is ready for the holder of the loop.
@@ -43,8 +46,6 @@ pub struct Crew {
     pub batch: RefCell<Vec<Id>>,
     /// Which requests are expected to wait.
     pub expectation: Expectation,
-    /// Threads in calls, the holder included.
-    pub calling: Cell<usize>,
     /// Threads there are.
     pub started: Cell<usize>,
     /// A timer's callback or a deferred call is being made: there is one at a time.
@@ -55,8 +56,6 @@ pub struct Crew {
     pub ended: Cell<bool>,
     /// Requests that wait for a thread, in order of arrival.
     queue: RefCell<VecDeque<Queued>>,
-    /// Threads that were woken or made for the queue, and have not come yet.
-    coming: Cell<usize>,
     /// Connections whose response belongs to a thread, by its seat's number.
     inboxes: RefCell<Vec<VecDeque<Id>>>,
     /// The log said that all threads are busy.
@@ -85,18 +84,17 @@ impl Crew {
     ) -> Rc<Crew> {
         Rc::new(Crew {
             limit,
+            demand: Cell::new(Demand::new(limit)),
             looks_for_slow_calls,
             ready,
             watch,
             batch: RefCell::default(),
             expectation: Expectation::default(),
-            calling: Cell::new(0),
             started: Cell::new(0),
             calls_back: Cell::new(false),
             late_timers: RefCell::default(),
             ended: Cell::new(false),
             queue: RefCell::default(),
-            coming: Cell::new(0),
             inboxes: RefCell::default(),
             said_busy: Cell::new(false),
             taken_quickly: Cell::new(false),
@@ -106,8 +104,10 @@ impl Crew {
 
     /// A thread enters a call, or leaves it.
     pub fn count_calling(&self, more: isize) {
-        let calling = self.calling.get().saturating_add_signed(more);
-        self.calling.set(calling);
+        let mut demand = self.demand.get();
+        let calling = demand.calling.saturating_add_signed(more);
+        demand.calling = calling;
+        self.demand.set(demand);
         scoreboard::set(Word::BusyThreads, calling as u64);
         if self.is_threaded() {
             self.publish_busy(calling);
@@ -148,36 +148,48 @@ impl Crew {
             && self.thread_limit.allows_attempt(clock::monotonic_micros)
     }
 
-    /// Whether the holder of the loop leaves a call that is expected to wait to another thread: one will come
-    /// for it, now or when a call returns.
-    pub fn has_other_thread(&self) -> bool {
-        self.calling.get() >= self.limit
-            || self.coming.get() > 0
-            || self.watch.has_spare()
-            || self.may_start_thread()
+    /// Whether a thread is spare or can be made.
+    fn can_come(&self) -> bool {
+        self.watch.has_spare() || self.may_start_thread()
+    }
+
+    /// Whether the holder of the loop has a request wait for another thread; `waits` if it is expected to wait.
+    pub fn defers(&self, waits: bool) -> bool {
+        self.demand.get().defers(waits, || self.can_come())
     }
 
     /// Whether the holder of the loop is to call for a request of the queue, since no other thread will.
     pub fn needs_holder(&self) -> bool {
-        self.queued() > 0 && !self.has_other_thread()
+        self.demand.get().needs_holder(|| self.can_come())
+    }
+
+    /// Requests of the queue that may be called for, and for which no thread comes.
+    pub fn unattended(&self) -> usize {
+        self.demand.get().unattended()
+    }
+
+    /// Whether a thread that is about to enter a call leaves such requests behind.
+    pub fn leaves_unattended(&self) -> bool {
+        self.demand.get().leaves_unattended()
     }
 
     /// A request has to wait for a thread.
     pub fn enqueue(&self, id: Id) {
         let since = clock::monotonic_micros();
         self.queue.borrow_mut().push_back(Queued { id, since });
-        scoreboard::set(Word::Queued, self.queued() as u64);
+        self.count_queued();
     }
 
-    /// How many threads are to come for the queue besides those that do. The log says once that there are too
-    /// few.
-    pub fn wanted(&self, gil: Gil<'_>) -> usize {
-        let queued = self.queued();
-        if queued == 0 {
-            return 0;
-        }
-        let allowed = self.limit.saturating_sub(self.calling.get());
-        if queued > allowed && !self.said_busy.replace(true) {
+    fn count_queued(&self) {
+        let queued = self.queue.borrow().len();
+        let demand = self.demand.get();
+        self.demand.set(Demand { queued, ..demand });
+        scoreboard::set(Word::Queued, queued as u64);
+    }
+
+    /// The log says once that more calls would wait than may.
+    pub fn log_if_busy(&self, gil: Gil<'_>) {
+        if self.demand.get().exceeds_limit() && !self.said_busy.replace(true) {
             let line = format!(
                 "all threads busy: {} calls wait, and more would",
                 self.limit
@@ -185,35 +197,35 @@ impl Crew {
             let line = ServerLog::of_stderr().warning(line.as_bytes());
             console::write(gil, Stream::Stderr, &line);
         }
-        queued.min(allowed).saturating_sub(self.coming.get())
     }
 
     /// This thread was woken or made for the queue.
     pub fn expect(&self, seat: &Seat) {
         seat.is_coming.store(true, Ordering::Relaxed);
-        self.coming.set(self.coming.get() + 1);
+        self.count_coming(1);
     }
 
     /// A thread has come, for the queue or for something else.
     pub fn has_come(&self, seat: &Seat) {
         if seat.is_coming.swap(false, Ordering::Relaxed) {
-            self.coming.set(self.coming.get() - 1);
+            self.count_coming(-1);
         }
+    }
+
+    fn count_coming(&self, more: isize) {
+        let mut demand = self.demand.get();
+        demand.coming = demand.coming.saturating_add_signed(more);
+        self.demand.set(demand);
     }
 
     /// The request that waits longest, if a thread may be given to it.
     pub fn dequeue(&self) -> Option<Queued> {
-        if self.calling.get() >= self.limit {
+        if !self.demand.get().allows_call() {
             return None;
         }
-        let next = self.queue.borrow_mut().pop_front();
-        scoreboard::set(Word::Queued, self.queued() as u64);
-        next
-    }
-
-    /// Requests that wait for a thread.
-    pub fn queued(&self) -> usize {
-        self.queue.borrow().len()
+        let next = self.queue.borrow_mut().pop_front()?;
+        self.count_queued();
+        Some(next)
     }
 
     /// A connection goes on in the thread that called its application.

@@ -19,6 +19,7 @@ pub mod connection;
 pub mod crew;
 #[cfg(interpreter)]
 pub mod defer;
+pub mod demand;
 #[cfg(interpreter)]
 mod ending;
 pub mod expectation;

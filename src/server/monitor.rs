@@ -16,7 +16,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -70,6 +70,15 @@ pub struct Seat {
     pub call: Slot,
     /// It was woken or made for the queue, and has not come yet.
     pub is_coming: AtomicBool,
+    /// Responses that it has begun and not ended.
+    pub streams: AtomicUsize,
+}
+
+impl Seat {
+    /// Whether there are responses that it has begun and not ended.
+    pub fn has_streams(&self) -> bool {
+        self.streams.load(Ordering::Relaxed) > 0
+    }
 }
 
 /// What the threads publish, and the monitor's looks.
@@ -253,11 +262,17 @@ impl Watch {
         }
     }
 
-    /// Takes up to so many spare threads, the last ones first, to be woken.
-    pub fn take_spares(&self, count: usize) -> Vec<Arc<Seat>> {
+    /// Takes up to so many spare threads, the last ones first, to be woken: those that have no response to go on
+    /// with, or any.
+    pub fn take_spares(&self, count: usize, may_have_streams: bool) -> Vec<Arc<Seat>> {
         let mut spares = lock(&self.spares);
-        let left = spares.len().saturating_sub(count);
-        spares.split_off(left)
+        let mut taken = Vec::new();
+        for at in (0..spares.len()).rev() {
+            if taken.len() < count && (may_have_streams || !spares[at].has_streams()) {
+                taken.push(spares.remove(at));
+            }
+        }
+        taken
     }
 
     /// Wakes the thread of a seat.

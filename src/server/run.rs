@@ -33,7 +33,7 @@ use crate::server::slow_calls::Called;
 use crate::server::stats::count;
 use crate::server::table::Table;
 use crate::server::timeouts::PERIOD;
-use crate::server::wait::{after_wait, before_wait, before_wait_with_threads};
+use crate::server::wait::{after_wait, before_wait, before_wait_with_threads, wake_now};
 
 /// Connections accepted before others come.
 const ACCEPT_QUANTUM: usize = 64;
@@ -156,13 +156,15 @@ impl Run {
             if !reactor.ready.is_empty() {
                 continue;
             }
-            if self.crew.is_threaded() {
+            let is_needed = self.crew.is_threaded() && {
                 self.call_for_threads(gil);
-                if self.crew.needs_holder() {
-                    continue;
-                }
-            }
-            if registry.deferred.queued() == 0 || self.crew.calls_back.get() {
+                self.crew.needs_holder()
+            };
+            if is_needed {
+                // What is ready meanwhile comes between two requests of the queue.
+                reactor.poll(false);
+                self.watch.begin_turn();
+            } else if registry.deferred.queued() == 0 || self.crew.calls_back.get() {
                 self.watch.begin_wait();
                 reactor.poll(true);
                 // A tick alone calls nobody, and the monitor goes on sleeping.
@@ -178,6 +180,9 @@ impl Run {
                         return;
                     }
                 }
+            }
+            if self.crew.is_threaded() {
+                wake_now();
             }
             reactor.ready.order();
             reactor.ctx.update_clock(reactor.lp.now() as i64);

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::child;
@@ -13,6 +14,7 @@ use crate::py::{Exception, Gil, Raised, threads};
 use crate::server::batch::Turn;
 use crate::server::connection::state::Event;
 use crate::server::crew::Queued;
+use crate::server::monitor::Seat;
 use crate::sys::clock;
 
 use crate::server::run::Run;
@@ -62,13 +64,14 @@ impl Run {
                 continue;
             }
             if let Some(id) = self.crew.receive(turn.seat.number) {
+                self.leave_queue_to_holder();
                 self.drive_id(gil, turn, id);
                 continue;
             }
-            if let Some(queued) = self.crew.dequeue() {
-                if self.crew.needs_holder() {
-                    self.reactor.wake_if_waiting();
-                }
+            if !self.leaves_queue_to_spares(turn)
+                && let Some(queued) = self.crew.dequeue()
+            {
+                self.leave_queue_to_holder();
                 self.call_queued(gil, turn, &queued);
                 continue;
             }
@@ -76,6 +79,27 @@ impl Run {
                 return;
             }
         }
+    }
+
+    /// This thread may enter a call that lasts: if nobody comes for what is queued then, the holder of the loop
+    /// looks.
+    fn leave_queue_to_holder(&self) {
+        if self.crew.leaves_unattended() {
+            self.reactor.wake_if_waiting();
+        }
+    }
+
+    /// A thread that has responses to go on with is the last to be given a call: whether others come for the
+    /// queue.
+    fn leaves_queue_to_spares(&self, turn: &Turn) -> bool {
+        if !turn.has_streams() {
+            return false;
+        }
+        for seat in self.watch.take_spares(self.crew.unattended(), false) {
+            self.crew.expect(&seat);
+            seat.parker.unpark();
+        }
+        self.crew.unattended() == 0
     }
 
     /// Waits for something to do. False when nothing came for long, and another one waits as well.
@@ -96,7 +120,10 @@ impl Run {
         });
         let waited_for_lock = clock::monotonic_micros() - woken.1;
         crew.has_come(&turn.seat);
-        crew.taken_quickly.set(waited_for_lock < LOCK_WAIT);
+        if self.watch.baton.is_free() {
+            // It takes the loop.
+            crew.taken_quickly.set(waited_for_lock < LOCK_WAIT);
+        }
         let may_end = self.watch.leave_spares(&turn.seat) && !woken.0;
         if is_main && let Err(raised) = child::exit_if_forked(gil, Raised::check_signals(gil)) {
             self.reactor.fail(Exception::take(gil, raised));
@@ -154,19 +181,27 @@ impl Run {
 
     /// Before the wait: has threads come for the queue, and makes them where there are too few.
     pub(super) fn call_for_threads(self: &Rc<Self>, gil: Gil<'_>) {
-        let wanted = self.crew.wanted(gil);
-        if wanted == 0 {
+        self.crew.log_if_busy(gil);
+        if self.crew.unattended() == 0 {
             return;
         }
-        let seats = self.watch.take_spares(wanted);
+        let mut seats = self.expect_spares(false);
+        // Other threads run while one starts, and may take what is queued.
+        while self.crew.unattended() > 0 && self.crew.may_start_thread() {
+            self.start_thread(gil, Task::Queue);
+        }
+        // Those that have responses to go on with are the last.
+        seats.append(&mut self.expect_spares(true));
+        wake_in_wait(seats);
+    }
+
+    /// Spare threads for what is queued, to be woken.
+    fn expect_spares(&self, may_have_streams: bool) -> Vec<Arc<Seat>> {
+        let seats = (self.watch).take_spares(self.crew.unattended(), may_have_streams);
         for seat in &seats {
             self.crew.expect(seat);
         }
-        wake_in_wait(seats);
-        // Other threads run while one starts, and may take what is queued.
-        while self.crew.wanted(gil) > 0 && self.crew.may_start_thread() {
-            self.start_thread(gil, Task::Queue);
-        }
+        seats
     }
 
     /// Makes a thread before it is needed.

@@ -18,7 +18,14 @@ thread_local! {
 /// The next wait of the loop in this thread wakes these threads, once the interpreter's lock is released: a
 /// thread that is woken often runs at once, in the place of the one that wakes it, and would find the lock taken.
 pub fn wake_in_wait(seats: Vec<Arc<Seat>>) {
-    TO_WAKE.set(seats);
+    TO_WAKE.with_borrow_mut(|to_wake| to_wake.extend(seats));
+}
+
+/// Wakes those whom the wait did not: some backends of libev do not release the lock where events are there.
+pub fn wake_now() {
+    for seat in TO_WAKE.take() {
+        seat.parker.unpark();
+    }
 }
 
 /// The loop is about to wait. A child that the program forked, wherever that was, does not come this
@@ -34,9 +41,7 @@ pub fn before_wait() {
 /// The same in a run with threads.
 pub fn before_wait_with_threads() {
     before_wait();
-    for seat in TO_WAKE.take() {
-        seat.parker.unpark();
-    }
+    wake_now();
 }
 
 /// The loop has waited. That it is at work shows before it has the lock, which a thread of the program

@@ -4,7 +4,8 @@
 //! Each call of the baton is one step, since each is one atomic operation that others can see; so are
 //! becoming spare, waking one and leaving the spares, which happen under one mutex. A call may last for
 //! ever: a loop that is free while everybody who could take it sleeps or has ended is lost, whichever
-//! thread is in a call.
+//! thread is in a call. That the holder sets the loop free for a call that is expected to wait is what it does
+//! where no other thread can come for it; else the call stands in the queue (`server/demand/model.rs`).
 //!
 //! Each [`Mistake`] is a trap: with it in, the model must find what is lost.
 

@@ -8,7 +8,7 @@ use crate::ev::{Interest, guarded};
 use crate::http::error::HttpError;
 use crate::outbox::Outbound;
 use crate::py::Gil;
-use crate::server::batch::Turn;
+use crate::server::batch::{Owner, Turn};
 use crate::server::connection::state::{Event, Stage, Step};
 use crate::server::connection::work::{Connection, Work};
 use crate::server::connection::write::Flushed;
@@ -43,7 +43,7 @@ pub fn drive(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) -> Driven {
         connection.unwatch();
         return Driven::Waits;
     }
-    let owner = work.owner.as_ref().map(|owner| owner.number);
+    let owner = work.owner.as_ref().map(Owner::number);
     if let Some(owner) = owner.filter(|owner| *owner != turn.seat.number) {
         connection.put(work);
         connection.unwatch();

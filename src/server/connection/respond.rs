@@ -143,8 +143,7 @@ fn foresee(turn: &Turn, work: &Work) -> Foreseen {
         return Foreseen::Call(Some(places));
     }
     let waits = crew.expectation.waits(places);
-    let calling = crew.calling.get();
-    if calling > crew.limit || waits && (crew.queued() > 0 || crew.has_other_thread()) {
+    if crew.defers(waits) {
         return Foreseen::Queue;
     }
     if turn.is_to_make_way() {

@@ -105,7 +105,8 @@ fn bytes_arrive_once_and_in_order_by_either_sender() {
     assert!(sent > 0, "the monitor sent nothing");
 }
 
-/// Threads that hold the loop in turn, some of whose calls are slow, and are spare in between.
+/// Threads that hold the loop in turn, some of whose calls are slow, and are spare in between. A foreseen
+/// one sets the loop free, as where no other thread can come for the queue.
 #[test]
 fn the_loop_is_always_served_and_by_one() {
     const CALLS: u32 = 3_000;

@@ -71,6 +71,15 @@ def large(environ, start_response):
         yield b"l" * 1000000
 
 
+def later(environ, start_response):
+    """`/later?flag`: a byte, a wait, and twenty items of a million bytes."""
+    start_response("200 OK", [("Content-Length", "20000001")])
+    yield b"1"
+    seen(environ["QUERY_STRING"])
+    for _ in range(20):
+        yield b"l" * 1000000
+
+
 def defer(environ, start_response):
     """`/defer?flag`: two deferred calls, of which the first waits."""
     flag = environ["QUERY_STRING"]
@@ -205,7 +214,7 @@ def journal(environ, start_response):
 
 
 ROUTES = {"/": hello, "/wait": wait, "/multithread": multithread, "/rows": rows,
-          "/large": large, "/names": names, "/defer": defer, "/timers": timers,
+          "/large": large, "/later": later, "/names": names, "/defer": defer, "/timers": timers,
           "/fork": fork, "/ended": ended, "/exit": leave, "/interrupt": interrupt,
           "/never": never, "/limit": limit, "/lift": lift, "/limit-user": limit_user,
           "/signalled": signalled, "/journal": journal}

@@ -215,6 +215,30 @@ def test_a_thread_with_a_stream_is_the_last_to_be_given_a_call(threaded, tmp_pat
         assert slow.response().body == b"seen"
 
 
+def test_a_request_that_waits_is_left_to_a_thread_without_a_stream(threaded, tmp_path):
+    """The thread of the stream became spare last, and waits for its client."""
+    learnt, start, flag = (tmp_path / name for name in ("learnt", "start", "flag"))
+    with contextlib.ExitStack() as stack:
+        slow, quick = connect(stack, threaded, 2)
+        make_slow_calls_known(slow, quick, learnt)
+        stream = stack.enter_context(threaded.connect(receive_buffer=1 << 16))
+        stream.send(request(f"/later?{start}"))
+        stream.read_until(b"\r\n\r\n1")
+        for _ in range(20):  # another thread holds the loop, and one more is spare
+            quick.send(request("/"))
+            assert quick.response().body == b"hello"
+        start.touch()
+        assert len(stream.read_exactly(1_000_000)) == 1_000_000
+        for _ in range(20):  # the stream's thread is spare by then
+            quick.send(request("/"))
+            assert quick.response().body == b"hello"
+        slow.send(request(f"/wait?{flag}"))
+        wait_until(functools.partial(called, threaded, flag), "the call")
+        assert len(stream.read_exactly(19_000_000)) == 19_000_000
+        flag.touch()
+        assert slow.response().body == b"seen"
+
+
 def test_the_next_request_after_a_stream_is_any_threads(threaded, tmp_path):
     """The thread that made the last response of a connection may be in a call."""
     flag, start = tmp_path / "flag", tmp_path / "start"
