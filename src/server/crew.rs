@@ -70,6 +70,8 @@ pub struct Crew {
 pub struct Queued {
     /// Its connection.
     pub id: Id,
+    /// It is expected to wait.
+    waits: bool,
     /// Since when, in microseconds of the monotonic clock.
     pub since: u64,
 }
@@ -174,17 +176,21 @@ impl Crew {
     }
 
     /// A request has to wait for a thread.
-    pub fn enqueue(&self, id: Id) {
+    pub fn enqueue(&self, id: Id, waits: bool) {
         let since = clock::monotonic_micros();
-        self.queue.borrow_mut().push_back(Queued { id, since });
-        self.count_queued();
+        self.queue
+            .borrow_mut()
+            .push_back(Queued { id, waits, since });
+        self.count_queued(if waits { 0 } else { 1 });
     }
 
-    fn count_queued(&self) {
-        let queued = self.queue.borrow().len();
-        let demand = self.demand.get();
-        self.demand.set(Demand { queued, ..demand });
-        scoreboard::set(Word::Queued, queued as u64);
+    /// So many more of what is queued are expected to be quick.
+    fn count_queued(&self, quick: isize) {
+        let mut demand = self.demand.get();
+        demand.queued = self.queue.borrow().len();
+        demand.quick = demand.quick.saturating_add_signed(quick);
+        self.demand.set(demand);
+        scoreboard::set(Word::Queued, demand.queued as u64);
     }
 
     /// The log says once that more calls would wait than may.
@@ -224,8 +230,26 @@ impl Crew {
             return None;
         }
         let next = self.queue.borrow_mut().pop_front()?;
-        self.count_queued();
+        self.count_queued(if next.waits { 0 } else { -1 });
         Some(next)
+    }
+
+    /// The same for the holder of the loop: the first that is expected to be quick.
+    pub fn dequeue_quick(&self) -> Option<Queued> {
+        if !self.allows_quick_call() {
+            return None;
+        }
+        let mut queue = self.queue.borrow_mut();
+        let at = queue.iter().position(|queued| !queued.waits)?;
+        let next = queue.remove(at)?;
+        drop(queue);
+        self.count_queued(-1);
+        Some(next)
+    }
+
+    /// Whether there is one.
+    pub fn allows_quick_call(&self) -> bool {
+        self.demand.get().allows_quick_call()
     }
 
     /// A connection goes on in the thread that called its application.

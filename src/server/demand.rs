@@ -16,6 +16,8 @@ pub struct Demand {
     pub calling: usize,
     /// Requests that wait for a thread.
     pub queued: usize,
+    /// Those of them that are expected to be quick: one more call went on than may wait when they came.
+    pub quick: usize,
     /// Threads that were woken or made for them, and have not come yet.
     pub coming: usize,
 }
@@ -27,6 +29,7 @@ impl Demand {
             limit,
             calling: 0,
             queued: 0,
+            quick: 0,
             coming: 0,
         }
     }
@@ -64,6 +67,11 @@ impl Demand {
     /// expected to wait; any, if already one more call goes on than may wait.
     pub fn defers(&self, waits: bool, can_come: impl FnOnce() -> bool) -> bool {
         self.calling > self.limit || waits && (self.queued > 0 || self.has_other_thread(can_come))
+    }
+
+    /// Whether the holder of the loop may call for a request of the queue that is expected to be quick.
+    pub fn allows_quick_call(&self) -> bool {
+        self.quick > 0 && self.calling <= self.limit
     }
 
     /// Whether the holder of the loop is to call for a request of the queue, since no other thread will.
@@ -107,7 +115,9 @@ mod tests {
         demand.calling = 2;
         assert!(!demand.needs_holder(|| false), "a call returns");
         assert!(!demand.defers(false, || true));
+        demand.quick = 1;
+        assert!(demand.allows_quick_call());
         demand.calling = 3;
-        assert!(demand.defers(false, || true));
+        assert!(demand.defers(false, || true) && !demand.allows_quick_call());
     }
 }

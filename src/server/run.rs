@@ -158,7 +158,7 @@ impl Run {
             }
             let is_needed = self.crew.is_threaded() && {
                 self.call_for_threads(gil);
-                self.crew.needs_holder()
+                self.is_to_call_queued()
             };
             if is_needed {
                 // What is ready meanwhile comes between two requests of the queue.

@@ -75,6 +75,10 @@ impl Run {
                 self.call_queued(gil, turn, &queued);
                 continue;
             }
+            if self.crew.allows_quick_call() {
+                // It is the holder's.
+                self.reactor.wake_if_waiting();
+            }
             if !self.be_spare(gil, turn, is_main) && !is_main && !turn.has_streams() {
                 return;
             }
@@ -168,15 +172,22 @@ impl Run {
         self.drive(gil, turn, &connection);
     }
 
-    /// Calls for a request of the queue in the thread that holds the loop, where no other one will.
+    /// Calls for a request of the queue in the thread that holds the loop: one that is expected to be quick, or
+    /// any where no other thread will.
     pub(super) fn call_queued_here(&self, gil: Gil<'_>, turn: &Turn) {
-        if !self.crew.needs_holder() {
-            return;
-        }
-        if let Some(queued) = self.crew.dequeue() {
+        if let Some(queued) = self.crew.dequeue_quick() {
+            self.call_queued(gil, turn, &queued);
+        } else if self.crew.needs_holder()
+            && let Some(queued) = self.crew.dequeue()
+        {
             turn.release_loop();
             self.call_queued(gil, turn, &queued);
         }
+    }
+
+    /// Whether there is one for it.
+    pub(super) fn is_to_call_queued(&self) -> bool {
+        self.crew.allows_quick_call() || self.crew.needs_holder()
     }
 
     /// Before the wait: has threads come for the queue, and makes them where there are too few.

@@ -69,10 +69,10 @@ pub fn drive(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) -> Driven {
                 connection.put(work);
                 return Driven::EndRequested;
             }
-            Some(Advanced::Queued) => {
+            Some(Advanced::Queued(waits)) => {
                 work.is_queued = true;
                 connection.put(work);
-                turn.crew.enqueue(connection.id());
+                turn.crew.enqueue(connection.id(), waits);
                 return Driven::Waits;
             }
             Some(Advanced::MakesWay) => {
@@ -111,8 +111,8 @@ enum Advanced {
     Batched,
     /// To an application that ends the run.
     EndRequested,
-    /// To a call that waits for a thread.
-    Queued,
+    /// To a call that has to wait for a thread; whether it is expected to wait in its turn.
+    Queued(bool),
     /// To a call that is another thread's to make.
     MakesWay,
     Closed,
@@ -135,7 +135,7 @@ fn advance(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Wo
             }
             Step::Again => continue,
             Step::Batch => return Advanced::Batched,
-            Step::Queue => return Advanced::Queued,
+            Step::Queue(waits) => return Advanced::Queued(waits),
             Step::MakeWay => return Advanced::MakesWay,
             Step::Pause => None,
             Step::Wait(interest) => Some(interest),

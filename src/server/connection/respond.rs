@@ -44,7 +44,7 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
         return step;
     }
     let foreseen = match foresee(turn, work) {
-        Foreseen::Queue => return Step::Queue,
+        Foreseen::Queue(waits) => return Step::Queue(waits),
         Foreseen::MakeWay => return Step::MakeWay,
         Foreseen::Call(foreseen) => foreseen,
     };
@@ -121,8 +121,8 @@ fn prepare_upgrade(gil: Gil<'_>, connection: &Rc<Connection>, work: &mut Work) -
 
 /// What is known of a call before it.
 enum Foreseen {
-    /// It has to wait for a thread.
-    Queue,
+    /// It has to wait for a thread; whether it is expected to wait in its turn.
+    Queue(bool),
     /// It is to be made by another thread.
     MakeWay,
     /// It can begin. With threads: where the table of expectations has it.
@@ -144,7 +144,7 @@ fn foresee(turn: &Turn, work: &Work) -> Foreseen {
     }
     let waits = crew.expectation.waits(places);
     if crew.defers(waits) {
-        return Foreseen::Queue;
+        return Foreseen::Queue(waits);
     }
     if turn.is_to_make_way() {
         return Foreseen::MakeWay;

@@ -219,8 +219,8 @@ pub enum Step {
     Wait(Interest),
     /// What is queued goes out when the turn ends, with others' responses.
     Batch,
-    /// The call waits for a thread.
-    Queue,
+    /// The call has to wait for a thread; whether it is expected to wait in its turn.
+    Queue(bool),
     /// The call is to be made by another thread, which takes the loop.
     MakeWay,
     /// A body waits for a descriptor: the socket is not watched meanwhile.

@@ -32,6 +32,8 @@ enum Mistake {
     LeavesQueueForCall,
     /// One that has a response to go on with leaves requests to others, and calls none of them.
     LeavesQueueToSleepers,
+    /// One that becomes spare does not look whether the holder may call for a quick request again.
+    LeavesQuickToSleepers,
     /// It wakes the holder only if no other thread can come, rather than if none comes.
     TrustsThatOthersCanCome,
     /// The holder calls for nothing, though nobody else can come.
@@ -91,7 +93,8 @@ struct Size {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct World {
     demand: Demand,
-    queue: Vec<u8>,
+    /// Each with whether it is expected to wait.
+    queue: Vec<(u8, bool)>,
     /// What the holder has ready.
     ready: Vec<u8>,
     /// How many requests may yet arrive.
@@ -170,9 +173,24 @@ impl World {
         mistake != Mistake::HolderNeverCalls && self.demand.needs_holder(|| self.can_come())
     }
 
-    fn enqueue(&mut self, request: u8) {
-        self.queue.push(request);
+    fn enqueue(&mut self, request: u8, waits: bool) {
+        self.queue.push((request, waits));
+        self.count_queued();
+    }
+
+    fn count_queued(&mut self) {
         self.demand.queued = self.queue.len();
+        self.demand.quick = self.queue.iter().filter(|(_, waits)| !waits).count();
+    }
+
+    fn dequeue_quick(&mut self) -> bool {
+        let first = self.queue.iter().position(|(_, waits)| !waits);
+        let first = first.filter(|_| self.demand.allows_quick_call());
+        if let Some(at) = first {
+            self.queue.remove(at);
+            self.count_queued();
+        }
+        first.is_some()
     }
 
     fn dequeue(&mut self, mistake: Mistake) -> bool {
@@ -180,15 +198,15 @@ impl World {
         if self.queue.is_empty() || !may {
             return false;
         }
-        let request = self.queue.remove(0);
-        self.demand.queued = self.queue.len();
+        let (request, _) = self.queue.remove(0);
+        self.count_queued();
         self.note_call(request);
         true
     }
 
     fn note_call(&mut self, request: u8) {
         self.is_disordered |=
-            request < self.called || !self.queue.iter().all(|each| *each > request);
+            request < self.called || !self.queue.iter().all(|(each, _)| *each > request);
         self.called = request;
     }
 
@@ -251,8 +269,14 @@ impl World {
             Mistake::TrustsThatOthersCanCome => self.needs_holder(mistake),
             _ => self.demand.leaves_unattended(),
         };
+        if is_left {
+            self.wake_holder();
+        }
+    }
+
+    fn wake_holder(&mut self) {
         let waits = |each: &Thread| matches!(each, Thread::Polls | Thread::Wakes { waits: true });
-        self.is_poll_woken |= is_left && self.threads.iter().any(waits);
+        self.is_poll_woken |= self.threads.iter().any(waits);
     }
 
     /// A thread that does not hold the loop has the lock.
@@ -275,6 +299,9 @@ impl World {
             }
             self.enter(index, Thread::Calls);
         } else {
+            if self.demand.allows_quick_call() && mistake != Mistake::LeavesQuickToSleepers {
+                self.wake_holder();
+            }
             self.spares.push(index);
             self.threads[index] = Thread::Spare { woken: false };
         }
@@ -335,7 +362,7 @@ impl World {
         let request = self.ready.remove(0);
         let mut unforeseen = self.clone();
         if unforeseen.demand.defers(false, || unforeseen.can_come()) {
-            unforeseen.enqueue(request);
+            unforeseen.enqueue(request, false);
         } else {
             unforeseen.enter(index, Thread::Inside);
         }
@@ -344,7 +371,7 @@ impl World {
             demand.queued = 0;
         }
         if demand.defers(true, || self.can_come()) {
-            self.enqueue(request);
+            self.enqueue(request, true);
         } else {
             self.note_call(request);
             self.call_here(index);
@@ -395,6 +422,10 @@ impl World {
                 }
                 next.threads[index] = Thread::Helps;
             }
+            Thread::Helps if self.demand.allows_quick_call() => {
+                next.dequeue_quick();
+                next.enter(index, Thread::Inside);
+            }
             Thread::Helps if self.needs_holder(mistake) => {
                 next.dequeue(mistake);
                 next.call_here(index);
@@ -419,7 +450,7 @@ impl World {
                     let spares = next.expect_spares(true);
                     next.to_wake.extend(spares);
                 }
-                let waits = !next.needs_holder(mistake);
+                let waits = !next.needs_holder(mistake) && !next.demand.allows_quick_call();
                 next.threads[index] = Thread::Wakes { waits };
                 if self.may_keep_lock {
                     // Something is ready at once; nobody is woken by this poll.
@@ -507,7 +538,9 @@ impl World {
             return None;
         }
         let spare = count(|each| matches!(each, Thread::Spare { .. }));
-        if !self.queue.is_empty() && self.demand.allows_call() && (polls || spare > 0) {
+        let may_call = !self.queue.is_empty() && self.demand.allows_call();
+        let may_call_here = polls && self.demand.allows_quick_call();
+        if may_call && (polls || spare > 0) || may_call_here {
             return Some(LOST);
         }
         if self.holder.is_none() && spare > 0 {
@@ -564,6 +597,7 @@ fn each_guard_is_needed() {
         (Mistake::LeavesQueueForItsResponse, LOST),
         (Mistake::LeavesQueueForCall, LOST),
         (Mistake::LeavesQueueToSleepers, LOST),
+        (Mistake::LeavesQuickToSleepers, LOST),
         (Mistake::TrustsThatOthersCanCome, LOST),
         (Mistake::HolderNeverCalls, LOST),
         (Mistake::WaitsWithoutCalling, LOST),

@@ -239,6 +239,27 @@ def test_a_request_that_waits_is_left_to_a_thread_without_a_stream(threaded, tmp
         assert slow.response().body == b"seen"
 
 
+def test_a_quick_request_in_the_queue_waits_for_no_slow_call(threaded, tmp_path):
+    """One more call goes on than may wait, as nobody foresaw it: what comes stands in the queue until it is over."""
+    learnt, start, flag = (tmp_path / name for name in ("learnt", "start", "flag"))
+    with contextlib.ExitStack() as stack:
+        *slow, rows, quick = connect(stack, threaded, THREADS + 2)
+        make_slow_calls_known(slow[0], quick, learnt)
+        for each in slow:
+            each.send(request(f"/wait?{flag}"))
+        wait_until(lambda: threaded.journal("wait").count(str(flag)) == THREADS, "the calls")
+        rows.send(request(f"/rows?{start}"))
+        rows.read_until(b"1xxx")
+        quick.send(request("/"))
+        wait_until(lambda: "all threads busy" in threaded.stderr, "the queue")
+        start.touch()
+        assert quick.response().body == b"hello"
+        rows.read_until(b"\r\n0\r\n\r\n")
+        flag.touch()
+        for each in slow:
+            assert each.response().body == b"seen"
+
+
 def test_the_next_request_after_a_stream_is_any_threads(threaded, tmp_path):
     """The thread that made the last response of a connection may be in a call."""
     flag, start = tmp_path / "flag", tmp_path / "start"
