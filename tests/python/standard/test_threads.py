@@ -30,15 +30,18 @@ def called(server, flag):
     return str(flag) in server.journal("wait")
 
 
-def make_slow_calls_known(slow, quick, flag):
+def make_slow_calls_known(server, slow, quick, flag):
     """Have `/wait` be expected to wait: that takes two such calls, seen without a stall."""
     for _ in range(8):
-        call_slowly(slow, quick, flag)
+        call_slowly(server, slow, quick, flag)
 
 
-def call_slowly(slow, quick, flag):
+def call_slowly(server, slow, quick, flag):
     """A call of `/wait` that goes on until a quick one was served beside it."""
+    before = server.journal("wait").count(str(flag))
     slow.send(request(f"/wait?{flag}"))
+    # It may stand in the queue for a moment, and does not wait if the flag is there by then.
+    wait_until(lambda: server.journal("wait").count(str(flag)) > before, "the call")
     quick.send(request("/"))
     assert quick.response().body == b"hello"
     flag.touch()
@@ -66,7 +69,7 @@ def test_a_request_that_is_expected_to_wait_waits_for_a_thread_in_order(threaded
     learnt = tmp_path / "learnt"
     with contextlib.ExitStack() as stack:
         *slow, quick = connect(stack, threaded, THREADS + 3)
-        make_slow_calls_known(slow[0], quick, learnt)
+        make_slow_calls_known(threaded, slow[0], quick, learnt)
         for each, flag in zip(slow, flags):
             each.send(request(f"/wait?{flag}"))
             # In the order of arrival: the next one is sent when this one was read.
@@ -108,7 +111,7 @@ def test_a_connection_is_kept_after_a_slow_call(threaded, tmp_path):
     flag = tmp_path / "flag"
     with threaded.connect() as client, threaded.connect() as quick:
         for _ in range(3):
-            call_slowly(client, quick, flag)
+            call_slowly(threaded, client, quick, flag)
         client.send(request("/"))
         assert client.response().body == b"hello"
 
@@ -178,7 +181,7 @@ def test_the_log_says_once_that_all_threads_are_busy(threaded, tmp_path):
     flag, learnt = tmp_path / "flag", tmp_path / "learnt"
     with contextlib.ExitStack() as stack:
         *slow, quick = connect(stack, threaded, THREADS + 3)
-        make_slow_calls_known(slow[0], quick, learnt)
+        make_slow_calls_known(threaded, slow[0], quick, learnt)
         for each in slow:
             each.send(request(f"/wait?{flag}"))
         wait_until(lambda: "all threads busy" in threaded.stderr, "the line")
@@ -217,10 +220,10 @@ def test_a_thread_with_a_stream_is_the_last_to_be_given_a_call(threaded, tmp_pat
 
 def test_a_request_that_waits_is_left_to_a_thread_without_a_stream(threaded, tmp_path):
     """The thread of the stream became spare last, and waits for its client."""
-    learnt, start, flag = (tmp_path / name for name in ("learnt", "start", "flag"))
+    learnt, start, flag = [tmp_path / name for name in ("learnt", "start", "flag")]
     with contextlib.ExitStack() as stack:
         slow, quick = connect(stack, threaded, 2)
-        make_slow_calls_known(slow, quick, learnt)
+        make_slow_calls_known(threaded, slow, quick, learnt)
         stream = stack.enter_context(threaded.connect(receive_buffer=1 << 16))
         stream.send(request(f"/later?{start}"))
         stream.read_until(b"\r\n\r\n1")
@@ -240,11 +243,11 @@ def test_a_request_that_waits_is_left_to_a_thread_without_a_stream(threaded, tmp
 
 
 def test_a_quick_request_in_the_queue_waits_for_no_slow_call(threaded, tmp_path):
-    """One more call goes on than may wait, as nobody foresaw it: what comes stands in the queue until it is over."""
-    learnt, start, flag = (tmp_path / name for name in ("learnt", "start", "flag"))
+    """What comes while one more call goes on than may wait, as nobody foresaw it."""
+    learnt, start, flag = [tmp_path / name for name in ("learnt", "start", "flag")]
     with contextlib.ExitStack() as stack:
         *slow, rows, quick = connect(stack, threaded, THREADS + 2)
-        make_slow_calls_known(slow[0], quick, learnt)
+        make_slow_calls_known(threaded, slow[0], quick, learnt)
         for each in slow:
             each.send(request(f"/wait?{flag}"))
         wait_until(lambda: threaded.journal("wait").count(str(flag)) == THREADS, "the calls")
@@ -346,13 +349,7 @@ def test_a_client_that_leaves_in_the_queue_costs_no_call(threaded, tmp_path):
     left, last = tmp_path / "left", tmp_path / "last"
     with contextlib.ExitStack() as stack:
         *slow, quick = connect(stack, threaded, THREADS + 1)
-        for _ in range(8):  # it takes two slow calls to be expected
-            slow[0].send(request(f"/wait?{learnt}"))
-            quick.send(request("/"))
-            assert quick.response().body == b"hello"
-            learnt.touch()
-            assert slow[0].response().body == b"seen"
-            learnt.unlink()
+        make_slow_calls_known(threaded, slow[0], quick, learnt)
         for each in slow:
             each.send(request(f"/wait?{flag}"))
         with threaded.connect() as leaves:
