@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::app::child;
 use crate::app::console;
+use crate::app::interruption;
 use crate::py::spawn::start_thread;
 use crate::py::{Exception, Gil, Raised, threads};
 use crate::server::batch::Turn;
@@ -43,6 +44,21 @@ enum Task {
     None,
     /// A request of the queue.
     Queue,
+}
+
+/// The place of a thread in the run, as long as there is the thread.
+struct Place {
+    run: Rc<Run>,
+    turn: Turn,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let crew = &self.run.crew;
+        crew.has_come(&self.turn.seat);
+        crew.started.set(crew.started.get() - 1);
+        self.run.watch.remove_seat(&self.turn.seat);
+    }
 }
 
 impl Run {
@@ -223,32 +239,32 @@ impl Run {
     }
 
     fn start_thread(self: &Rc<Self>, gil: Gil<'_>, task: Task) {
-        let (run, number) = (self.clone(), self.crew.started.get());
-        let turn = Turn::new(self.crew.clone());
-        let seat = turn.seat.clone();
+        let name = format!("fapws-{}", self.crew.started.get());
+        let place = Rc::new(Place {
+            run: self.clone(),
+            turn: Turn::new(self.crew.clone()),
+        });
         if task == Task::Queue {
-            self.crew.expect(&seat);
+            self.crew.expect(&place.turn.seat);
         }
-        let started = start_thread(gil, &format!("fapws-{number}"), move |gil| {
+        let taken = Rc::downgrade(&place);
+        let started = start_thread(gil, &name, move |gil| {
+            let run = &place.run;
             threads::serving(gil, || {
                 run.reactor
                     .lp
                     .on_wait_here(before_wait_with_threads, after_wait);
-                run.serve(gil, &turn);
+                run.serve(gil, &place.turn);
             });
-            run.watch.remove_seat(&turn.seat);
-            run.crew.started.set(run.crew.started.get() - 1);
             Ok(())
         });
-        let Err(raised) = started else {
+        if let Err(raised) = started {
+            interruption::ignore_failure(gil, raised);
+        }
+        // A handler of a signal may raise when the thread goes on already.
+        if taken.strong_count() > 0 {
             self.crew.thread_limit.lifted();
-            return;
-        };
-        raised.clear(gil);
-        self.watch.remove_seat(&seat);
-        self.crew.has_come(&seat);
-        self.crew.started.set(self.crew.started.get() - 1);
-        if self.crew.thread_limit.reached(clock::monotonic_micros()) {
+        } else if self.crew.thread_limit.reached(clock::monotonic_micros()) {
             let line = "no more threads can be started: the server goes on with those it has";
             console::log_error(gil, line);
         }

@@ -74,6 +74,30 @@ class Interruptions(Case):
 
         self.run_until_raised("standard", SystemExit, Stream())
 
+    @unittest.skipIf(sys.version_info < (3,), "threads need Python 3")
+    def test_while_a_thread_starts(self):
+        start = threading.Thread.start
+
+        def interrupted(thread):
+            start(thread)
+            if thread.name.startswith("fapws-"):
+                threading.Thread.start = start
+                os.kill(os.getpid(), signal.SIGUSR1)
+                for _ in range(1000):
+                    pass
+
+        threading.Thread.start = interrupted
+        self.addCleanup(setattr, threading.Thread, "start", start)
+        base.config.threads = 2
+        self.addCleanup(setattr, base.config, "threads", 1)
+        signal.signal(signal.SIGUSR1, self.interrupt)
+        self.serve("standard")
+        # Where run() goes on nevertheless.
+        end = threading.Timer(5, end_run)
+        end.start()
+        self.assertRaises(Interrupted, self.printed_by, evwsgi.run)
+        end.cancel()
+
     def test_while_the_line_is_written(self):
         self.run_until_raised_by_stream("write")
 
