@@ -279,8 +279,9 @@ def test_a_pipe_whose_reader_is_gone_costs_lines_alone(logged, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     log = logged("%(r)s", access_log=str(tmp_path / "pipe"))
-    os.close(reader)
+    # `run` opens the log: with this reader there, not as its own.
     assert log.server.get("/").status == 200
+    os.close(reader)
     wait_until(lambda: int(log.server.get("/stats").body) > 0, "lost lines")
 
 
