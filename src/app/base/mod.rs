@@ -15,7 +15,7 @@ use std::rc::Rc;
 use crate::app::base::stock::Stock;
 use crate::app::exclusive::Exclusive;
 use crate::http::reply::is_field_value;
-use crate::py::watch::{Changes, changes, watch};
+use crate::py::watch::{Changes, Watched};
 use crate::py::{Gil, Kind, Object, Owned, Raised, Result, names, text};
 
 /// A registered base module.
@@ -32,8 +32,8 @@ pub struct Base {
     pub software: Owned,
     /// The module's own dict: where the names are looked up at each request.
     namespace: Option<Owned>,
-    /// Whether the dict says when it changes, so that they need not be.
-    is_watched: bool,
+    /// The dict, where it says when it changes, so that they need not be.
+    watched: Option<Watched>,
     /// What was found out about the classes when they were looked up last.
     environ: Exclusive<Rc<BaseClass>>,
     start_response: Exclusive<Rc<BaseClass>>,
@@ -76,7 +76,7 @@ impl Base {
         let namespace = module
             .optional_attr(gil, &names.dict)?
             .filter(|dict| dict.is_dict());
-        let is_watched = namespace.as_ref().is_some_and(|dict| watch(gil, dict));
+        let watched = namespace.as_ref().and_then(|dict| Watched::new(gil, dict));
         Ok(Base {
             module: module.own(gil),
             config,
@@ -84,7 +84,7 @@ impl Base {
             ident_text,
             software,
             namespace,
-            is_watched,
+            watched,
             environ: Exclusive::default(),
             start_response: Exclusive::default(),
         })
@@ -93,7 +93,7 @@ impl Base {
     /// Whether the class `Environ` is one whose effect is known.
     #[inline]
     pub fn has_stock_environ(&self, gil: Gil<'_>) -> Result<bool> {
-        if is_seen_stock(gil, &self.environ) {
+        if self.is_seen_stock(gil, &self.environ) {
             return Ok(true);
         }
         Ok(self.environ(gil)?.stock.is_some())
@@ -107,7 +107,7 @@ impl Base {
     /// Whether the class `Start_response` is one whose effect is known.
     #[inline]
     pub fn has_stock_start_response(&self, gil: Gil<'_>) -> Result<bool> {
-        if is_seen_stock(gil, &self.start_response) {
+        if self.is_seen_stock(gil, &self.start_response) {
             return Ok(true);
         }
         Ok(self.start_response(gil)?.stock.is_some())
@@ -128,13 +128,13 @@ impl Base {
         known: &Exclusive<Rc<BaseClass>>,
         judge: Judge,
     ) -> Result<Rc<BaseClass>> {
-        let now = changes(gil);
+        let now = self.changes(gil);
         let (class, is_in_namespace) = match self.found(gil, name) {
             Some(class) => (class, true),
             // An object of another kind, or one with a `__getattr__`.
             None => (self.module.attr(gil, name)?, false),
         };
-        let seen = now.filter(|_| self.is_watched && is_in_namespace);
+        let seen = now.filter(|_| is_in_namespace);
         let before = known.take().filter(|before| before.class.is(&class));
         let recognised = match before {
             Some(before) if before.seems_unchanged() || before.is_unchanged(gil)? => before,
@@ -152,6 +152,24 @@ impl Base {
         Ok(recognised)
     }
 
+    /// What changes with the module's dict.
+    #[inline(always)]
+    fn changes(&self, gil: Gil<'_>) -> Option<Changes> {
+        self.watched.as_ref()?.changes(gil)
+    }
+
+    /// Whether a class was found to be stock, and nothing has changed, as far as can be seen at once.
+    #[inline(always)]
+    fn is_seen_stock(&self, gil: Gil<'_>, known: &Exclusive<Rc<BaseClass>>) -> bool {
+        let is_stock = |known: &mut Rc<BaseClass>| {
+            let seen = known.seen.get();
+            seen.is_some()
+                && seen == self.changes(gil)
+                && known.stock.as_ref().is_some_and(Stock::seems_unchanged)
+        };
+        known.with(is_stock).unwrap_or(false)
+    }
+
     /// What the module's dict has under `name` now.
     fn found(&self, gil: Gil<'_>, name: &Object) -> Option<Owned> {
         let namespace = self.namespace.as_ref()?;
@@ -159,23 +177,7 @@ impl Base {
     }
 }
 
-/// Whether a class was found to be stock, and nothing has changed, as far as can be seen at once.
-#[inline(always)]
-fn is_seen_stock(gil: Gil<'_>, known: &Exclusive<Rc<BaseClass>>) -> bool {
-    let is_stock = |known: &mut Rc<BaseClass>| {
-        known.is_seen(gil) && known.stock.as_ref().is_some_and(Stock::seems_unchanged)
-    };
-    known.with(is_stock).unwrap_or(false)
-}
-
 impl BaseClass {
-    /// Whether the module has it still, as far as can be seen at once.
-    #[inline(always)]
-    fn is_seen(&self, gil: Gil<'_>) -> bool {
-        let seen = self.seen.get();
-        seen.is_some() && seen == changes(gil)
-    }
-
     /// Whether it is as it was found, as far as can be seen at once.
     #[inline(always)]
     fn seems_unchanged(&self) -> bool {
