@@ -142,7 +142,7 @@ soak: $(DRIVER)/.ready ## good, slow, broken and vanishing clients, SOAK_MINUTES
 
 bench: $(DRIVER)/.ready ## Fapws, its peers and the limit of one core, side by side, and a picture: an hour
 	@.ci/require compiler cargo libev wrk
-	$(DRIVER)/bin/python tests/bench/run.py --picture tests/bench/results.svg
+	$(DRIVER)/bin/python tests/bench/run.py --picture tests/bench/results.svg --summary tests/bench/summary.svg
 
 # The machine that the wheel is for, in Rust's words: a Linux with glibc.
 HOST = $(shell $(CARGO) -vV | sed -n 's/^host: //p')

@@ -1,6 +1,7 @@
 """Draws a results file as one picture: a bar chart a scenario.
 
-    python chart.py RESULTS.json PICTURE.svg
+    python chart.py RESULTS.json PICTURE.svg            every scenario and server
+    python chart.py RESULTS.json PICTURE.svg summary    the few that the README begins with
 
 It runs in an environment of its own that has matplotlib; nothing of the benchmark is imported, so
 what it draws is what the file has. Bars are medians; the shorter the better but where the unit is
@@ -17,6 +18,17 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
 COLUMNS = 3
+#: Scenarios and servers of the summary: cases that most applications are made of, and the servers
+#: that the README compares with.
+SUMMARY = ("hello", "close", "flask", "file", "generator", "mixed")
+COMPARED = ("fapws", "gunicorn", "bjoern", "granian", "waitress")
+NAMES = {
+    "epoll": "bare epoll loop",
+    "fapws-1": "fapws, one thread",
+    "fapws-64": "fapws, 64 threads",
+    "fapws-unlogged": "fapws without the log",
+    "fapws-command": "fapws",
+}
 OURS, LIMIT, PEER = "#d1495b", "#9aa5b1", "#3d6a9e"
 UNITS = {
     "cpu_us": "µs of server CPU a request",
@@ -28,15 +40,19 @@ UNITS = {
 LONGEST = 12
 
 
-def charts(record):
+def charts(record, is_summary):
     """(title, unit, more is better, {server: number}) of every scenario that was measured."""
-    for name, (title, shown) in record["shown"].items():
-        servers = record["scenarios"].get(name, {})
+    for name in SUMMARY if is_summary else record["shown"]:
+        title, shown = record["shown"][name]
         values = {
-            server: entry["median"][shown] for server, entry in servers.items() if "median" in entry
+            server: entry["median"][shown]
+            for server, entry in record["scenarios"].get(name, {}).items()
+            if "median" in entry and (server in COMPARED or not is_summary)
         }
         if values:
             yield title, UNITS[shown], shown == "rate", values
+    if is_summary:
+        return
     starts = {
         server: sorted(times)[len(times) // 2] for server, times in record["start_ms"].items()
     }
@@ -52,13 +68,15 @@ def draw(axes, title, unit, more, values):
     ordered = sorted(values.items(), key=lambda item: item[1], reverse=not more)
     names, numbers = zip(*ordered)
     end = max(numbers) if more else min(max(numbers), LONGEST * max(min(numbers), 1e-9))
-    axes.barh(names, [min(each, end) for each in numbers], color=[color(each) for each in names])
+    labels = [NAMES.get(each, each) for each in names]
+    axes.barh(labels, [min(each, end) for each in numbers], color=[color(each) for each in names])
     for place, number in enumerate(numbers):
         text = f"{number:,.0f}" if number >= 100 else f"{number:.1f}"
+        text += " (bar cut)" if number > end else ""
         axes.text(min(number, end), place, f" {text}", va="center", fontsize=7)
     axes.set_title(title, fontsize=9, loc="left")
     axes.set_xlabel(unit, fontsize=7)
-    axes.set_xlim(0, end * 1.18)
+    axes.set_xlim(0, end * 1.25)
     axes.tick_params(labelsize=7)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -73,16 +91,16 @@ def color(server):
 
 def main():
     """Read the file, draw, write."""
-    source, picture = sys.argv[1:]
+    source, picture, *words = sys.argv[1:]
     with open(source) as file:
         record = json.load(file)
     # Text stays text, and the same results give the same file.
     plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "fapws"})
-    every = list(charts(record))
-    rows = -(-len(every) // COLUMNS)
+    every = list(charts(record, words == ["summary"]))
+    rows = max(1, -(-len(every) // COLUMNS))
     tallest = max((len(values) for *_, values in every), default=1)
-    size = (4.6 * COLUMNS, max(1, rows) * (0.9 + 0.17 * tallest))
-    figure, grid = plt.subplots(max(1, rows), COLUMNS, figsize=size, squeeze=False)
+    size = (4 * COLUMNS, rows * (0.9 + 0.17 * tallest) + 0.3)
+    figure, grid = plt.subplots(rows, COLUMNS, figsize=size, squeeze=False, layout="constrained")
     places = list(grid.flat)
     for axes, chart in zip(places, every):
         draw(axes, *chart)
@@ -90,7 +108,6 @@ def main():
         axes.axis("off")
     system = f"Python {record['python']}, Linux {record['kernel']}"
     figure.suptitle(f"{system}: medians of {record['rounds']} rounds", fontsize=9)
-    figure.tight_layout(rect=(0, 0, 1, 0.99))
     figure.savefig(picture, format="svg", metadata={"Date": None})
 
 

@@ -113,14 +113,14 @@ class Installation:
         unix = scenario.proxied == "unix"
         return Running(server, words, environment, log, unix, access_log)
 
-    def draw(self, record, picture):
+    def draw(self, record, picture, *words):
         """Have chart.py draw a results file, in an environment that has a plotting library."""
         plotter = Environment(self.interpreter, FOLDER / f"chart-{self.interpreter.name}")
         if not pathlib.Path(plotter.python).exists():
             plotter.create()
         if not _version(plotter.python, PLOTTER):
             plotter.pip("install", PLOTTER)
-        environment.run(plotter.python, HERE / "chart.py", record, picture)
+        environment.run(plotter.python, HERE / "chart.py", record, picture, *words)
 
     def _install(self, server):
         if server is LIMIT:

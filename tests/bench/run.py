@@ -70,9 +70,10 @@ def main():
     path = pathlib.Path(arguments.json or install.FOLDER / "results.json")
     path.write_text(json.dumps(_record(arguments, installation, results), indent=1) + "\n")
     print(f"\nevery sample: {path}")
-    if arguments.picture:
-        installation.draw(path.resolve(), pathlib.Path(arguments.picture).resolve())
-        print(f"picture: {arguments.picture}")
+    for picture, words in ((arguments.picture, ()), (arguments.summary, ("summary",))):
+        if picture:
+            installation.draw(path.resolve(), pathlib.Path(picture).resolve(), *words)
+            print(f"picture: {picture}")
 
 
 class Bench:
@@ -362,6 +363,7 @@ def _arguments():
         help="one that has another build of fapws installed: the server `before`",
     )
     parser.add_argument("--picture", metavar="FILE", help="an SVG to draw the results into")
+    parser.add_argument("--summary", metavar="FILE", help="a small SVG with what most look for")
     parser.add_argument("--reinstall", action="store_true", help="make the peers' environment anew")
     parser.add_argument("--json", metavar="FILE", help="where every sample is kept")
     arguments = parser.parse_args()
