@@ -175,12 +175,10 @@ class Master(object):
         self._state.ending = True
         grace = self._grace()
         grace = {signal.SIGTERM: grace, signal.SIGQUIT: 0.0}.get(number, min(grace, SIGINT_GRACE))
-        # A Ctrl-C reaches the workers as well as the master where they share its terminal. One
-        # signal more would count as the second, at which the core ends at once.
-        sent = number == signal.SIGINT and not isolates_workers()
+        # Whether a terminal, a shell or systemd sent the signal to the workers too, nobody knows.
+        # Nor need it: the core counts what its parent sends apart from the rest.
         for worker in self._children.workers.values():
-            # One that is starting has nothing in flight, and may be too young to have got it.
-            terminate(worker, grace, sent=sent and worker.serving)
+            terminate(worker, grace)
         terminate_templates(self._children.templates.values())
         # Who connects from now on is not kept waiting: the workers accept those who wait already.
         self._server.stop_listening()

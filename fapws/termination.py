@@ -1,7 +1,9 @@
 """How children are ended: the signals that each is sent, and when.
 
-A worker that is sent SIGTERM drains; the second one, when its grace is over, ends it at once; then
-it is killed. Who ends, and why, is decided elsewhere.
+A worker that is sent SIGTERM drains; a second signal, when its grace is over, ends it at once; then
+it is killed. What others send it is not counted with these. The second one is SIGINT: of two
+SIGTERM, the kernel drops the one that comes before the worker has taken the other. Who ends, and
+why, is decided elsewhere.
 """
 
 import signal
@@ -17,31 +19,34 @@ def grace_of(settings):
     return float(settings.graceful_timeout or 0) + 1
 
 
-def terminate(worker, grace, sent=False):
-    """Have a worker drain; again after `grace` seconds, when it ends at once. sent: whether it has
-    the first signal already.
-    """
+def terminate(worker, grace):
+    """Have a worker drain; again after `grace` seconds, when it ends at once."""
     due = clock() + grace
     if worker.leaving:
         if due < worker.pending_signals[0][0] and len(worker.pending_signals) == 1:
             worker.pending_signals = [(due,) + worker.pending_signals[0][1:]]
         return
-    if not sent:
-        send_signal(worker.pid, signal.SIGTERM)
-    worker.pending_signals = [(due, signal.SIGTERM, grace > 0)]
+    send_signal(worker.pid, signal.SIGTERM)
+    worker.pending_signals = [(due, signal.SIGINT, grace > 0)]
 
 
 def hasten(worker):
     """End a worker that drains at once."""
-    send_signal(worker.pid, signal.SIGTERM)
-    worker.kill_at(clock() + KILL_AFTER)
+    _send_last(worker, signal.SIGINT)
 
 
 def terminate_templates(templates):
     """End templates, which have nothing in flight."""
     for template in templates:
         if not template.leaving:
-            hasten(template)
+            # They ignore SIGINT.
+            _send_last(template, signal.SIGTERM)
+
+
+def _send_last(child, number):
+    """Send a child the last signal but one."""
+    send_signal(child.pid, number)
+    child.kill_at(clock() + KILL_AFTER)
 
 
 def send_due_signals(children, now, log):

@@ -26,7 +26,9 @@ impl Run {
         if number == libc::SIGPIPE {
             return console::print_line(gil, "SIGPIPE encountered !!!! We ignore it.");
         }
-        if number == libc::SIGINT && !self.reactor.is_draining() {
+        // A second signal, which SIGINT is where a master sends it, is no farewell.
+        let is_first = !self.reactor.is_draining() && signal::insists().is_none();
+        if number == libc::SIGINT && is_first {
             console::print_line(gil, "Bye.");
         }
         if number == libc::SIGINT || self.reactor.drains_at.is_set() {
@@ -56,11 +58,14 @@ impl Run {
     pub(super) fn drain(&self, gil: Gil<'_>, turn: &Turn) {
         let reactor = &self.reactor;
         if reactor.draining.get() {
-            reactor.stop();
+            if signal::insists().is_some() {
+                reactor.stop();
+            }
             return;
         }
         // Those clients have read that they may go on.
         self.write_batch(gil, turn);
+        signal::count_beginning();
         reactor.draining.set(true);
         scoreboard::set(Word::Draining, 1);
         reactor

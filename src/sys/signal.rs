@@ -83,8 +83,12 @@ impl Drop for Disposition {
     }
 }
 
-/// How many signals that end the process came since [`count_from_now`].
-static ENDING: AtomicU32 = AtomicU32::new(0);
+/// How many signals that end the process came since [`count_from_now`]: from elsewhere, and from the
+/// parent.
+///
+/// They are counted apart because a terminal, a shell's job or systemd sends one signal to a whole group of
+/// processes, and a parent in that group passes it on: its children get two, and are asked once.
+static ENDING: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
 /// The number of the last of them.
 static LAST: AtomicI32 = AtomicI32::new(0);
@@ -125,13 +129,32 @@ impl Ending {
 
 /// Nothing has come yet.
 pub fn count_from_now() {
-    ENDING.store(0, Ordering::Relaxed);
+    for count in &ENDING {
+        count.store(0, Ordering::Relaxed);
+    }
 }
 
-/// The signal that came when another one had come before it. Counting needs no thread of Python's: the
-/// main one may hang.
+/// The end has begun: where no signal was its cause, the next one is the second.
+pub fn count_beginning() {
+    if ENDING
+        .iter()
+        .all(|count| count.load(Ordering::Relaxed) == 0)
+    {
+        for count in &ENDING {
+            // One that has just come stays the first of its kind.
+            let _ = count.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The signal that came when another one had come before it from the same place. Counting needs no thread
+/// of Python's: the main one may hang.
 pub fn insists() -> Option<c_int> {
-    (ENDING.load(Ordering::Relaxed) > 1).then(|| LAST.load(Ordering::Relaxed))
+    let repeated = |count: &AtomicU32| count.load(Ordering::Relaxed) > 1;
+    ENDING
+        .iter()
+        .any(repeated)
+        .then(|| LAST.load(Ordering::Relaxed))
 }
 
 /// The loop's handler of this signal is in force: it is what [`note`] calls. `before` was in force before
@@ -166,8 +189,8 @@ pub fn cover(signum: c_int) -> io::Result<()> {
     let ending = Ending::of(signum);
     ending.program.store(action.sa_sigaction, Ordering::Relaxed);
     action.sa_sigaction = on_ending_signal as *const () as libc::sighandler_t;
-    // What the application waits for goes on.
-    action.sa_flags |= libc::SA_RESTART;
+    // It looks at who has sent the signal. What the application waits for goes on.
+    action.sa_flags |= libc::SA_SIGINFO | libc::SA_RESTART;
     // SAFETY: the handler is one that a signal may run at any moment, see there.
     unsafe { syscall!(sigaction(signum, &raw const action, ptr::null_mut())) }.map(drop)
 }
@@ -190,7 +213,11 @@ pub fn leave_program_alone(signum: c_int) {
 
 /// A signal that ends the run came: counts it, and wakes the loop.
 pub fn note(signum: c_int) {
-    ENDING.fetch_add(1, Ordering::Relaxed);
+    note_from(signum, false);
+}
+
+fn note_from(signum: c_int, parent: bool) {
+    ENDING[usize::from(parent)].fetch_add(1, Ordering::Relaxed);
     LAST.store(signum, Ordering::Relaxed);
     call(Ending::of(signum).wakes.load(Ordering::Relaxed), signum);
 }
@@ -202,7 +229,11 @@ pub fn was_noted(signum: c_int) -> bool {
 
 /// Changes atomics, and calls handlers that were there before, which are some already. In a child that the
 /// program forked what was in force before the run is put back, and takes the signal.
-extern "C" fn on_ending_signal(signum: c_int) {
+extern "C" fn on_ending_signal(
+    signum: c_int,
+    info: *const libc::siginfo_t,
+    _context: *const libc::c_void,
+) {
     let ending = Ending::of(signum);
     if fork::is_child() {
         // SAFETY: zeros are an action; what the kernel gave is put back, and both calls are allowed here.
@@ -216,7 +247,10 @@ extern "C" fn on_ending_signal(signum: c_int) {
         return;
     }
     ending.noted.store(true, Ordering::Relaxed);
-    note(signum);
+    // SAFETY: the kernel gives a handler with SA_SIGINFO what it knows of the signal. A number that is no
+    // sender's, as for a terminal's signal, is 0. getppid(2) is allowed in handlers.
+    let parent = unsafe { !info.is_null() && (*info).si_pid() == libc::getppid() };
+    note_from(signum, parent);
     call(ending.program.load(Ordering::Relaxed), signum);
 }
 

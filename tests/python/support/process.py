@@ -87,13 +87,17 @@ class Process:
         with open(self._path("stdout"), "wb") as out, open(self._path("stderr"), "wb") as err:
             self._popen = subprocess.Popen(
                 self.command,
-                stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
                 cwd=self.cwd,
                 env=self.env,
+                **self._popen_options(),
             )
         return self
+
+    def _popen_options(self):
+        """More arguments of `subprocess.Popen`."""
+        return {"stdin": subprocess.DEVNULL}
 
     @property
     def pid(self):
