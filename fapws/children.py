@@ -58,6 +58,8 @@ class Worker(Child):
         super(Worker, self).__init__(pid, generation, now)
         self.slot = slot
         self.serving = False
+        #: Signals that came for all workers while it started; it is sent them when it serves.
+        self.owed = set()
         #: Why it is to be replaced: a name of MASTER_FIELDS, or None.
         self.retiring = None
         #: What earlier workers have served in its slot.

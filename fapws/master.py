@@ -146,9 +146,11 @@ class Master(object):
                 self._rest()
             elif number in _FORWARDED:
                 for worker in self._children.workers.values():
-                    # One that is starting has no handler for it yet, and its logs are new.
                     if worker.serving:
                         send_signal(worker.pid, number)
+                    else:
+                        # It may have no handler for it yet, or have opened its logs already.
+                        worker.owed.add(number)
 
     def _end(self, number):
         state = self._state
@@ -270,6 +272,8 @@ class Master(object):
         template = self._children.templates.get(pid)
         if worker and word == SERVING:
             worker.serving = self._state.served = True
+            while worker.owed:
+                send_signal(pid, worker.owed.pop())
         elif word == WAITING and (worker or template):
             child = worker or template
             if child.generation == self._state.generation:

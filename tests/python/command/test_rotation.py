@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import functools
+import os
 import shutil
 import signal
 import subprocess
@@ -75,3 +76,42 @@ def test_rotation_under_load(run_command, home, way):
     lines = [line for path in home.glob("a.log*") for line in path.read_text().splitlines()]
     served = sorted(int(line[1:]) for line in lines if line != "/")
     assert served == list(range(1, 1 + CLIENTS * REQUESTS))
+
+
+#: A worker that serves reports it only once there is a file `go`.
+REPORTS_LATE = """
+    import os as _os, time as _time
+    from fapws import link as _link
+    _report = _link.Link.report
+
+    def _late(self, *words):
+        while words[0] == _link.SERVING and not _os.path.exists("go"):
+            _time.sleep(0.01)
+        _report(self, *words)
+
+    _link.Link.report = _late
+"""
+
+
+def logs_of(worker):
+    """The names of the access logs that a worker has open."""
+    files = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{worker}/fd")]
+    return {os.path.basename(file) for file in files if "a.log" in file}
+
+
+def test_a_worker_that_is_starting_reopens_it_too(run_command, home):
+    write(home, settings=REPORTS_LATE)
+    (home / "go").touch()
+    command = run_command("hello:app", "--access-log", "a.log", "--config", "settings.py")
+    before = command.wait_for_workers(1)
+    (home / "go").unlink()
+    command.send_signal(signal.SIGTTIN)
+    workers = command.wait_for_workers(2)
+    (young,) = workers - before
+    wait_until(lambda: logs_of(young) == {"a.log"}, "the new worker's log")
+    rename(command, home, 1)
+    for worker in before:
+        wait_until(lambda worker=worker: logs_of(worker) == {"a.log"}, "the first worker's new log")
+    assert logs_of(young) == {"a.log.1"}
+    (home / "go").touch()
+    wait_until(lambda: logs_of(young) == {"a.log"}, "the new worker's new log")
