@@ -19,8 +19,9 @@ use crate::py::Gil;
 use crate::py::out::Stream;
 use crate::queue::WriteQueue;
 use crate::server::crew::Crew;
-use crate::server::monitor::{Seat, Watch};
+use crate::server::monitor::Watch;
 use crate::server::ready::Id;
+use crate::server::seats::Seat;
 use crate::server::slow_calls::{Call, Called};
 use crate::sys::socket::Socket;
 
@@ -81,7 +82,7 @@ impl Turn {
     /// Whether another thread is to make the next call: in this one a response would wait for it, and
     /// another one is free.
     pub fn is_to_make_way(&self) -> bool {
-        self.holds.get() && self.has_streams() && self.watch().has_spare()
+        self.holds.get() && self.has_streams() && self.watch().seats.has_spare()
     }
 
     /// Sets the loop free for that thread.
@@ -127,7 +128,7 @@ impl Turn {
     pub fn release_loop(&self) {
         self.holds.set(false);
         self.watch().baton.release();
-        self.watch().wake_spare();
+        self.watch().seats.wake_spare();
     }
 
     /// Whether a response that is ready has others to be written with. Where the loop has little to do

@@ -24,8 +24,9 @@ use crate::py::out::Stream;
 use crate::scoreboard::{self, Word};
 use crate::server::demand::Demand;
 use crate::server::expectation::Expectation;
-use crate::server::monitor::{Seat, Watch};
+use crate::server::monitor::Watch;
 use crate::server::ready::{Id, Ready, ReadyList};
+use crate::server::seats::Seat;
 use crate::server::thread_limit::ThreadLimit;
 use crate::server_log::ServerLog;
 use crate::sys::clock;
@@ -131,7 +132,7 @@ impl Crew {
     /// A seat for one more thread.
     pub fn take_seat(&self) -> Arc<Seat> {
         self.started.set(self.started.get() + 1);
-        let seat = self.watch.add_seat();
+        let seat = self.watch.seats.add();
         let mut inboxes = self.inboxes.borrow_mut();
         while inboxes.len() <= seat.number {
             inboxes.push(VecDeque::new());
@@ -141,7 +142,7 @@ impl Crew {
 
     /// Whether another thread is to be made: none is spare, and one may be needed.
     pub fn wants_thread(&self) -> bool {
-        self.is_threaded() && !self.watch.has_spare() && self.may_start_thread()
+        self.is_threaded() && !self.watch.seats.has_spare() && self.may_start_thread()
     }
 
     /// Whether another thread can be made.
@@ -152,7 +153,7 @@ impl Crew {
 
     /// Whether a thread is spare or can be made.
     fn can_come(&self) -> bool {
-        self.watch.has_spare() || self.may_start_thread()
+        self.watch.seats.has_spare() || self.may_start_thread()
     }
 
     /// Whether the holder of the loop has a request wait for another thread; `waits` if it is expected to wait.
@@ -257,7 +258,7 @@ impl Crew {
         if let Some(inbox) = self.inboxes.borrow_mut().get_mut(number) {
             inbox.push_back(id);
         }
-        self.watch.unpark(number);
+        self.watch.seats.unpark(number);
     }
 
     /// What goes on in the thread of this seat.
@@ -297,6 +298,6 @@ impl Crew {
     /// The run is over: every thread is to see it.
     pub fn end(&self) {
         self.ended.set(true);
-        self.watch.unpark_all();
+        self.watch.seats.unpark_all();
     }
 }

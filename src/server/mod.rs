@@ -43,6 +43,8 @@ pub mod routes;
 #[cfg(interpreter)]
 pub mod run;
 #[cfg(interpreter)]
+pub mod seats;
+#[cfg(interpreter)]
 pub mod serve;
 #[cfg(interpreter)]
 pub mod signals;

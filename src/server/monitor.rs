@@ -16,8 +16,8 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,7 @@ use crate::outbox::Outbox;
 use crate::scoreboard::{self, Word};
 use crate::server::baton::Baton;
 use crate::server::log_lines::LogLines;
+use crate::server::seats::{Seat, Seats};
 use crate::server::slow_calls::{Call, Called, Slot, SlowCalls};
 use crate::server::stalls::Stalls;
 use crate::sys::park::Parker;
@@ -57,30 +58,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Looks without work before the monitor parks: a request now and then does not pay for waking it.
 const IDLE_LOOKS: u32 = 50;
 
-/// A thread of the run, as the monitor sees it.
-#[derive(Default)]
-pub struct Seat {
-    /// Its number, from 0 on.
-    pub number: usize,
-    /// What it has ready while it is in a call.
-    pub outbox: Arc<Outbox>,
-    /// Where it waits when it is spare.
-    pub parker: Parker,
-    /// The call that it is in, where slow ones are looked for.
-    pub call: Slot,
-    /// It was woken or made for the queue, and has not come yet.
-    pub is_coming: AtomicBool,
-    /// Responses that it has begun and not ended.
-    pub streams: AtomicUsize,
-}
-
-impl Seat {
-    /// Whether there are responses that it has begun and not ended.
-    pub fn has_streams(&self) -> bool {
-        self.streams.load(Ordering::Relaxed) > 0
-    }
-}
-
 /// What the threads publish, and the monitor's looks.
 #[derive(Default)]
 pub struct Watch {
@@ -90,6 +67,8 @@ pub struct Watch {
     pub batch: Outbox,
     /// Lines of the access log.
     pub lines: LogLines,
+    /// The threads of the run.
+    pub seats: Seats,
     /// Goes up with each turn of the loop.
     turns: AtomicU64,
     /// The loop waits.
@@ -108,14 +87,6 @@ pub struct Watch {
     hands_over: AtomicBool,
     /// Which calls are slow; not there where nobody asks.
     slow: Option<Arc<SlowCalls>>,
-    seats: Mutex<Vec<Arc<Seat>>>,
-    /// The numbers of the seats whose threads wait for something to do, the last one to be woken first.
-    spares: Mutex<Vec<Arc<Seat>>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What it guards is changed by single calls, which do not panic.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Watch {
@@ -163,7 +134,7 @@ impl Watch {
 
     /// The calls in flight that are published.
     pub fn calls(&self) -> Vec<Arc<Call>> {
-        let seats = lock(&self.seats);
+        let seats = self.seats.all();
         seats.iter().filter_map(|seat| seat.call.get()).collect()
     }
 
@@ -195,7 +166,7 @@ impl Watch {
 
     /// Bytes that the monitor sent since the last time.
     pub fn take_sent(&self) -> u64 {
-        let seats = lock(&self.seats);
+        let seats = self.seats.all();
         self.batch.take_sent()
             + seats
                 .iter()
@@ -208,92 +179,10 @@ impl Watch {
         self.hands_over.store(true, Ordering::Relaxed);
     }
 
-    /// A seat for one more thread.
-    pub fn add_seat(&self) -> Arc<Seat> {
-        let mut seats = lock(&self.seats);
-        let taken = |number: &usize| seats.iter().any(|seat| seat.number == *number);
-        let seat = Arc::new(Seat {
-            number: (0..).find(|number| !taken(number)).unwrap_or(0),
-            ..Seat::default()
-        });
-        seats.push(seat.clone());
-        seat
-    }
-
-    /// A thread ends.
-    pub fn remove_seat(&self, seat: &Arc<Seat>) {
-        lock(&self.seats).retain(|other| !Arc::ptr_eq(other, seat));
-    }
-
-    /// Becomes spare, unless the loop is free: the two are one step, so that the thread that sets it free finds
-    /// either a taker or a spare.
-    pub fn become_spare(&self, seat: &Arc<Seat>) -> bool {
-        let mut spares = lock(&self.spares);
-        if self.baton.is_free() {
-            return false;
-        }
-        spares.push(seat.clone());
-        true
-    }
-
-    /// Is spare no more.
-    pub fn stop_being_spare(&self, seat: &Arc<Seat>) {
-        lock(&self.spares).retain(|other| !Arc::ptr_eq(other, seat));
-    }
-
-    /// Is spare no more, having waited for long, and may end: unless another thread woke it meanwhile, which
-    /// counts on it, or it is the last one, as a loop that is set free has to find a taker.
-    pub fn leave_spares(&self, seat: &Arc<Seat>) -> bool {
-        let mut spares = lock(&self.spares);
-        let before = spares.len();
-        spares.retain(|other| !Arc::ptr_eq(other, seat));
-        spares.len() < before && !spares.is_empty()
-    }
-
-    /// Whether a thread waits for something to do.
-    pub fn has_spare(&self) -> bool {
-        !lock(&self.spares).is_empty()
-    }
-
-    /// Wakes the thread that became spare last.
-    pub fn wake_spare(&self) {
-        if let Some(spare) = lock(&self.spares).pop() {
-            spare.parker.unpark();
-        }
-    }
-
-    /// Takes up to so many spare threads, the last ones first, to be woken: those that have no response to go on
-    /// with, or any.
-    pub fn take_spares(&self, count: usize, may_have_streams: bool) -> Vec<Arc<Seat>> {
-        let mut spares = lock(&self.spares);
-        let mut taken = Vec::new();
-        for at in (0..spares.len()).rev() {
-            if taken.len() < count && (may_have_streams || !spares[at].has_streams()) {
-                taken.push(spares.remove(at));
-            }
-        }
-        taken
-    }
-
-    /// Wakes the thread of a seat.
-    pub fn unpark(&self, number: usize) {
-        let seats = lock(&self.seats);
-        if let Some(seat) = seats.iter().find(|seat| seat.number == number) {
-            seat.parker.unpark();
-        }
-    }
-
-    /// Wakes every thread.
-    pub fn unpark_all(&self) {
-        for seat in &*lock(&self.seats) {
-            seat.parker.unpark();
-        }
-    }
-
     /// Sends what was ready at the look before. Whether something was sent.
     fn send(&self) -> bool {
         let sent = self.batch.look();
-        let seats = lock(&self.seats);
+        let seats = self.seats.all();
         seats
             .iter()
             .fold(sent, |sent, seat| seat.outbox.look() || sent)
@@ -403,7 +292,7 @@ impl Watch {
                 && self.baton.hand_over(call)
             {
                 stalls.add(clock);
-                self.wake_spare();
+                self.seats.wake_spare();
             }
             let longest = match hands_over {
                 true => stalls.pause(clock, CALM),
@@ -438,14 +327,14 @@ impl Watch {
         work: impl FnOnce(&SlowCalls, &mut dyn Iterator<Item = &Slot>) -> R,
     ) -> Option<R> {
         let slow = self.slow.as_ref()?;
-        let seats = lock(&self.seats);
+        let seats = self.seats.all();
         Some(work(slow, &mut seats.iter().map(|seat| &seat.call)))
     }
 
     /// Sends all that is ready, as far as it goes at once, and writes the access log: the process ends.
     pub fn send_all(&self) {
         self.batch.send_all();
-        for seat in &*lock(&self.seats) {
+        for seat in &*self.seats.all() {
             seat.outbox.send_all();
         }
         self.lines.flush();

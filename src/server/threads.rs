@@ -15,7 +15,7 @@ use crate::py::{Exception, Gil, Raised, threads};
 use crate::server::batch::Turn;
 use crate::server::connection::state::Event;
 use crate::server::crew::Queued;
-use crate::server::monitor::Seat;
+use crate::server::seats::Seat;
 use crate::sys::clock;
 
 use crate::server::run::Run;
@@ -57,7 +57,7 @@ impl Drop for Place {
         let crew = &self.run.crew;
         crew.has_come(&self.turn.seat);
         crew.started.set(crew.started.get() - 1);
-        self.run.watch.remove_seat(&self.turn.seat);
+        self.run.watch.seats.remove(&self.turn.seat);
     }
 }
 
@@ -115,7 +115,7 @@ impl Run {
         if !turn.has_streams() {
             return false;
         }
-        for seat in self.watch.take_spares(self.crew.unattended(), false) {
+        for seat in self.watch.seats.take_spares(self.crew.unattended(), false) {
             self.crew.expect(&seat);
             seat.parker.unpark();
         }
@@ -124,12 +124,12 @@ impl Run {
 
     /// Waits for something to do. False when nothing came for long, and another one waits as well.
     pub(super) fn be_spare(&self, gil: Gil<'_>, turn: &Turn, is_main: bool) -> bool {
-        if !self.watch.become_spare(&turn.seat) {
+        if !self.watch.seats.become_spare(&turn.seat, &self.watch.baton) {
             return true;
         }
         let (seat, crew) = (turn.seat.clone(), &self.crew);
         if crew.has_mail(seat.number) || crew.ended.get() {
-            self.watch.stop_being_spare(&turn.seat);
+            self.watch.seats.stop_being_spare(&turn.seat);
             return true;
         }
         // Handlers of Python's signals run in the main thread only.
@@ -144,7 +144,7 @@ impl Run {
             // It takes the loop.
             crew.taken_quickly.set(waited_for_lock < LOCK_WAIT);
         }
-        let may_end = self.watch.leave_spares(&turn.seat) && !woken.0;
+        let may_end = self.watch.seats.leave_spares(&turn.seat) && !woken.0;
         if is_main && let Err(raised) = child::exit_if_forked(gil, Raised::check_signals(gil)) {
             self.reactor.fail(Exception::take(gil, raised));
             self.reactor.waker.wake();
@@ -224,7 +224,7 @@ impl Run {
 
     /// Spare threads for what is queued, to be woken.
     fn expect_spares(&self, may_have_streams: bool) -> Vec<Arc<Seat>> {
-        let seats = (self.watch).take_spares(self.crew.unattended(), may_have_streams);
+        let seats = (self.watch.seats).take_spares(self.crew.unattended(), may_have_streams);
         for seat in &seats {
             self.crew.expect(seat);
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::app::child;
 use crate::py::threads;
 use crate::scoreboard::{self};
-use crate::server::monitor::Seat;
+use crate::server::seats::Seat;
 use crate::sys::fork;
 
 thread_local! {

@@ -68,7 +68,7 @@ fn write_all(socket: &Socket, queue: &mut WriteQueue) {
 fn bytes_arrive_once_and_in_order_by_either_sender() {
     const NUMBERS: u32 = 10_000;
     let watch = Watch::new(None);
-    let seat = watch.add_seat();
+    let seat = watch.seats.add();
     let (socket, reader) = read_numbers();
     let (other, other_reader) = read_numbers();
     let monitor = Monitor::start(&watch);
@@ -118,16 +118,16 @@ fn the_loop_is_always_served_and_by_one() {
     let (calls, holders, handed_over) = (AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0));
     let monitor = Monitor::start(&watch);
     let serve = |number: u32| {
-        let (seat, mut state) = (watch.add_seat(), number);
+        let (seat, mut state) = (watch.seats.add(), number);
         let mut interpreter = lock.lock().unwrap();
         while calls.load(Ordering::Relaxed) < CALLS {
             if !watch.baton.take() {
-                if watch.become_spare(&seat) {
+                if watch.seats.become_spare(&seat, &watch.baton) {
                     drop(interpreter);
                     seat.parker
                         .park_for(Duration::from_millis(u64::from(number)));
                     interpreter = lock.lock().unwrap();
-                    watch.leave_spares(&seat);
+                    watch.seats.leave_spares(&seat);
                 }
                 continue;
             }
@@ -137,13 +137,13 @@ fn the_loop_is_always_served_and_by_one() {
                 watch.begin_turn();
                 if calls.fetch_add(1, Ordering::Relaxed) >= CALLS {
                     watch.baton.release();
-                    watch.unpark_all();
+                    watch.seats.unpark_all();
                     break;
                 }
                 let foreseen = random(&mut state, 50) == 0;
                 let ticket = if foreseen {
                     watch.baton.release();
-                    watch.wake_spare();
+                    watch.seats.wake_spare();
                     None
                 } else {
                     Some(watch.baton.enter())
@@ -164,7 +164,7 @@ fn the_loop_is_always_served_and_by_one() {
                 }
             }
         }
-        watch.remove_seat(&seat);
+        watch.seats.remove(&seat);
     };
     thread::scope(|scope| {
         for number in 1..=THREADS {
