@@ -133,11 +133,73 @@ impl Seats {
     pub fn take_spares(&self, count: usize, may_have_streams: bool) -> Vec<Arc<Seat>> {
         let mut spares = lock(&self.spares);
         let mut taken = Vec::new();
-        for at in (0..spares.len()).rev() {
-            if taken.len() < count && (may_have_streams || !spares[at].has_streams()) {
+        let mut at = spares.len();
+        while taken.len() < count && at > 0 {
+            at -= 1;
+            if may_have_streams || !spares[at].has_streams() {
                 taken.push(spares.remove(at));
             }
         }
         taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(seats: &[Arc<Seat>]) -> Vec<usize> {
+        seats.iter().map(|seat| seat.number).collect()
+    }
+
+    /// Four spares, the second of which has a response to go on with.
+    fn four() -> Seats {
+        let (seats, baton) = (Seats::default(), Baton::default());
+        for _ in 0..4 {
+            assert!(seats.become_spare(&seats.add(), &baton));
+        }
+        seats.all()[1].streams.store(1, Ordering::Relaxed);
+        seats
+    }
+
+    #[test]
+    fn a_seat_has_the_first_number_that_is_free() {
+        let seats = Seats::default();
+        let all = [seats.add(), seats.add(), seats.add()];
+        assert_eq!(numbers(&all), [0, 1, 2]);
+        seats.remove(&all[1]);
+        assert_eq!(seats.add().number, 1);
+        assert_eq!(seats.add().number, 3);
+    }
+
+    #[test]
+    fn no_more_spares_are_taken_than_are_needed_and_the_last_ones_first() {
+        let seats = four();
+        assert!(seats.take_spares(0, true).is_empty());
+        assert_eq!(numbers(&seats.take_spares(2, false)), [3, 2]);
+        assert_eq!(numbers(&seats.take_spares(2, false)), [0]);
+        assert!(seats.has_spare() && seats.take_spares(1, false).is_empty());
+        assert_eq!(numbers(&seats.take_spares(1, true)), [1]);
+        assert!(!seats.has_spare() && seats.take_spares(1, true).is_empty());
+    }
+
+    #[test]
+    fn nobody_is_spare_while_the_loop_is_free() {
+        let (seats, baton) = (Seats::default(), Baton::default());
+        baton.release();
+        assert!(!seats.become_spare(&seats.add(), &baton) && !seats.has_spare());
+        assert!(baton.take() && seats.become_spare(&seats.add(), &baton));
+    }
+
+    #[test]
+    fn a_spare_ends_unless_it_is_the_last_or_was_taken() {
+        let seats = four();
+        let [first, second, third, last] = &seats.all().clone()[..] else {
+            panic!("four");
+        };
+        assert_eq!(numbers(&seats.take_spares(1, true)), [3]);
+        assert!(!seats.leave_spares(last), "it was taken");
+        assert!(seats.leave_spares(third) && seats.leave_spares(first));
+        assert!(!seats.leave_spares(second), "it is the last");
     }
 }

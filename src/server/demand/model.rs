@@ -341,9 +341,10 @@ impl World {
 
     fn expect_spares(&mut self, may_have_streams: bool) -> Vec<usize> {
         let mut taken = Vec::new();
-        for at in (0..self.spares.len()).rev() {
-            let may = may_have_streams || !self.has_streams(self.spares[at]);
-            if self.demand.unattended() > 0 && may {
+        let mut at = self.spares.len();
+        while self.demand.unattended() > 0 && at > 0 {
+            at -= 1;
+            if may_have_streams || !self.has_streams(self.spares[at]) {
                 let spare = self.spares.remove(at);
                 self.expect(spare);
                 taken.push(spare);
