@@ -28,12 +28,14 @@ pub fn raise(gil: Gil<'_>) -> Result<()> {
 }
 
 /// A call failed whose own failures matter to nobody. What is no `Exception` is none of them, nor what
-/// a handler of a signal raised.
-pub fn ignore_failure(gil: Gil<'_>, raised: Raised) {
+/// a handler of a signal raised. Whether it was a failure.
+pub fn ignore_failure(gil: Gil<'_>, raised: Raised) -> bool {
     let exception = Exception::take(gil, raised);
-    if !exception.is(gil, Kind::Exception) || exception.is_of_signal_handler(gil) {
+    let is_failure = exception.is(gil, Kind::Exception) && !exception.is_of_signal_handler(gil);
+    if !is_failure {
         keep(gil, exception);
     }
+    is_failure
 }
 
 /// What `make` makes by Python code. What succeeds when it is done again was interrupted by a handler, but for want of

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -240,15 +241,19 @@ impl Run {
 
     fn start_thread(self: &Rc<Self>, gil: Gil<'_>, task: Task) {
         let name = format!("fapws-{}", self.crew.started.get());
-        let place = Rc::new(Place {
+        let place = Place {
             run: self.clone(),
             turn: Turn::new(self.crew.clone()),
-        });
+        };
         if task == Task::Queue {
             self.crew.expect(&place.turn.seat);
         }
-        let taken = Rc::downgrade(&place);
+        let place = Rc::new(Cell::new(Some(place)));
+        let to_take = place.clone();
         let started = start_thread(gil, &name, move |gil| {
+            let Some(place) = to_take.take() else {
+                return Ok(());
+            };
             let run = &place.run;
             threads::serving(gil, || {
                 run.reactor
@@ -257,14 +262,16 @@ impl Run {
                 run.serve(gil, &place.turn);
             });
             Ok(())
-        });
-        if let Err(raised) = started {
-            interruption::ignore_failure(gil, raised);
-        }
-        // A handler of a signal may raise when the thread goes on already.
-        if taken.strong_count() > 0 {
+        })
+        .map(drop);
+        let may_begin = started.is_ok() && Rc::strong_count(&place) > 1;
+        let is_interrupted =
+            started.is_err_and(|raised| !interruption::ignore_failure(gil, raised));
+        // A handler of a signal may raise when the thread has begun already. One that has not will find no place:
+        // the program may keep the object of a thread that could not be started.
+        if may_begin || place.take().is_none() {
             self.crew.thread_limit.lifted();
-        } else if self.crew.thread_limit.reached(clock::monotonic_micros()) {
+        } else if self.crew.thread_limit.reached(clock::monotonic_micros()) && !is_interrupted {
             let line = "no more threads can be started: the server goes on with those it has";
             console::log_error(gil, line);
         }

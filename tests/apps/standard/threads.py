@@ -15,6 +15,7 @@ from waiting import PLAIN, hello, seen
 
 
 SIGNALLED = []
+STARTED = []
 
 
 def wait(environ, start_response):
@@ -167,6 +168,18 @@ def limit(environ, start_response):
     return [b"limited"]
 
 
+def limit_recorded(environ, start_response):
+    """`/limit-recorded`: the same in a program that keeps every thread that it sees being started."""
+    start = threading.Thread.start
+
+    def recorded(thread):
+        STARTED.append(thread)
+        start(thread)
+
+    threading.Thread.start = recorded
+    return limit(environ, start_response)
+
+
 def lift(environ, start_response):
     """`/lift`: what `/limit` set is over."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -217,6 +230,7 @@ ROUTES = {"/": hello, "/wait": wait, "/multithread": multithread, "/rows": rows,
           "/large": large, "/later": later, "/names": names, "/defer": defer, "/timers": timers,
           "/fork": fork, "/ended": ended, "/exit": leave, "/interrupt": interrupt,
           "/never": never, "/limit": limit, "/lift": lift, "/limit-user": limit_user,
+          "/limit-recorded": limit_recorded,
           "/signalled": signalled, "/journal": journal}
 
 

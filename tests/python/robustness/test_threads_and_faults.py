@@ -40,7 +40,7 @@ def say_hello(server, times):
             assert quick.response().body == b"hello"
 
 
-@pytest.mark.parametrize("target", ["/limit", "/limit-user"])
+@pytest.mark.parametrize("target", ["/limit", "/limit-user", "/limit-recorded"])
 def test_a_server_goes_on_with_the_threads_it_has(serve_threaded, open_folder, target):
     """There are the main thread and one more; the process has no room for a third one's stack, or
     the user may have no more of them.
