@@ -8,12 +8,12 @@ use crate::app::console;
 use crate::py::{Exception, Gil};
 use crate::scoreboard::{self, Word};
 use crate::server::accept::accept_next;
-use crate::server::batch::Turn;
 use crate::server::connection::close::{is_idle, shorten_idle};
 use crate::server::connection::state::{Event, Stage};
 use crate::server::connection::work::Connection;
 use crate::server::connection::write::flush;
 use crate::server::listener::Acceptor;
+use crate::server::turn::Turn;
 use crate::sys::signal;
 
 use crate::server::run::Run;

@@ -9,8 +9,6 @@
 pub mod accept;
 #[cfg(interpreter)]
 pub mod at_exit;
-#[cfg(interpreter)]
-pub mod batch;
 pub mod baton;
 #[cfg(interpreter)]
 pub mod body_buffer;
@@ -65,5 +63,7 @@ mod tick;
 pub mod timeouts;
 #[cfg(interpreter)]
 pub mod timers;
+#[cfg(interpreter)]
+pub mod turn;
 #[cfg(interpreter)]
 mod wait;

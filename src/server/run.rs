@@ -16,7 +16,6 @@ use crate::app::interruption;
 use crate::ev::{Timer, Wake, guarded};
 use crate::py::{Exception, Gil, Raised, Result};
 use crate::server::accept::accept_next;
-use crate::server::batch::Turn;
 use crate::server::connection::drive::{Driven, drive};
 use crate::server::connection::state::{Event, Stage};
 use crate::server::connection::work::Connection;
@@ -33,6 +32,7 @@ use crate::server::slow_calls::Called;
 use crate::server::stats::count;
 use crate::server::table::Table;
 use crate::server::timeouts::PERIOD;
+use crate::server::turn::Turn;
 use crate::server::wait::{after_wait, before_wait, before_wait_with_threads, wake_now};
 
 /// Connections accepted before others come.

@@ -19,7 +19,6 @@ use crate::ev::{Loop, Wake};
 use crate::py::call::import;
 use crate::py::{Gil, Kind, Raised, Result, threads};
 use crate::scoreboard;
-use crate::server::batch::Turn;
 use crate::server::connection::write::flush_now;
 use crate::server::crew::Crew;
 use crate::server::fair_share::FairShare;
@@ -33,6 +32,7 @@ use crate::server::run::Run;
 use crate::server::slow_calls::SlowCalls;
 use crate::server::slow_reports::Reporter;
 use crate::server::table::Table;
+use crate::server::turn::Turn;
 use crate::sys::{fork, memory};
 
 /// Serves until a signal ends it.

@@ -13,10 +13,10 @@ use crate::app::console;
 use crate::app::interruption;
 use crate::py::spawn::start_thread;
 use crate::py::{Exception, Gil, Raised, threads};
-use crate::server::batch::Turn;
 use crate::server::connection::state::Event;
 use crate::server::crew::Queued;
 use crate::server::seats::Seat;
+use crate::server::turn::Turn;
 use crate::sys::clock;
 
 use crate::server::run::Run;

@@ -8,7 +8,6 @@ use crate::app::console;
 use crate::app::interruption;
 use crate::http::error::HttpError;
 use crate::py::Gil;
-use crate::server::batch::Turn;
 use crate::server::connection::body;
 use crate::server::connection::close::{TimedOut, timed_out};
 use crate::server::connection::reject::reject_now;
@@ -16,6 +15,7 @@ use crate::server::connection::work::{Connection, Work};
 use crate::server::ready::{Id, Ready};
 use crate::server::registry::registry;
 use crate::server::stats::count;
+use crate::server::turn::Turn;
 use crate::sys::memory;
 
 use crate::server::run::Run;

@@ -8,12 +8,12 @@ use crate::ev::{Interest, guarded};
 use crate::http::error::HttpError;
 use crate::outbox::Outbound;
 use crate::py::Gil;
-use crate::server::batch::{Owner, Turn};
 use crate::server::connection::state::{Event, Stage, Step};
 use crate::server::connection::work::{Connection, Work};
 use crate::server::connection::write::Flushed;
 use crate::server::connection::{body, close, proxy, read, reject, respond, send, write};
 use crate::server::ready::Ready;
+use crate::server::turn::{Owner, Turn};
 
 /// What the driver leaves to its caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -14,7 +14,6 @@ use crate::http::target::TargetSpans;
 use crate::py::Gil;
 use crate::queue::WriteQueue;
 use crate::scoreboard;
-use crate::server::batch::Turn;
 use crate::server::connection::health;
 use crate::server::connection::reject::reject;
 use crate::server::connection::request::ParsedRequest;
@@ -26,6 +25,7 @@ use crate::server::log::{AccessLog, LogEntry, Pending};
 use crate::server::registry::{Registry, registry};
 use crate::server::slow_calls::Called;
 use crate::server::stats::count;
+use crate::server::turn::Turn;
 use crate::sys::clock;
 use crate::sys::peer::TEXT_SIZE;
 

@@ -10,11 +10,11 @@ use crate::dialect::Dialect;
 use crate::ev::Interest;
 use crate::http::body_encoder::Progress;
 use crate::py::Gil;
-use crate::server::batch::Turn;
 use crate::server::connection::close::begin_lingering;
 use crate::server::connection::state::{After, Event, Step};
 use crate::server::connection::work::{Connection, Quantum, Work};
 use crate::server::connection::write::{Flushed, GATHERED, flush};
+use crate::server::turn::Turn;
 
 /// Writes, and pulls more from the application, as long as it is this connection's turn.
 pub fn send(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Step {

@@ -15,7 +15,6 @@ use crate::ev::{Interest, Io, OnIo};
 use crate::http::head::HeadSearch;
 use crate::py::Gil;
 use crate::queue::WriteQueue;
-use crate::server::batch::Owner;
 use crate::server::connection::request::{Incoming, ParsedRequest};
 use crate::server::connection::state::{Event, State};
 use crate::server::log::Pending;
@@ -23,6 +22,7 @@ use crate::server::reactor::Reactor;
 use crate::server::ready::{Id, Ready};
 use crate::server::slow_calls::Called;
 use crate::server::timeouts::Deadline;
+use crate::server::turn::Owner;
 use crate::sys::socket::{Handle, Socket};
 
 /// One connection.

@@ -1,4 +1,5 @@
-//! The turn of a thread: what it calls, and what it has ready to be written.
+//! The turn of a thread: whether it holds the loop, what it calls in sight of the monitor, and what it has ready to
+//! be written together.
 //!
 //! A write wakes its client, which on the same machine begins to run at once, and leaves the processor
 //! full of the kernel's code and data. Where many requests are ready together, that is dearer than the
