@@ -86,8 +86,6 @@ pub struct Reactor {
     pub drains_at: Deadline,
     /// How long that may take.
     pub patience: Deadline,
-    /// An application asked for the end of the run (`SystemExit` in the legacy dialect).
-    pub end_requested: Cell<bool>,
     /// A thread polls.
     polls: Cell<bool>,
     /// How often one did.
@@ -166,7 +164,6 @@ impl Reactor {
             draining: Cell::new(false),
             drains_at: Deadline::default(),
             patience: Deadline::default(),
-            end_requested: Cell::new(false),
             polls: Cell::new(false),
             polled: Cell::new(0),
             polls_numbers: lp.backend() == "poll",

@@ -230,8 +230,7 @@ impl Run {
 
     pub(super) fn drive(&self, gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) {
         let mut driven = drive(gil, turn, connection);
-        if driven == Driven::EndRequested {
-            self.reactor.end_requested.set(false);
+        if driven == Driven::EndsRun {
             if !self.reactor.is_draining() {
                 self.drain(gil, turn);
             }

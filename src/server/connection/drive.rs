@@ -22,8 +22,8 @@ pub enum Driven {
     Waits,
     /// It is over: it has no place in the table any more.
     Closed,
-    /// The run is to end: it accepts no more before this connection's response is written.
-    EndRequested,
+    /// It is to go on once the run has begun to end.
+    EndsRun,
 }
 
 /// Steps a connection that is ready through its stages until it waits or ends.
@@ -53,35 +53,24 @@ pub fn drive(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) -> Driven {
     work.readable |= std::mem::take(&mut work.awaits_input);
     loop {
         match guarded(|| advance(gil, turn, connection, &mut work)) {
+            Some(Step::Again) => {}
             // The run ended while this thread was in a call.
-            Some(Advanced::Waits(_)) if turn.crew.ended.get() => {
+            Some(Step::Wait(_) | Step::Pause) if turn.crew.ended.get() => {
                 close::close(gil, connection, work);
                 return Driven::Closed;
             }
-            Some(Advanced::Waits(interest)) => {
-                let changes = connection.wait(work, interest);
+            Some(Step::Wait(interest)) => {
+                let changes = connection.wait(work, Some(interest));
                 if changes && !turn.holds_loop() {
                     connection.reactor.waker.wake();
                 }
                 return Driven::Waits;
             }
-            Some(Advanced::EndRequested) => {
-                connection.put(work);
-                return Driven::EndRequested;
-            }
-            Some(Advanced::Queued(waits)) => {
-                work.is_queued = true;
-                connection.put(work);
-                turn.crew.enqueue(connection.id(), waits);
+            Some(Step::Pause) => {
+                connection.wait(work, None);
                 return Driven::Waits;
             }
-            Some(Advanced::MakesWay) => {
-                connection.put(work);
-                turn.crew.ready.push(Ready::Connection(connection.id()));
-                turn.make_way();
-                return Driven::Waits;
-            }
-            Some(Advanced::Batched) => {
+            Some(Step::Batch) => {
                 work.is_batched = true;
                 let queue = std::mem::take(&mut work.out);
                 let outbound = Outbound::new(work.socket.clone(), queue);
@@ -89,7 +78,23 @@ pub fn drive(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) -> Driven {
                 connection.put(work);
                 return Driven::Waits;
             }
-            Some(Advanced::Closed) => {
+            Some(Step::Queue(waits)) => {
+                work.is_queued = true;
+                connection.put(work);
+                turn.crew.enqueue(connection.id(), waits);
+                return Driven::Waits;
+            }
+            Some(Step::MakeWay) => {
+                connection.put(work);
+                turn.crew.ready.push(Ready::Connection(connection.id()));
+                turn.make_way();
+                return Driven::Waits;
+            }
+            Some(Step::EndRun) => {
+                connection.put(work);
+                return Driven::EndsRun;
+            }
+            Some(Step::Close) => {
                 close::close(gil, connection, work);
                 return Driven::Closed;
             }
@@ -103,22 +108,8 @@ pub fn drive(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>) -> Driven {
     }
 }
 
-/// Where the stages led.
-enum Advanced {
-    /// To a wait for the socket, or for something else.
-    Waits(Option<Interest>),
-    /// To responses that are ready, to be written when the turn ends.
-    Batched,
-    /// To an application that ends the run.
-    EndRequested,
-    /// To a call that has to wait for a thread; whether it is expected to wait in its turn.
-    Queued(bool),
-    /// To a call that is another thread's to make.
-    MakesWay,
-    Closed,
-}
-
-fn advance(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Advanced {
+/// Runs stages until one leaves more to be done than the next one.
+fn advance(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Work) -> Step {
     loop {
         let step = match work.state.stage() {
             Stage::Proxy => proxy::header(gil, connection, work),
@@ -127,50 +118,55 @@ fn advance(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut Wo
             Stage::Call => respond::call(gil, turn, connection, work),
             Stage::Send => send::send(gil, turn, connection, work),
             Stage::Discard => close::discard(connection, work),
-            Stage::Close => return Advanced::Closed,
+            Stage::Close => Step::Close,
         };
-        let interest = match step {
-            Step::Again if connection.reactor.end_requested.get() => {
-                return Advanced::EndRequested;
+        let step = match step {
+            Step::Wait(Interest::READ) | Step::Pause => {
+                flush_before_wait(gil, turn, connection, work, step)
             }
-            Step::Again => continue,
-            Step::Batch => return Advanced::Batched,
-            Step::Queue(waits) => return Advanced::Queued(waits),
-            Step::MakeWay => return Advanced::MakesWay,
-            Step::Pause => None,
-            Step::Wait(interest) => Some(interest),
+            step => step,
         };
-        if interest == Some(Interest::WRITE) {
-            write::expect_reader(connection, work);
-            return Advanced::Waits(interest);
-        }
-        // What is queued goes out before more is waited for.
-        if !work.out.is_empty() {
-            if turn.has_company() && write::may_wait(work) {
-                return Advanced::Batched;
+        match step {
+            Step::Again => {}
+            Step::Wait(Interest::WRITE) => {
+                write::expect_reader(connection, work);
+                return step;
             }
-            match write::flush(gil, &work.socket, &mut work.out) {
-                Flushed::All if work.unseen => continue,
-                Flushed::All => {}
-                // Back-pressure: nothing more is read before the responses are written.
-                Flushed::Blocked => {
-                    write::expect_reader(connection, work);
-                    return Advanced::Waits(Some(Interest::WRITE));
-                }
-                Flushed::Gone => {
-                    work.on(Event::Gone);
-                    continue;
-                }
-            }
+            step => return step,
         }
-        match work.state.stage() {
-            Stage::Head | Stage::Proxy if !read::expect_head(connection, work) => {
-                work.on(Event::Gone);
-                continue;
-            }
-            Stage::Body if interest.is_some() => body::expect_more(connection, work),
-            _ => {}
-        }
-        return Advanced::Waits(interest);
     }
+}
+
+/// What is queued goes out before more is waited for. What is to be done then: `wait`, or something else first.
+fn flush_before_wait(
+    gil: Gil<'_>,
+    turn: &Turn,
+    connection: &Rc<Connection>,
+    work: &mut Work,
+    wait: Step,
+) -> Step {
+    if !work.out.is_empty() {
+        if turn.has_company() && write::may_wait(work) {
+            return Step::Batch;
+        }
+        match write::flush(gil, &work.socket, &mut work.out) {
+            Flushed::All if work.unseen => return Step::Again,
+            Flushed::All => {}
+            // Back-pressure: nothing more is read before the responses are written.
+            Flushed::Blocked => return Step::Wait(Interest::WRITE),
+            Flushed::Gone => {
+                work.on(Event::Gone);
+                return Step::Again;
+            }
+        }
+    }
+    match work.state.stage() {
+        Stage::Head | Stage::Proxy if !read::expect_head(connection, work) => {
+            work.on(Event::Gone);
+            return Step::Again;
+        }
+        Stage::Body if wait != Step::Pause => body::expect_more(connection, work),
+        _ => {}
+    }
+    wait
 }

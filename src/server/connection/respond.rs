@@ -75,12 +75,13 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
     };
     work.served_any = true;
     work.fruitless_since = None;
-    if reactor.ctx.exit.borrow().is_some() {
-        reactor.end_requested.set(true);
-    }
+    let step = match *reactor.ctx.exit.borrow() {
+        Some(_) => Step::EndRun,
+        None => Step::Again,
+    };
     if response.is_taken_over {
         work.on(Event::TakenOver);
-        return Step::Again;
+        return step;
     }
     work.response = response.body;
     let is_owned = work.response.is_some() && turn.crew.is_threaded();
@@ -95,7 +96,7 @@ pub fn call(gil: Gil<'_>, turn: &Turn, connection: &Rc<Connection>, work: &mut W
             work.on(Event::MoreInput);
         }
     }
-    Step::Again
+    step
 }
 
 /// A request with `Upgrade`, whose connection the application may take over: what was to be written before

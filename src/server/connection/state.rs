@@ -217,14 +217,19 @@ pub enum Step {
     Again,
     /// The socket has to become ready first.
     Wait(Interest),
+    /// A body waits for a descriptor: the socket is not watched meanwhile.
+    Pause,
     /// What is queued goes out when the turn ends, with others' responses.
     Batch,
     /// The call has to wait for a thread; whether it is expected to wait in its turn.
     Queue(bool),
     /// The call is to be made by another thread, which takes the loop.
     MakeWay,
-    /// A body waits for a descriptor: the socket is not watched meanwhile.
-    Pause,
+    /// The application ends the run (`SystemExit` in the legacy dialect), which accepts no more before the response
+    /// is written.
+    EndRun,
+    /// Nothing: the connection is over.
+    Close,
 }
 
 impl State {
