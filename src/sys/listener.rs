@@ -1,22 +1,16 @@
-//! Listening sockets: TCP, unix, abstract unix, and ones that were opened elsewhere.
+//! Listening sockets: TCP, and ones that were opened elsewhere; those with a path are opened by
+//! [`super::unix_listener`].
 //!
-//! Owns the rules of taking an address over: a TCP port at once after its last server (connections in
-//! TIME_WAIT do not count), a unix path when no server listens on it. Accepts nothing.
-//!
-//! Invariant: a unix socket's file is removed only by the process that bound it and only while the
-//! path still leads to that very file, never under a newer server's feet.
+//! Owns the rule of taking a TCP port over: at once after its last server (connections in TIME_WAIT do not
+//! count). Accepts nothing.
 
 use super::accept::{self, Accepted};
 use super::{file, option};
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, CString};
 use std::fmt;
-use std::fs;
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
 use std::ptr;
 
 use libc::c_int;
@@ -97,33 +91,8 @@ impl Listener {
         Err(failure)
     }
 
-    /// Listens on a unix socket's path. A first byte of NUL makes it a name of Linux's abstract name
-    /// space, in which further NULs are characters like others. A socket file that no server
-    /// listens on is replaced. It is not removed afterwards: it may be a successor's by then.
-    ///
-    /// # Errors
-    /// `Live`, `NotASocket`, `PathTooLong`, `Socket`, `Bind`, `Listen`.
-    pub fn unix(path: &[u8]) -> Result<Listener, ListenError> {
-        if path.first() == Some(&0) {
-            if cfg!(not(any(target_os = "linux", target_os = "android"))) {
-                return Err(ListenError::Bind(io::ErrorKind::Unsupported.into()));
-            }
-            let fd = bound_unix(&UnixAddress::new(path)?)?;
-            listen(&fd)?;
-            return Ok(Listener::own(fd));
-        }
-        let address = UnixAddress::new(path)?;
-        let path = Path::new(OsStr::from_bytes(path));
-        let fd = match fs::symlink_metadata(path) {
-            Err(_) => listening_unix(&address)?,
-            Ok(about) if !about.file_type().is_socket() => return Err(ListenError::NotASocket),
-            Ok(_) if address.is_live()? => return Err(ListenError::Live),
-            Ok(_) => replace(path, &address)?,
-        };
-        Ok(Listener::own(fd))
-    }
-
-    fn own(fd: OwnedFd) -> Listener {
+    /// Owns a socket that listens.
+    pub(super) fn own(fd: OwnedFd) -> Listener {
         // Of an open socket it does not fail.
         let inode = file::identity(fd.as_raw_fd()).map_or(0, |(_, inode)| inode);
         Listener { fd, inode }
@@ -212,7 +181,8 @@ impl AsRawFd for Listener {
     }
 }
 
-fn listen(fd: &OwnedFd) -> Result<(), ListenError> {
+/// Has a bound socket listen.
+pub(super) fn listen(fd: &OwnedFd) -> Result<(), ListenError> {
     set_backlog(fd.as_raw_fd(), BACKLOG).map_err(ListenError::Listen)
 }
 
@@ -223,7 +193,7 @@ fn set_backlog(fd: RawFd, most: usize) -> io::Result<()> {
 }
 
 /// A new stream socket of `family`: non-blocking, closed on exec.
-fn socket(family: c_int, protocol: c_int) -> Result<OwnedFd, ListenError> {
+pub(super) fn socket(family: c_int, protocol: c_int) -> Result<OwnedFd, ListenError> {
     #[cfg(not(target_vendor = "apple"))]
     let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     #[cfg(target_vendor = "apple")]
@@ -304,91 +274,13 @@ impl Drop for Addresses {
     }
 }
 
-struct UnixAddress {
-    raw: libc::sockaddr_un,
-    size: libc::socklen_t,
-}
-
-impl UnixAddress {
-    fn new(path: &[u8]) -> Result<UnixAddress, ListenError> {
-        // SAFETY: all zeros is a valid, empty address.
-        let mut raw: libc::sockaddr_un = unsafe { mem::zeroed() };
-        raw.sun_family = libc::AF_UNIX as libc::sa_family_t;
-        let is_abstract = path.first() == Some(&0);
-        // An abstract name is ended by its length, a path by a NUL.
-        let length = path.len() + usize::from(!is_abstract);
-        if length > raw.sun_path.len() {
-            return Err(ListenError::PathTooLong);
-        }
-        // An empty path would make Linux invent a name.
-        if path.is_empty() || !is_abstract && path.contains(&0) {
-            return Err(ListenError::Bind(io::ErrorKind::InvalidInput.into()));
-        }
-        for (to, from) in raw.sun_path.iter_mut().zip(path) {
-            *to = *from as libc::c_char;
-        }
-        let size = mem::offset_of!(libc::sockaddr_un, sun_path) + length;
-        Ok(UnixAddress {
-            raw,
-            size: size as libc::socklen_t,
-        })
-    }
-
-    fn as_ptr(&self) -> *const libc::sockaddr {
-        (&raw const self.raw).cast()
-    }
-
-    /// Whether a server is there. A full queue (`EAGAIN`, as the socket does not block) is one too,
-    /// and so is one that cannot be probed, which is not ours to replace.
-    fn is_live(&self) -> Result<bool, ListenError> {
-        let probe = socket(libc::AF_UNIX, 0)?;
-        // SAFETY: a valid address and its length. Not repeated when interrupted: it does not wait.
-        let result = unsafe { libc::connect(probe.as_raw_fd(), self.as_ptr(), self.size) };
-        let refused = io::Error::last_os_error().raw_os_error() == Some(libc::ECONNREFUSED);
-        Ok(result == 0 || !refused)
-    }
-}
-
-fn bound_unix(address: &UnixAddress) -> Result<OwnedFd, ListenError> {
-    let fd = socket(libc::AF_UNIX, 0)?;
-    // SAFETY: a valid address and its length.
-    unsafe { syscall!(bind(fd.as_raw_fd(), address.as_ptr(), address.size)) }
-        .map_err(ListenError::Bind)?;
-    Ok(fd)
-}
-
-fn listening_unix(address: &UnixAddress) -> Result<OwnedFd, ListenError> {
-    let fd = bound_unix(address)?;
-    listen(&fd)?;
-    Ok(fd)
-}
-
-/// Puts a listening socket in the place of a stale file. It is bound under a name of its own and
-/// moved over, so that a client finds the old file or the new server, never nothing. (The kernel
-/// goes on to show the first name, in `ss` for one.)
-fn replace(path: &Path, address: &UnixAddress) -> Result<OwnedFd, ListenError> {
-    let beside = path.with_file_name(format!(".fapws-{}", std::process::id()));
-    let Ok(temporary) = UnixAddress::new(beside.as_os_str().as_bytes()) else {
-        // Only the longest paths have no room for it. The moment without a file costs nobody more
-        // than the refusal it gets until now.
-        fs::remove_file(path).map_err(ListenError::Bind)?;
-        return listening_unix(address);
-    };
-    let _ = fs::remove_file(&beside); // left by a process of the same number that was killed here
-    let fd = listening_unix(&temporary)?;
-    if let Err(error) = fs::rename(&beside, path) {
-        let _ = fs::remove_file(&beside);
-        return Err(ListenError::Bind(error));
-    }
-    Ok(fd)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::test_support::greet;
     use super::*;
-    use std::io::{Read, Write};
+    use std::io::Read;
     use std::net::{SocketAddr, TcpListener, TcpStream};
-    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::os::unix::net::UnixStream;
 
     fn address_of(listener: &Listener) -> SocketAddr {
         let socket = TcpListener::from(listener.fd.try_clone().unwrap());
@@ -397,40 +289,6 @@ mod tests {
 
     fn option(listener: &Listener, level: c_int, name: c_int) -> c_int {
         option::get(listener.as_raw_fd(), level, name).unwrap()
-    }
-
-    /// Accepts one client and sends it a byte.
-    fn greet(listener: &Listener) {
-        use super::super::accept::{Accepted, accept};
-        let Accepted::Client(client, _) = accept(listener.as_raw_fd()).unwrap() else {
-            panic!("no client");
-        };
-        std::fs::File::from(client).write_all(b"!").unwrap();
-    }
-
-    /// A folder of its own for each test, removed at its end.
-    struct Folder(std::path::PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Folder {
-            let path = std::env::temp_dir().join(format!("fapws-{name}-{}", std::process::id()));
-            fs::create_dir_all(&path).unwrap();
-            Folder(path)
-        }
-
-        fn socket(&self) -> std::path::PathBuf {
-            self.0.join("socket")
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn unix(path: &Path) -> Result<Listener, ListenError> {
-        Listener::unix(path.as_os_str().as_bytes())
     }
 
     #[test]
@@ -510,132 +368,9 @@ mod tests {
         assert!(seconds() > 0);
         listener.set_defer_accept(false).unwrap();
         assert_eq!(seconds(), 0);
-        let folder = Folder::new("defer");
-        assert!(
-            unix(&folder.socket())
-                .unwrap()
-                .set_defer_accept(true)
-                .is_err()
-        );
-    }
-
-    #[test]
-    fn a_unix_socket_is_found_by_its_path() {
-        let folder = Folder::new("path");
-        let listener = unix(&folder.socket()).unwrap();
-        let mut client = UnixStream::connect(folder.socket()).unwrap();
-        greet(&listener);
-        client.read_exact(&mut [0]).unwrap();
-    }
-
-    #[test]
-    fn a_live_socket_stays_even_with_a_full_queue() {
-        let folder = Folder::new("live");
-        let _server = UnixListener::bind(folder.socket()).unwrap();
-        assert!(matches!(unix(&folder.socket()), Err(ListenError::Live)));
-
-        let narrow = folder.0.join("narrow");
-        let address = UnixAddress::new(narrow.as_os_str().as_bytes()).unwrap();
-        let server = bound_unix(&address).unwrap();
-        // SAFETY: numbers only, which the kernel checks.
-        assert_eq!(unsafe { libc::listen(server.as_raw_fd(), 0) }, 0);
-        let clients = [(); 8].map(|()| {
-            let client = socket(libc::AF_UNIX, 0).unwrap();
-            // SAFETY: a valid address and its length.
-            unsafe { libc::connect(client.as_raw_fd(), address.as_ptr(), address.size) };
-            client
-        });
-        assert!(matches!(unix(&narrow), Err(ListenError::Live)));
-        drop(clients);
-    }
-
-    #[test]
-    fn a_stale_socket_is_replaced_and_leaves_nothing_beside() {
-        let folder = Folder::new("stale");
-        drop(UnixListener::bind(folder.socket()).unwrap());
-        assert!(UnixStream::connect(folder.socket()).is_err());
-        let listener = unix(&folder.socket()).unwrap();
-        let mut client = UnixStream::connect(folder.socket()).unwrap();
-        greet(&listener);
-        client.read_exact(&mut [0]).unwrap();
-        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_stale_socket_with_the_longest_path_is_replaced_too() {
-        let folder = Folder::new("long");
-        let room = UnixAddress::new(b"x").unwrap().raw.sun_path.len() - 1;
-        let deep = folder
-            .0
-            .join("d".repeat(room - folder.0.as_os_str().len() - 3));
-        fs::create_dir(&deep).unwrap();
-        let path = deep.join("s");
-        assert_eq!(path.as_os_str().len(), room);
-        drop(unix(&path).unwrap());
-        let _listener = unix(&path).unwrap();
-        UnixStream::connect(&path).unwrap();
-        assert!(matches!(
-            unix(&deep.join("so")),
-            Err(ListenError::PathTooLong)
-        ));
-    }
-
-    #[test]
-    fn what_is_no_socket_is_left_alone() {
-        let folder = Folder::new("file");
-        fs::write(folder.socket(), "precious").unwrap();
-        assert!(matches!(
-            unix(&folder.socket()),
-            Err(ListenError::NotASocket)
-        ));
-        assert_eq!(fs::read_to_string(folder.socket()).unwrap(), "precious");
-        assert!(matches!(unix(&folder.0), Err(ListenError::NotASocket)));
-    }
-
-    #[test]
-    fn paths_that_cannot_be_are_rejected() {
-        assert!(matches!(Listener::unix(b""), Err(ListenError::Bind(_))));
-        assert!(matches!(
-            Listener::unix(b"/tmp/a\0b"),
-            Err(ListenError::Bind(_))
-        ));
-        assert!(matches!(
-            Listener::unix(b"/nonexistent/socket"),
-            Err(ListenError::Bind(_))
-        ));
-        assert!(matches!(
-            Listener::unix(&[b'x'; 200]),
-            Err(ListenError::PathTooLong)
-        ));
-        assert!(matches!(
-            Listener::unix(&[0; 200]),
-            Err(ListenError::PathTooLong)
-        ));
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn an_abstract_name_may_hold_further_nuls() {
-        use std::os::linux::net::SocketAddrExt;
-        let name = format!("fapws\0{}\0", std::process::id());
-        let listener = Listener::unix(format!("\0{name}").as_bytes()).unwrap();
-        let whole = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
-        UnixStream::connect_addr(&whole).unwrap();
-        let short = name.trim_end_matches('\0');
-        let short = std::os::unix::net::SocketAddr::from_abstract_name(short).unwrap();
-        assert!(UnixStream::connect_addr(&short).is_err());
-        assert!(matches!(
-            Listener::unix(format!("\0{name}").as_bytes()),
-            Err(ListenError::Bind(error)) if error.kind() == io::ErrorKind::AddrInUse
-        ));
-        drop(listener);
-    }
-
-    #[test]
-    fn the_file_stays_for_the_next_server() {
-        let folder = Folder::new("stays");
-        drop(unix(&folder.socket()).unwrap());
-        assert!(folder.socket().exists());
+        let (unix, _other) = UnixStream::pair().unwrap();
+        let unix = Listener::own(unix.into());
+        assert!(unix.set_defer_accept(true).is_err());
     }
 
     #[test]

@@ -46,3 +46,4 @@ pub mod stream;
 mod test_support;
 pub mod thread;
 pub mod thread_dump;
+pub mod unix_listener;

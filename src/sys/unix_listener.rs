@@ -1,0 +1,271 @@
+//! Listening sockets with a path, or an abstract name (unix(7)).
+//!
+//! Owns the rules of taking a path over: a socket's file is replaced when no server listens on it, without a
+//! moment in which there is none.
+//!
+//! Invariant: a file on which a server listens, or that is no socket, stays as it is.
+
+use super::listener::{ListenError, Listener, listen, socket};
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+/// Listens on a unix socket's path. A first byte of NUL makes it a name of Linux's abstract name
+/// space, in which further NULs are characters like others. A socket file that no server
+/// listens on is replaced. It is not removed afterwards: it may be a successor's by then.
+///
+/// # Errors
+/// `Live`, `NotASocket`, `PathTooLong`, `Socket`, `Bind`, `Listen`.
+pub fn listen_unix(path: &[u8]) -> Result<Listener, ListenError> {
+    if path.first() == Some(&0) {
+        if cfg!(not(any(target_os = "linux", target_os = "android"))) {
+            return Err(ListenError::Bind(io::ErrorKind::Unsupported.into()));
+        }
+        return Ok(Listener::own(listening_unix(&UnixAddress::new(path)?)?));
+    }
+    let address = UnixAddress::new(path)?;
+    let path = Path::new(OsStr::from_bytes(path));
+    let fd = match fs::symlink_metadata(path) {
+        Err(_) => listening_unix(&address)?,
+        Ok(about) if !about.file_type().is_socket() => return Err(ListenError::NotASocket),
+        Ok(_) if address.is_live()? => return Err(ListenError::Live),
+        Ok(_) => replace(path, &address)?,
+    };
+    Ok(Listener::own(fd))
+}
+
+struct UnixAddress {
+    raw: libc::sockaddr_un,
+    size: libc::socklen_t,
+}
+
+impl UnixAddress {
+    fn new(path: &[u8]) -> Result<UnixAddress, ListenError> {
+        // SAFETY: all zeros is a valid, empty address.
+        let mut raw: libc::sockaddr_un = unsafe { mem::zeroed() };
+        raw.sun_family = libc::AF_UNIX as libc::sa_family_t;
+        let is_abstract = path.first() == Some(&0);
+        // An abstract name is ended by its length, a path by a NUL.
+        let length = path.len() + usize::from(!is_abstract);
+        if length > raw.sun_path.len() {
+            return Err(ListenError::PathTooLong);
+        }
+        // An empty path would make Linux invent a name.
+        if path.is_empty() || !is_abstract && path.contains(&0) {
+            return Err(ListenError::Bind(io::ErrorKind::InvalidInput.into()));
+        }
+        for (to, from) in raw.sun_path.iter_mut().zip(path) {
+            *to = *from as libc::c_char;
+        }
+        let size = mem::offset_of!(libc::sockaddr_un, sun_path) + length;
+        Ok(UnixAddress {
+            raw,
+            size: size as libc::socklen_t,
+        })
+    }
+
+    fn as_ptr(&self) -> *const libc::sockaddr {
+        (&raw const self.raw).cast()
+    }
+
+    /// Whether a server is there. A full queue (`EAGAIN`, as the socket does not block) is one too,
+    /// and so is one that cannot be probed, which is not ours to replace.
+    fn is_live(&self) -> Result<bool, ListenError> {
+        let probe = socket(libc::AF_UNIX, 0)?;
+        // SAFETY: a valid address and its length. Not repeated when interrupted: it does not wait.
+        let result = unsafe { libc::connect(probe.as_raw_fd(), self.as_ptr(), self.size) };
+        let refused = io::Error::last_os_error().raw_os_error() == Some(libc::ECONNREFUSED);
+        Ok(result == 0 || !refused)
+    }
+}
+
+fn bound_unix(address: &UnixAddress) -> Result<OwnedFd, ListenError> {
+    let fd = socket(libc::AF_UNIX, 0)?;
+    // SAFETY: a valid address and its length.
+    unsafe { syscall!(bind(fd.as_raw_fd(), address.as_ptr(), address.size)) }
+        .map_err(ListenError::Bind)?;
+    Ok(fd)
+}
+
+fn listening_unix(address: &UnixAddress) -> Result<OwnedFd, ListenError> {
+    let fd = bound_unix(address)?;
+    listen(&fd)?;
+    Ok(fd)
+}
+
+/// Puts a listening socket in the place of a stale file. It is bound under a name of its own and
+/// moved over, so that a client finds the old file or the new server, never nothing. (The kernel
+/// goes on to show the first name, in `ss` for one.)
+fn replace(path: &Path, address: &UnixAddress) -> Result<OwnedFd, ListenError> {
+    let beside = path.with_file_name(format!(".fapws-{}", std::process::id()));
+    let Ok(temporary) = UnixAddress::new(beside.as_os_str().as_bytes()) else {
+        // Only the longest paths have no room for it. The moment without a file costs nobody more
+        // than the refusal it gets until now.
+        fs::remove_file(path).map_err(ListenError::Bind)?;
+        return listening_unix(address);
+    };
+    let _ = fs::remove_file(&beside); // left by a process of the same number that was killed here
+    let fd = listening_unix(&temporary)?;
+    if let Err(error) = fs::rename(&beside, path) {
+        let _ = fs::remove_file(&beside);
+        return Err(ListenError::Bind(error));
+    }
+    Ok(fd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_support::greet;
+    use super::*;
+    use std::io::Read;
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    /// A folder of its own for each test, removed at its end.
+    struct Folder(std::path::PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let path = std::env::temp_dir().join(format!("fapws-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Folder(path)
+        }
+
+        fn socket(&self) -> std::path::PathBuf {
+            self.0.join("socket")
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn unix(path: &Path) -> Result<Listener, ListenError> {
+        listen_unix(path.as_os_str().as_bytes())
+    }
+
+    #[test]
+    fn a_unix_socket_is_found_by_its_path() {
+        let folder = Folder::new("path");
+        let listener = unix(&folder.socket()).unwrap();
+        let mut client = UnixStream::connect(folder.socket()).unwrap();
+        greet(&listener);
+        client.read_exact(&mut [0]).unwrap();
+    }
+
+    #[test]
+    fn a_live_socket_stays_even_with_a_full_queue() {
+        let folder = Folder::new("live");
+        let _server = UnixListener::bind(folder.socket()).unwrap();
+        assert!(matches!(unix(&folder.socket()), Err(ListenError::Live)));
+
+        let narrow = folder.0.join("narrow");
+        let address = UnixAddress::new(narrow.as_os_str().as_bytes()).unwrap();
+        let server = bound_unix(&address).unwrap();
+        // SAFETY: numbers only, which the kernel checks.
+        assert_eq!(unsafe { libc::listen(server.as_raw_fd(), 0) }, 0);
+        let clients = [(); 8].map(|()| {
+            let client = socket(libc::AF_UNIX, 0).unwrap();
+            // SAFETY: a valid address and its length.
+            unsafe { libc::connect(client.as_raw_fd(), address.as_ptr(), address.size) };
+            client
+        });
+        assert!(matches!(unix(&narrow), Err(ListenError::Live)));
+        drop(clients);
+    }
+
+    #[test]
+    fn a_stale_socket_is_replaced_and_leaves_nothing_beside() {
+        let folder = Folder::new("stale");
+        drop(UnixListener::bind(folder.socket()).unwrap());
+        assert!(UnixStream::connect(folder.socket()).is_err());
+        let listener = unix(&folder.socket()).unwrap();
+        let mut client = UnixStream::connect(folder.socket()).unwrap();
+        greet(&listener);
+        client.read_exact(&mut [0]).unwrap();
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_stale_socket_with_the_longest_path_is_replaced_too() {
+        let folder = Folder::new("long");
+        let room = UnixAddress::new(b"x").unwrap().raw.sun_path.len() - 1;
+        let deep = folder
+            .0
+            .join("d".repeat(room - folder.0.as_os_str().len() - 3));
+        fs::create_dir(&deep).unwrap();
+        let path = deep.join("s");
+        assert_eq!(path.as_os_str().len(), room);
+        drop(unix(&path).unwrap());
+        let _listener = unix(&path).unwrap();
+        UnixStream::connect(&path).unwrap();
+        assert!(matches!(
+            unix(&deep.join("so")),
+            Err(ListenError::PathTooLong)
+        ));
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left_alone() {
+        let folder = Folder::new("file");
+        fs::write(folder.socket(), "precious").unwrap();
+        assert!(matches!(
+            unix(&folder.socket()),
+            Err(ListenError::NotASocket)
+        ));
+        assert_eq!(fs::read_to_string(folder.socket()).unwrap(), "precious");
+        assert!(matches!(unix(&folder.0), Err(ListenError::NotASocket)));
+    }
+
+    #[test]
+    fn paths_that_cannot_be_are_rejected() {
+        assert!(matches!(listen_unix(b""), Err(ListenError::Bind(_))));
+        assert!(matches!(
+            listen_unix(b"/tmp/a\0b"),
+            Err(ListenError::Bind(_))
+        ));
+        assert!(matches!(
+            listen_unix(b"/nonexistent/socket"),
+            Err(ListenError::Bind(_))
+        ));
+        assert!(matches!(
+            listen_unix(&[b'x'; 200]),
+            Err(ListenError::PathTooLong)
+        ));
+        assert!(matches!(
+            listen_unix(&[0; 200]),
+            Err(ListenError::PathTooLong)
+        ));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_abstract_name_may_hold_further_nuls() {
+        use std::os::linux::net::SocketAddrExt;
+        let name = format!("fapws\0{}\0", std::process::id());
+        let listener = listen_unix(format!("\0{name}").as_bytes()).unwrap();
+        let whole = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+        UnixStream::connect_addr(&whole).unwrap();
+        let short = name.trim_end_matches('\0');
+        let short = std::os::unix::net::SocketAddr::from_abstract_name(short).unwrap();
+        assert!(UnixStream::connect_addr(&short).is_err());
+        assert!(matches!(
+            listen_unix(format!("\0{name}").as_bytes()),
+            Err(ListenError::Bind(error)) if error.kind() == io::ErrorKind::AddrInUse
+        ));
+        drop(listener);
+    }
+
+    #[test]
+    fn the_file_stays_for_the_next_server() {
+        let folder = Folder::new("stays");
+        drop(unix(&folder.socket()).unwrap());
+        assert!(folder.socket().exists());
+    }
+}
