@@ -38,6 +38,13 @@ impl Module for Evwsgi {
             call: listening::start_fd,
         },
         Function {
+            name: c"listen_unix",
+            doc: c"listen_unix(path, mode=-1, uid=-1, gid=-1) -> int\n\nListens on a unix socket, for start_fd \
+                in this process or another; returns its descriptor. mode, uid and gid are those of its file.\n\n\
+                Raises error.",
+            call: listening::listen_unix,
+        },
+        Function {
             name: c"set_base_module",
             doc: c"set_base_module(module)\n\nSets the base module and removes every \
                 registered application.\n\nRaises AttributeError.",

@@ -2,12 +2,15 @@
 
 #![forbid(unsafe_code)]
 
+use std::os::fd::AsRawFd;
+
 use crate::api::arguments::native_argument;
 use crate::app::console;
 use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, number, text};
 use crate::server::listener::Origin;
 use crate::server::registry::registry;
 use crate::sys::listener::{ListenError, Listener};
+use crate::sys::unix_listener::{self, Rights};
 
 /// `start(host, port)`.
 pub fn start(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
@@ -87,14 +90,20 @@ fn port_text(gil: Gil<'_>, port: &Object) -> Result<Option<Vec<u8>>> {
     Ok(port.and_then(|port| text::latin1(gil, &port).map(|port| port.to_vec())))
 }
 
-/// Programs look for the words that a message begins with; the reason and the address come behind.
-fn listen_error(gil: Gil<'_>, error: &ListenError, address: &str) -> Raised {
+/// Why there is no listener, for people.
+fn reason(error: &ListenError) -> String {
     let reason = match error {
         ListenError::Bind(reason) => reason.to_string(),
         other => other.to_string(),
     };
     // The number says nothing more to a reader than the words before it.
-    let reason = reason.split(" (os error").next().unwrap_or_default();
+    let words = reason.split(" (os error").next();
+    words.unwrap_or_default().to_owned()
+}
+
+/// Programs look for the words that a message begins with; the reason and the address come behind.
+fn listen_error(gil: Gil<'_>, error: &ListenError, address: &str) -> Raised {
+    let reason = reason(error);
     let message = match error {
         ListenError::Resolve(_) => format!("{reason} ({address})"),
         _ => format!("server: failed to bind: {reason} ({address})"),
@@ -129,6 +138,39 @@ pub fn start_fd(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
         .listeners
         .add(gil, listener, Origin::Adopted, &name, &port)?;
     Ok(Owned::none(gil))
+}
+
+/// `listen_unix(path, mode=-1, uid=-1, gid=-1)`.
+pub fn listen_unix(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
+    let Some(path) = arguments.get_or_keyword(gil, 0, "path") else {
+        return Err(Raised::new(
+            gil,
+            Kind::TypeError,
+            "listen_unix() needs a path",
+        ));
+    };
+    let path = match path.as_bytes() {
+        Some(path) => path.to_vec(),
+        None => native_argument(gil, path, "path")?,
+    };
+    let option = |index, name| match arguments.get_or_keyword(gil, index, name) {
+        Some(given) => Ok(u32::try_from(given.to_int(gil)?).ok()),
+        None => Ok(None),
+    };
+    let rights = Rights {
+        mode: option(1, "mode")?,
+        uid: option(2, "uid")?,
+        gid: option(3, "gid")?,
+    };
+    match unix_listener::listen_unix(&path, rights) {
+        Ok(listener) => {
+            let fd = listener.as_raw_fd();
+            // It is the caller's.
+            listener.disown();
+            number::int(gil, i64::from(fd))
+        }
+        Err(error) => Err(registry(gil).error(gil, &reason(&error))),
+    }
 }
 
 /// `socket_fd()`.

@@ -13,7 +13,7 @@ use crate::py::{Gil, Result};
 use crate::server::ready::{Ready, ReadyList};
 use crate::sys::accept::Accepted;
 use crate::sys::listener::{ListenError, Listener};
-use crate::sys::unix_listener::listen_unix;
+use crate::sys::unix_listener::{Rights, listen_unix};
 
 /// Where a listening socket came from.
 #[derive(PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Origin {
     pub fn listen(&self) -> std::result::Result<Listener, ListenError> {
         match self {
             Origin::Tcp(host, port) => Listener::tcp(host, port),
-            Origin::Unix(path) => listen_unix(path),
+            Origin::Unix(path) => listen_unix(path, Rights::default()),
             Origin::Adopted => Err(ListenError::NotASocket),
         }
     }

@@ -40,7 +40,9 @@ pub enum ListenError {
     Listen(io::Error),
     /// A server listens on that unix socket.
     Live,
-    /// The unix path is taken by something else, or the adopted descriptor is no stream socket.
+    /// The unix path is taken by something else.
+    Occupied,
+    /// The adopted descriptor is no stream socket.
     NotASocket,
     /// The unix path does not fit an address (107 bytes on Linux).
     PathTooLong,
@@ -56,6 +58,7 @@ impl fmt::Display for ListenError {
             ListenError::Bind(error) => write!(out, "bind: {error}"),
             ListenError::Listen(error) => write!(out, "listen: {error}"),
             ListenError::Live => out.write_str("a server is listening on this unix socket"),
+            ListenError::Occupied => out.write_str("the file exists and is not a socket"),
             ListenError::NotASocket => out.write_str("not a stream socket"),
             ListenError::PathTooLong => out.write_str("the path of the unix socket is too long"),
             ListenError::Closed(number) => {

@@ -7,34 +7,52 @@
 
 use super::listener::{ListenError, Listener, listen, socket};
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, lchown};
 use std::path::Path;
 
+/// Who may connect by a socket's file. What is `None` is as for any file that the process makes.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Rights {
+    /// The file's mode.
+    pub mode: Option<u32>,
+    /// Its owner.
+    pub uid: Option<u32>,
+    /// Its group.
+    pub gid: Option<u32>,
+}
+
 /// Listens on a unix socket's path. A first byte of NUL makes it a name of Linux's abstract name
-/// space, in which further NULs are characters like others. A socket file that no server
+/// space, in which further NULs are characters like others, and which has no rights. A socket file that no server
 /// listens on is replaced. It is not removed afterwards: it may be a successor's by then.
 ///
+/// Of several servers that come for one path at once it leads to one that listens, and those that
+/// it led to before are reached no more.
+///
 /// # Errors
-/// `Live`, `NotASocket`, `PathTooLong`, `Socket`, `Bind`, `Listen`.
-pub fn listen_unix(path: &[u8]) -> Result<Listener, ListenError> {
+/// `Live`, `Occupied`, `PathTooLong`, `Socket`, `Bind` (the rights included), `Listen`.
+pub fn listen_unix(path: &[u8], rights: Rights) -> Result<Listener, ListenError> {
     if path.first() == Some(&0) {
         if cfg!(not(any(target_os = "linux", target_os = "android"))) {
             return Err(ListenError::Bind(io::ErrorKind::Unsupported.into()));
         }
-        return Ok(Listener::own(listening_unix(&UnixAddress::new(path)?)?));
+        let fd = UnixAddress::new(path)?.bind()?;
+        listen(&fd)?;
+        return Ok(Listener::own(fd));
     }
     let address = UnixAddress::new(path)?;
     let path = Path::new(OsStr::from_bytes(path));
     let fd = match fs::symlink_metadata(path) {
-        Err(_) => listening_unix(&address)?,
-        Ok(about) if !about.file_type().is_socket() => return Err(ListenError::NotASocket),
-        Ok(_) if address.is_live()? => return Err(ListenError::Live),
-        Ok(_) => replace(path, &address)?,
+        Err(_) => listen_at(path, &address, rights)?,
+        Ok(about) if !about.file_type().is_socket() => return Err(ListenError::Occupied),
+        Ok(_) => {
+            address.expect_nobody()?;
+            replace(path, &address, rights)?
+        }
     };
     Ok(Listener::own(fd))
 }
@@ -73,44 +91,79 @@ impl UnixAddress {
         (&raw const self.raw).cast()
     }
 
-    /// Whether a server is there. A full queue (`EAGAIN`, as the socket does not block) is one too,
-    /// and so is one that cannot be probed, which is not ours to replace.
-    fn is_live(&self) -> Result<bool, ListenError> {
+    /// No server listens there any more. One with a full queue does (`EAGAIN`, as the probe does not
+    /// block); one that cannot be probed is not ours to replace.
+    fn expect_nobody(&self) -> Result<(), ListenError> {
         let probe = socket(libc::AF_UNIX, 0)?;
         // SAFETY: a valid address and its length. Not repeated when interrupted: it does not wait.
         let result = unsafe { libc::connect(probe.as_raw_fd(), self.as_ptr(), self.size) };
-        let refused = io::Error::last_os_error().raw_os_error() == Some(libc::ECONNREFUSED);
-        Ok(result == 0 || !refused)
+        if result == 0 {
+            return Err(ListenError::Live);
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::ECONNREFUSED) => Ok(()),
+            Some(libc::EAGAIN) => Err(ListenError::Live),
+            _ => Err(ListenError::Bind(error)),
+        }
+    }
+
+    fn bind(&self) -> Result<OwnedFd, ListenError> {
+        let fd = socket(libc::AF_UNIX, 0)?;
+        // SAFETY: a valid address and its length.
+        unsafe { syscall!(bind(fd.as_raw_fd(), self.as_ptr(), self.size)) }
+            .map_err(ListenError::Bind)?;
+        Ok(fd)
     }
 }
 
-fn bound_unix(address: &UnixAddress) -> Result<OwnedFd, ListenError> {
-    let fd = socket(libc::AF_UNIX, 0)?;
-    // SAFETY: a valid address and its length.
-    unsafe { syscall!(bind(fd.as_raw_fd(), address.as_ptr(), address.size)) }
-        .map_err(ListenError::Bind)?;
+/// Makes the socket's file, and listens; nobody reaches it before it has its rights.
+fn listen_at(path: &Path, address: &UnixAddress, rights: Rights) -> Result<OwnedFd, ListenError> {
+    let fd = rights.bind(path, address)?;
+    listen(&fd)?;
     Ok(fd)
 }
 
-fn listening_unix(address: &UnixAddress) -> Result<OwnedFd, ListenError> {
-    let fd = bound_unix(address)?;
-    listen(&fd)?;
-    Ok(fd)
+impl Rights {
+    fn bind(self, path: &Path, address: &UnixAddress) -> Result<OwnedFd, ListenError> {
+        if (self.mode, self.uid, self.gid) == (None, None, None) {
+            return address.bind();
+        }
+        // SAFETY: numbers only. Files that other threads make meanwhile are nobody else's, too.
+        let before = unsafe { libc::umask(0o177) };
+        let bound = address.bind();
+        // SAFETY: as above.
+        unsafe { libc::umask(before) };
+        let fd = bound?;
+        self.set(path, before as u32).map_err(|error| {
+            let _ = fs::remove_file(path);
+            ListenError::Bind(error)
+        })?;
+        Ok(fd)
+    }
+
+    fn set(self, path: &Path, umask: u32) -> io::Result<()> {
+        if (self.uid, self.gid) != (None, None) {
+            lchown(path, self.uid, self.gid)?;
+        }
+        let mode = self.mode.unwrap_or(0o777 & !umask);
+        fs::set_permissions(path, Permissions::from_mode(mode))
+    }
 }
 
 /// Puts a listening socket in the place of a stale file. It is bound under a name of its own and
 /// moved over, so that a client finds the old file or the new server, never nothing. (The kernel
 /// goes on to show the first name, in `ss` for one.)
-fn replace(path: &Path, address: &UnixAddress) -> Result<OwnedFd, ListenError> {
+fn replace(path: &Path, address: &UnixAddress, rights: Rights) -> Result<OwnedFd, ListenError> {
     let beside = path.with_file_name(format!(".fapws-{}", std::process::id()));
     let Ok(temporary) = UnixAddress::new(beside.as_os_str().as_bytes()) else {
         // Only the longest paths have no room for it. The moment without a file costs nobody more
         // than the refusal it gets until now.
         fs::remove_file(path).map_err(ListenError::Bind)?;
-        return listening_unix(address);
+        return listen_at(path, address, rights);
     };
     let _ = fs::remove_file(&beside); // left by a process of the same number that was killed here
-    let fd = listening_unix(&temporary)?;
+    let fd = listen_at(&beside, &temporary, rights)?;
     if let Err(error) = fs::rename(&beside, path) {
         let _ = fs::remove_file(&beside);
         return Err(ListenError::Bind(error));
@@ -120,10 +173,11 @@ fn replace(path: &Path, address: &UnixAddress) -> Result<OwnedFd, ListenError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_support::greet;
+    use super::super::test_support::{greet, holds_in_child};
     use super::*;
     use std::io::Read;
-    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
     /// A folder of its own for each test, removed at its end.
     struct Folder(std::path::PathBuf);
@@ -147,7 +201,11 @@ mod tests {
     }
 
     fn unix(path: &Path) -> Result<Listener, ListenError> {
-        listen_unix(path.as_os_str().as_bytes())
+        at(path.as_os_str().as_bytes())
+    }
+
+    fn at(path: &[u8]) -> Result<Listener, ListenError> {
+        listen_unix(path, Rights::default())
     }
 
     #[test]
@@ -167,7 +225,7 @@ mod tests {
 
         let narrow = folder.0.join("narrow");
         let address = UnixAddress::new(narrow.as_os_str().as_bytes()).unwrap();
-        let server = bound_unix(&address).unwrap();
+        let server = address.bind().unwrap();
         // SAFETY: numbers only, which the kernel checks.
         assert_eq!(unsafe { libc::listen(server.as_raw_fd(), 0) }, 0);
         let clients = [(); 8].map(|()| {
@@ -215,33 +273,99 @@ mod tests {
     fn what_is_no_socket_is_left_alone() {
         let folder = Folder::new("file");
         fs::write(folder.socket(), "precious").unwrap();
+        assert!(matches!(unix(&folder.socket()), Err(ListenError::Occupied)));
+        assert_eq!(fs::read_to_string(folder.socket()).unwrap(), "precious");
+        assert!(matches!(unix(&folder.0), Err(ListenError::Occupied)));
+    }
+
+    #[test]
+    fn a_socket_of_another_kind_is_left_alone_while_it_is_open() {
+        let folder = Folder::new("datagram");
+        let datagrams = UnixDatagram::bind(folder.socket()).unwrap();
+        let before = fs::metadata(folder.socket()).unwrap().ino();
         assert!(matches!(
             unix(&folder.socket()),
-            Err(ListenError::NotASocket)
+            Err(ListenError::Bind(error)) if error.raw_os_error() == Some(libc::EPROTOTYPE)
         ));
-        assert_eq!(fs::read_to_string(folder.socket()).unwrap(), "precious");
-        assert!(matches!(unix(&folder.0), Err(ListenError::NotASocket)));
+        assert_eq!(fs::metadata(folder.socket()).unwrap().ino(), before);
+        drop(datagrams);
+        let _listener = unix(&folder.socket()).unwrap();
+        UnixStream::connect(folder.socket()).unwrap();
+    }
+
+    #[test]
+    fn a_path_that_somebody_takes_after_the_look_is_left_alone() {
+        let folder = Folder::new("taken");
+        let other = UnixListener::bind(folder.socket()).unwrap();
+        let path = folder.socket();
+        let address = UnixAddress::new(path.as_os_str().as_bytes()).unwrap();
+        assert!(matches!(
+            listen_at(&path, &address, Rights { mode: Some(0o600), ..Rights::default() }),
+            Err(ListenError::Bind(error)) if error.kind() == io::ErrorKind::AddrInUse
+        ));
+        let _client = UnixStream::connect(&path).unwrap();
+        other.accept().unwrap();
+    }
+
+    /// In a child, as the mask is the process's.
+    #[test]
+    fn a_socket_has_its_rights() {
+        let folder = Folder::new("rights");
+        let (path, plain) = (folder.socket(), folder.0.join("plain"));
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
+        assert!(holds_in_child(|| {
+            let name = path.as_os_str().as_bytes();
+            let some = Rights {
+                mode: Some(0o640),
+                ..Rights::default()
+            };
+            let absent = listen_unix(name, some).is_ok() && mode(&path) == 0o640;
+            let stale = listen_unix(name, some).is_ok() && mode(&path) == 0o640;
+            // What is not said is as for any file.
+            let group = Rights {
+                gid: Some(fs::metadata(&folder.0).unwrap().gid()),
+                ..Rights::default()
+            };
+            let own = listen_unix(name, group).is_ok() && unix(&plain).is_ok();
+            absent && stale && own && mode(&path) == mode(&plain)
+        }));
+    }
+
+    #[test]
+    fn where_rights_cannot_be_had_nothing_changes() {
+        let folder = Folder::new("no-rights");
+        let path = folder.socket();
+        fs::set_permissions(&folder.0, Permissions::from_mode(0o777)).unwrap();
+        assert!(holds_in_child(|| {
+            // SAFETY: a number only; who is not root stays who it is.
+            unsafe { libc::setuid(65534) };
+            let rights = Rights {
+                uid: Some(0),
+                ..Rights::default()
+            };
+            let fails = || {
+                let result = listen_unix(path.as_os_str().as_bytes(), rights);
+                matches!(result, Err(ListenError::Bind(error)) if error.raw_os_error() == Some(libc::EPERM))
+            };
+            let count = || fs::read_dir(&folder.0).unwrap().count();
+            let absent = fails() && count() == 0;
+            drop(unix(&path));
+            let before = fs::metadata(&path).unwrap().ino();
+            absent && fails() && count() == 1 && fs::metadata(&path).unwrap().ino() == before
+        }));
     }
 
     #[test]
     fn paths_that_cannot_be_are_rejected() {
-        assert!(matches!(listen_unix(b""), Err(ListenError::Bind(_))));
-        assert!(matches!(
-            listen_unix(b"/tmp/a\0b"),
-            Err(ListenError::Bind(_))
-        ));
-        assert!(matches!(
-            listen_unix(b"/nonexistent/socket"),
-            Err(ListenError::Bind(_))
-        ));
-        assert!(matches!(
-            listen_unix(&[b'x'; 200]),
-            Err(ListenError::PathTooLong)
-        ));
-        assert!(matches!(
-            listen_unix(&[0; 200]),
-            Err(ListenError::PathTooLong)
-        ));
+        for path in [&b""[..], b"/tmp/a\0b", b"/nonexistent/socket"] {
+            assert!(matches!(at(path), Err(ListenError::Bind(_))), "{path:?}");
+        }
+        for path in [[b'x'; 200], [0; 200]] {
+            assert!(
+                matches!(at(&path), Err(ListenError::PathTooLong)),
+                "{path:?}"
+            );
+        }
     }
 
     #[test]
@@ -249,14 +373,14 @@ mod tests {
     fn an_abstract_name_may_hold_further_nuls() {
         use std::os::linux::net::SocketAddrExt;
         let name = format!("fapws\0{}\0", std::process::id());
-        let listener = listen_unix(format!("\0{name}").as_bytes()).unwrap();
+        let listener = at(format!("\0{name}").as_bytes()).unwrap();
         let whole = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
         UnixStream::connect_addr(&whole).unwrap();
         let short = name.trim_end_matches('\0');
         let short = std::os::unix::net::SocketAddr::from_abstract_name(short).unwrap();
         assert!(UnixStream::connect_addr(&short).is_err());
         assert!(matches!(
-            listen_unix(format!("\0{name}").as_bytes()),
+            at(format!("\0{name}").as_bytes()),
             Err(ListenError::Bind(error)) if error.kind() == io::ErrorKind::AddrInUse
         ));
         drop(listener);

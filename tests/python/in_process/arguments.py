@@ -50,11 +50,19 @@ class Module(Case):
         for name in ["set_debug", "stop_timer", "restart_timer", "start_fd"]:
             self.assertRaises(TypeError, getattr(evwsgi, name), 0.5)
 
+    def test_what_is_no_path(self):
+        for wrong in [(), (1,), (None,), ("/nowhere/socket", "0600"), ("/nowhere/socket", -1, 0.5)]:
+            self.assertRaises(TypeError, evwsgi.listen_unix, *wrong)
+        with self.assertRaises(evwsgi.error) as caught:
+            evwsgi.listen_unix(path="/nowhere/socket", mode=0o600)
+        self.assertEqual("No such file or directory", str(caught.exception))
+
     def test_wrong_arguments_leak_nothing(self):
         evwsgi.set_base_module(base)
         wrong = [
             (evwsgi.start, (1, 2)),
             (evwsgi.start, ("x" * 1000, None)),
+            (evwsgi.listen_unix, ("x" * 1000, -1)),
             (evwsgi.set_base_module, (object(),)),
             (evwsgi.wsgi_cb, (("x" * 1000, 1),)),
             (evwsgi.wsgi_cb, (["/", application],)),
