@@ -169,7 +169,7 @@ def limit(environ, start_response):
 
 
 def limit_recorded(environ, start_response):
-    """`/limit-recorded`: the same in a program that keeps every thread that it sees being started."""
+    """`/limit-recorded`: the same in a program that keeps each thread that it sees start."""
     start = threading.Thread.start
 
     def recorded(thread):
