@@ -9,9 +9,8 @@
 use std::cell::Cell;
 
 use crate::app::interruption;
-use crate::app::once::Once;
 use crate::py::out::{self, Stream};
-use crate::py::{Exception, Gil, Object, Owned, Raised};
+use crate::py::{Exception, Gil, Object, Owned, Raised, State};
 use crate::sys::poll::{PIPE_BUF, takes_now};
 use crate::sys::stderr;
 
@@ -21,11 +20,13 @@ thread_local! {
 }
 
 /// The object that passes on to stderr what is written to it (`wsgi.errors`), once it is made.
-static RELAY: Once<Owned> = Once::new();
+static RELAY: State<Owned> = State::new();
 
 /// `stream` writes to stderr by way of [`write`].
 pub fn set_relay(gil: Gil<'_>, stream: &Object) {
-    RELAY.fill(gil, stream.own(gil));
+    if RELAY.get(gil).is_none() {
+        RELAY.set(gil, stream.own(gil));
+    }
 }
 
 /// The stream that lines go to. A program may have put `wsgi.errors` in the place of stderr, or a
@@ -41,7 +42,7 @@ pub fn target(gil: Gil<'_>, stream: Stream) -> Option<Owned> {
 }
 
 fn is_relay(gil: Gil<'_>, stream: &Object) -> bool {
-    RELAY.made(gil).is_some_and(|relay| stream.is(relay))
+    RELAY.get(gil).is_some_and(|relay| stream.is(relay))
 }
 
 /// Writes `text` as it is.

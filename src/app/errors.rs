@@ -9,18 +9,17 @@
 use std::ffi::CStr;
 
 use crate::app::console;
-use crate::app::once::Once;
 use crate::py::out::Stream;
 use crate::py::types::{Class, ClassObject, Get, Instance, Method, Owns};
-use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, text};
+use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, State, text};
 
 /// The value of the one instance.
 pub struct Errors;
 
 /// The one instance, made at the first call.
 pub fn stream(gil: Gil<'_>) -> Result<&Object> {
-    static STREAM: Once<Owned> = Once::new();
-    let stream = STREAM.get(gil, |gil| {
+    static STREAM: State<Owned> = State::new();
+    let stream = STREAM.get_or_try_make(gil, || {
         let stream = ClassObject::new(gil)?.instantiate(gil, Errors)?;
         console::set_relay(gil, &stream);
         Ok(stream)

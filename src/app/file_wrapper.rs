@@ -6,9 +6,8 @@
 
 use std::ffi::CStr;
 
-use crate::app::once::Once;
 use crate::py::types::{Class, ClassObject, Instance, Method, New, Next, Owns};
-use crate::py::{Arguments, Gil, Kind, Owned, Raised, Result, names, number, text};
+use crate::py::{Arguments, Gil, Kind, Owned, Raised, Result, State, names, number, text};
 
 /// `wsgi.file_wrapper`: a file to send, and the size of the blocks in which to read it.
 pub struct FileWrapper {
@@ -20,8 +19,8 @@ pub struct FileWrapper {
 
 /// The class, made at the first call.
 pub fn class(gil: Gil<'_>) -> Result<&ClassObject<FileWrapper>> {
-    static CLASS: Once<ClassObject<FileWrapper>> = Once::new();
-    CLASS.get(gil, ClassObject::new)
+    static CLASS: State<ClassObject<FileWrapper>> = State::new();
+    CLASS.get_or_try_make(gil, || ClassObject::new(gil))
 }
 
 fn wrap(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<FileWrapper> {

@@ -6,14 +6,13 @@
 #![forbid(unsafe_code)]
 
 use crate::app::exclusive::Exclusive;
-use crate::app::once::Once;
-use crate::py::{Exception, Gil, Kind, Raised, Result};
+use crate::py::{Exception, Gil, Kind, Raised, Result, State};
 
 /// The last that was kept, and not raised yet.
-static KEPT: Once<Exclusive<Exception>> = Once::new();
+static KEPT: State<Exclusive<Exception>> = State::new();
 
 fn keep(gil: Gil<'_>, exception: Exception) {
-    match KEPT.get(gil, |_| Ok(Exclusive::default())) {
+    match KEPT.get_or_try_make(gil, || Ok(Exclusive::default())) {
         Ok(kept) => kept.put(exception),
         Err(raised) => raised.clear(gil),
     }
@@ -21,7 +20,7 @@ fn keep(gil: Gil<'_>, exception: Exception) {
 
 /// Raises what was kept, in `run`.
 pub fn raise(gil: Gil<'_>) -> Result<()> {
-    match KEPT.made(gil).and_then(Exclusive::take) {
+    match KEPT.get(gil).and_then(Exclusive::take) {
         Some(exception) => Err(exception.restore(gil)),
         None => Ok(()),
     }

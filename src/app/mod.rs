@@ -26,7 +26,6 @@ pub mod input;
 pub mod interruption;
 pub mod invalid_item;
 pub mod logged;
-pub mod once;
 pub mod params;
 pub mod response;
 pub mod response_body;

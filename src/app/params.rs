@@ -16,7 +16,6 @@ use std::ffi::CStr;
 use crate::app::exchange::{Exchange, RequestBody};
 use crate::app::exclusive::Exclusive;
 use crate::app::input::content::{ReadFault, read_spool};
-use crate::app::once::Once;
 use crate::dialect::Dialect;
 use crate::http::target::Pairs;
 use crate::py::deferred_dict::{Deferred, deferred_dict};
@@ -95,8 +94,8 @@ impl Deferred for Params {
 /// `parse_query` of the module: a dict of lists.
 pub fn parse_query(gil: Gil<'_>, query: &[u8]) -> Result<Owned> {
     let params = container::dict(gil)?;
-    static NAMES: Once<ParamNames> = Once::new();
-    let table = NAMES.get(gil, |_| Ok(ParamNames::default()))?;
+    static NAMES: State<ParamNames> = State::new();
+    let table = NAMES.get_or_try_make(gil, || Ok(ParamNames::default()))?;
     // Making an object may run the garbage collector, that a program's code, and that may parse a
     // query, which then has a table of its own.
     let mut names = table.take().unwrap_or_default();

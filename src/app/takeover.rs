@@ -22,13 +22,12 @@ use crate::app::child;
 use crate::app::context::{AppContext, Flush};
 use crate::app::exchange::Exchange;
 use crate::app::exclusive::Exclusive;
-use crate::app::once::Once;
 use crate::app::start_response::StartResponse;
 use crate::app::start_response::state::{Closed, ResponseState};
 use crate::app::taken_sockets::TakenSockets;
 use crate::py::call::import;
 use crate::py::types::{Call, Class, ClassObject, Instance, Method, Owns};
-use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, names};
+use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, State, container, names};
 use crate::py::{number, text, threads};
 use crate::queue::WriteQueue;
 use crate::sys::poll;
@@ -195,8 +194,8 @@ impl Takeover {
 struct Take(Rc<Takeover>);
 
 fn classes(gil: Gil<'_>) -> Result<&ClassObject<Take>> {
-    static CLASS: Once<ClassObject<Take>> = Once::new();
-    CLASS.get(gil, ClassObject::new)
+    static CLASS: State<ClassObject<Take>> = State::new();
+    CLASS.get_or_try_make(gil, || ClassObject::new(gil))
 }
 
 fn take(gil: Gil<'_>, this: &Instance<Take>, arguments: &Arguments<'_>) -> Result<Owned> {

@@ -72,7 +72,7 @@ fn is_main() -> bool {
     }
 }
 
-/// A value that is made once an interpreter.
+/// A value that is made once an interpreter: a class, constants, a table.
 pub struct State<T: 'static>(GilCell<Cell<Option<(u32, &'static T)>>>);
 
 impl<T> State<T> {

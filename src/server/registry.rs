@@ -11,7 +11,6 @@ use std::rc::Rc;
 
 use crate::app::base::Base;
 use crate::app::console;
-use crate::app::once::Once;
 use crate::dialect::Dialect;
 use crate::py::{Gil, Owned, Raised, Result, State, module};
 use crate::server::defer::Deferred;
@@ -71,8 +70,8 @@ pub fn registry(gil: Gil<'_>) -> &Registry {
 
 /// The class `_evwsgi.error`.
 pub fn error_class(gil: Gil<'_>) -> Result<&Owned> {
-    static ERROR: Once<Owned> = Once::new();
-    ERROR.get(gil, |gil| module::new_exception(gil, c"_evwsgi.error"))
+    static ERROR: State<Owned> = State::new();
+    ERROR.get_or_try_make(gil, || module::new_exception(gil, c"_evwsgi.error"))
 }
 
 impl Registry {

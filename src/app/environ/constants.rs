@@ -2,8 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::app::once::Once;
-use crate::py::{Gil, Object, Owned, Result, container, number, text};
+use crate::py::{Gil, Object, Owned, Result, State, container, number, text};
 
 /// The strings.
 pub struct Constants {
@@ -19,8 +18,8 @@ pub struct Constants {
 
 /// The strings, made at the first call.
 pub fn constants(gil: Gil<'_>) -> Result<&Constants> {
-    static CONSTANTS: Once<Constants> = Once::new();
-    CONSTANTS.get(gil, make)
+    static CONSTANTS: State<Constants> = State::new();
+    CONSTANTS.get_or_try_make(gil, || make(gil))
 }
 
 fn make(gil: Gil<'_>) -> Result<Constants> {

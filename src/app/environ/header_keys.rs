@@ -9,8 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Deref;
 
-use crate::app::once::Once;
-use crate::py::{Gil, Object, Owned, Result, text};
+use crate::py::{Gil, Object, Owned, Result, State, text};
 
 /// The names worth a place of their own, in lower case.
 const COMMON: [&str; 49] = [
@@ -110,8 +109,8 @@ const NONE: u8 = u8::MAX;
 
 /// The table, made at the first call.
 pub fn header_keys(gil: Gil<'_>) -> Result<&HeaderKeys> {
-    static KEYS: Once<HeaderKeys> = Once::new();
-    KEYS.get(gil, HeaderKeys::new)
+    static KEYS: State<HeaderKeys> = State::new();
+    KEYS.get_or_try_make(gil, || HeaderKeys::new(gil))
 }
 
 /// A key, and which of the common names it belongs to.

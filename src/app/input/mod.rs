@@ -16,9 +16,10 @@ use crate::app::exchange::{Exchange, RequestBody};
 use crate::app::exclusive::Exclusive;
 use crate::app::input::content::{Content, ReadFault, Reader};
 use crate::app::input::writable::Writable;
-use crate::app::once::Once;
 use crate::py::types::{Class, ClassObject, Get, Instance, Method, Next, Owns};
-use crate::py::{Arguments, Gil, Kind, Object, Owned, Raised, Result, container, number, text};
+use crate::py::{
+    Arguments, Gil, Kind, Object, Owned, Raised, Result, State, container, number, text,
+};
 
 /// The input object's value.
 pub struct Input(Exclusive<Box<Reader>>);
@@ -30,8 +31,8 @@ struct Shared {
 }
 
 fn shared(gil: Gil<'_>) -> Result<&Shared> {
-    static SHARED: Once<Shared> = Once::new();
-    SHARED.get(gil, |gil| {
+    static SHARED: State<Shared> = State::new();
+    SHARED.get_or_try_make(gil, || {
         Ok(Shared {
             class: ClassObject::new(gil)?,
             empty: Exclusive::default(),

@@ -9,10 +9,9 @@ use std::rc::Rc;
 
 use crate::app::context::AppContext;
 use crate::app::exclusive::Exclusive;
-use crate::app::once::Once;
 use crate::app::start_response::state::ResponseState;
 use crate::py::types::{Call, Class, ClassObject, Get, Instance, Method, Owns, Set};
-use crate::py::{Arguments, Gil, Object, Owned, Result};
+use crate::py::{Arguments, Gil, Object, Owned, Result, State};
 
 /// A callable, the one for early hints, and the state of both.
 struct Pair {
@@ -30,8 +29,8 @@ struct Shared {
 }
 
 fn shared(gil: Gil<'_>) -> Result<&Shared> {
-    static SHARED: Once<Shared> = Once::new();
-    SHARED.get(gil, |gil| {
+    static SHARED: State<Shared> = State::new();
+    SHARED.get_or_try_make(gil, || {
         Ok(Shared {
             callables: ClassObject::new(gil)?,
             writes: ClassObject::new(gil)?,

@@ -17,13 +17,12 @@ use std::sync::Arc;
 use crate::app::context::{AppContext, Flush};
 use crate::app::encode;
 use crate::app::exchange::{Exchange, FramingInputs};
-use crate::app::once::Once;
 use crate::app::start_response::overflow::OverflowBuffer;
 use crate::http::body_encoder::{BodyEncoder, Progress};
 use crate::http::head::Version;
 use crate::http::response_head::{DateServerLines, ResponseHead};
 use crate::outbox::{Outbound, Outbox};
-use crate::py::{Gil, Object, Owned, text};
+use crate::py::{Gil, Object, Owned, State, text};
 use crate::queue::WriteQueue;
 use crate::sys::socket::Socket;
 
@@ -259,8 +258,8 @@ impl ResponseSink {
 
 /// Whether it is of no derived class, so that its end runs no Python code.
 fn is_plain_bytes(gil: Gil<'_>, object: &Object) -> bool {
-    static CLASS: Once<Owned> = Once::new();
-    match CLASS.get(gil, |gil| Ok(text::bytes(gil, b"")?.class(gil))) {
+    static CLASS: State<Owned> = State::new();
+    match CLASS.get_or_try_make(gil, || Ok(text::bytes(gil, b"")?.class(gil))) {
         Ok(class) => object.type_is(class),
         Err(raised) => {
             raised.clear(gil);
