@@ -15,7 +15,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::queue::{Segment, WriteQueue};
+use crate::queue::WriteQueue;
+use crate::queue::segment::Segment;
 use crate::sys::socket::Socket;
 use crate::sys::stream::Flow;
 use crate::transmit::send_memory;

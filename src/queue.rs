@@ -8,71 +8,20 @@
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use self::segment::{FilePart, Segment};
 use crate::http::body_encoder::Encoded;
 use crate::http::chunked::{CHUNK_END, CHUNK_OVERHEAD, push_chunk_size};
-use crate::py::{Gil, Kept, KeptBytes, Owned};
+use crate::py::{Gil, KeptBytes, Owned};
 use crate::sys::memory;
-use crate::sys::spool::Spool;
+
+pub mod segment;
 
 /// An item up to this size is copied: below it a copy costs less than one more buffer to write.
 const COPIED: usize = 4 * 1024;
 
 /// Room for so many pieces is kept for the next response.
 const KEPT_SEGMENTS: usize = 64;
-
-/// A part of a file that goes by `sendfile`.
-pub struct FilePart {
-    /// What keeps the file open.
-    pub owner: FileOwner,
-    /// Where the part begins, in bytes from the start of the file.
-    pub offset: u64,
-    /// How many bytes of it are left.
-    pub remaining: u64,
-}
-
-/// Who owns a file's descriptor.
-pub enum FileOwner {
-    /// A file object, and a descriptor of our own: the application may close its file at any time, and
-    /// another may get the number.
-    Object(Kept, OwnedFd),
-    /// A temporary file of ours.
-    Spool(Spool),
-}
-
-impl FilePart {
-    /// The descriptor to send from.
-    pub fn descriptor(&self) -> BorrowedFd<'_> {
-        match &self.owner {
-            FileOwner::Object(_, own) => own.as_fd(),
-            FileOwner::Spool(spool) => spool.as_fd(),
-        }
-    }
-}
-
-/// One segment of the queue.
-pub enum Segment {
-    /// Gathered bytes.
-    Bytes(Vec<u8>),
-    /// A bytes object, and where in it the piece begins and ends.
-    Object(KeptBytes, usize, usize),
-    /// A part of a file.
-    File(FilePart),
-}
-
-impl Segment {
-    /// The piece in memory; `None` for a file.
-    pub fn memory(&self) -> Option<&[u8]> {
-        match self {
-            Segment::Bytes(bytes) => Some(bytes),
-            Segment::Object(object, start, end) => {
-                Some(object.as_slice().get(*start..*end).unwrap_or_default())
-            }
-            Segment::File(_) => None,
-        }
-    }
-}
 
 /// The queue. The first gathered buffer stands apart, so that an ordinary response needs no queue.
 #[derive(Default)]

@@ -20,7 +20,7 @@ use crate::py::file::{is_in_memory, real_file};
 use crate::py::{
     Exception, Gil, Kept, Kind, Object, Owned, Raised, Result, container, names, number, text,
 };
-use crate::queue::{FileOwner, FilePart};
+use crate::queue::segment::{FileOwner, FilePart};
 use crate::sys::file::FileSpan;
 
 /// Bytes of one `read` from a file object without a descriptor.

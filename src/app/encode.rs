@@ -5,7 +5,8 @@
 use crate::app::console;
 use crate::http::body_encoder::{BodyEncoder, Progress};
 use crate::py::{Gil, Owned};
-use crate::queue::{FilePart, WriteQueue};
+use crate::queue::WriteQueue;
+use crate::queue::segment::FilePart;
 
 /// Queues one item, cut to what was promised; stderr has a line when something is cut.
 pub fn push(

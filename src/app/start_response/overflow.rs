@@ -14,7 +14,8 @@ use std::io;
 use crate::app::encode;
 use crate::http::body_encoder::{BodyEncoder, Progress};
 use crate::py::{Gil, Kind, Owned, Raised};
-use crate::queue::{FileOwner, FilePart, WriteQueue};
+use crate::queue::WriteQueue;
+use crate::queue::segment::{FileOwner, FilePart};
 use crate::sys::spool::Spool;
 
 /// Bytes that are held in memory.

@@ -11,7 +11,8 @@ use std::io::ErrorKind;
 
 use crate::app::{child, console};
 use crate::py::{Gil, KeptBytes, Owned, Result, names, number, text};
-use crate::queue::{FileOwner, FilePart, Segment, WriteQueue};
+use crate::queue::WriteQueue;
+use crate::queue::segment::{FileOwner, FilePart, Segment};
 use crate::server::connection::work::{Connection, Quantum, Work};
 use crate::server::registry::registry;
 use crate::server::stats::count;
