@@ -45,5 +45,3 @@ pub mod py;
 pub mod queue;
 pub mod server;
 pub mod server_log;
-#[cfg(interpreter)]
-pub mod transmit;

@@ -19,7 +19,6 @@ use crate::queue::WriteQueue;
 use crate::queue::segment::Segment;
 use crate::sys::socket::Socket;
 use crate::sys::stream::Flow;
-use crate::transmit::send_memory;
 
 /// What one connection has ready.
 pub struct Outbound {
@@ -53,7 +52,7 @@ impl Outbound {
     fn send(&mut self) -> u64 {
         let mut sent = 0;
         while !self.gone && self.queue.has_memory_first() {
-            match send_memory(&self.socket, &self.queue) {
+            match self.queue.send_memory(&self.socket) {
                 Ok(Flow::Done(count)) => {
                     sent += count as u64;
                     let spent = &mut self.spent;

@@ -1,24 +1,30 @@
 //! What is still to be written to a client: bytes, objects and parts of files, in order.
 //!
 //! Small pieces are gathered in one buffer, so that a head and a short body are one write; large
-//! ones are kept as the objects they came in, and written from there. This file only queues;
-//! `transmit` and `server::connection::write` write. A queue may be sent by a thread without the interpreter's lock, as long as
-//! only memory is in it.
+//! ones are kept as the objects they came in, and written from there. Its memory goes into a socket here, which
+//! needs no interpreter, so that the monitor can do it too; files, and how much may be written at a time, are the
+//! business of `server::connection::write`.
 
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
+use std::io::{self, IoSlice};
 
 use self::segment::{FilePart, Segment};
 use crate::http::body_encoder::Encoded;
 use crate::http::chunked::{CHUNK_END, CHUNK_OVERHEAD, push_chunk_size};
 use crate::py::{Gil, KeptBytes, Owned};
 use crate::sys::memory;
+use crate::sys::socket::Socket;
+use crate::sys::stream::Flow;
 
 pub mod segment;
 
 /// An item up to this size is copied: below it a copy costs less than one more buffer to write.
 const COPIED: usize = 4 * 1024;
+
+/// How many segments one call writes.
+const WRITTEN_SEGMENTS: usize = 32;
 
 /// Room for so many pieces is kept for the next response.
 const KEPT_SEGMENTS: usize = 64;
@@ -238,14 +244,45 @@ impl WriteQueue {
         self.first.len() + rest - self.written
     }
 
+    /// Writes some of what is queued before the next file, in one call, and takes it off the queue.
+    ///
+    /// # Errors
+    /// Those of `Socket::write`.
+    pub fn write_memory(&mut self, socket: &Socket) -> io::Result<Flow> {
+        let flow = self.send_memory(socket)?;
+        if let Flow::Done(count) = flow {
+            self.advance(count);
+        }
+        Ok(flow)
+    }
+
+    /// The same, but leaves it on the queue.
+    ///
+    /// # Errors
+    /// Those of `Socket::write`.
+    pub fn send_memory(&self, socket: &Socket) -> io::Result<Flow> {
+        if let Some(bytes) = self.only_segment() {
+            return socket.write(bytes, self.end_is_due());
+        }
+        let mut segments: [&[u8]; WRITTEN_SEGMENTS] = [&[]; WRITTEN_SEGMENTS];
+        let filled = self.fill(&mut segments);
+        let more = self.file_follows() || self.end_is_due();
+        if filled == 1 {
+            socket.write(segments[0], more)
+        } else {
+            let slices = segments.map(IoSlice::new);
+            socket.write_vectored(&slices[..filled], more)
+        }
+    }
+
     /// What is queued, where it is one piece in memory, as of an ordinary response.
-    pub fn only_segment(&self) -> Option<&[u8]> {
+    fn only_segment(&self) -> Option<&[u8]> {
         let first = self.first.get(self.written..)?;
         (self.rest.is_empty() && !first.is_empty()).then_some(first)
     }
 
     /// The first pieces in memory, as many as `slots` takes, up to the first file.
-    pub fn fill<'a>(&'a self, slots: &mut [&'a [u8]]) -> usize {
+    fn fill<'a>(&'a self, slots: &mut [&'a [u8]]) -> usize {
         let mut filled = 0;
         let mut skip = self.written;
         let first = (!self.first.is_empty()).then_some(Some(self.first.as_slice()));
@@ -297,7 +334,7 @@ impl WriteQueue {
     }
 
     /// `count` bytes of the segments in memory were written.
-    pub fn advance(&mut self, count: usize) {
+    fn advance(&mut self, count: usize) {
         self.advance_with(count, drop);
     }
 

@@ -19,7 +19,6 @@ use crate::server::stats::count;
 
 use crate::sys::socket::Socket;
 use crate::sys::stream::Flow;
-use crate::transmit::transmit;
 
 /// Responses are gathered up to this many bytes before they are written.
 pub const GATHERED: usize = 64 << 10;
@@ -71,7 +70,7 @@ fn flush_counting(
         let sent = if out.file().is_some() {
             write_file(gil, socket, out)
         } else {
-            transmit(socket, out)
+            out.write_memory(socket)
         };
         match sent {
             Ok(Flow::Done(count)) => {

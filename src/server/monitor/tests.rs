@@ -14,7 +14,6 @@ use crate::outbox::Outbound;
 use crate::queue::WriteQueue;
 use crate::sys::socket::Socket;
 use crate::sys::stream::Flow;
-use crate::transmit::transmit;
 
 /// Pseudo-random numbers below `most`.
 fn random(state: &mut u32, most: u32) -> u32 {
@@ -54,7 +53,7 @@ fn wait_for_looks(watch: &Watch) {
 
 fn write_all(socket: &Socket, queue: &mut WriteQueue) {
     while !queue.is_empty() {
-        match transmit(socket, queue).unwrap() {
+        match queue.write_memory(socket).unwrap() {
             Flow::Done(_) => {}
             Flow::Blocked => thread::yield_now(),
             Flow::Closed => panic!("the reader is there"),

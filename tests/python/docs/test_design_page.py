@@ -14,10 +14,10 @@ ROOMS = {
     "ev": set(),
     "sys": set(),
     "app": {
-        "http", "py", "sys", "config", "dialect", "queue", "outbox", "transmit", "server_log",
+        "http", "py", "sys", "config", "dialect", "queue", "outbox", "server_log",
     },
     "server": {
-        "http", "py", "ev", "sys", "app", "config", "dialect", "queue", "outbox", "transmit",
+        "http", "py", "ev", "sys", "app", "config", "dialect", "queue", "outbox",
         "scoreboard", "access_log", "networks", "server_log",
         "every_order",  # for a model, in tests
     },
