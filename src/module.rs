@@ -8,7 +8,7 @@ use crate::api::{callbacks, formats, listening, registration, reports, running};
 use crate::app::console;
 use crate::ev;
 use crate::py::module::{self, Function, Module};
-use crate::py::{Gil, Object, Result, names, state};
+use crate::py::{Gil, Object, Result, interpreter, names};
 use crate::server::registry::{error_class, registry};
 use crate::server::{at_exit, fatal};
 use crate::sys::fork;
@@ -167,7 +167,7 @@ impl Module for Evwsgi {
         ev::report_panics_to(console::log_panic);
         ev::report_fatal_to(fatal::report);
         fork::watch();
-        if state::enter_interpreter(gil)? {
+        if interpreter::enter(gil)? {
             names::intern(gil)?;
             // Closes what an interpreter before this one listened on.
             registry(gil);

@@ -35,6 +35,7 @@ pub mod gil;
 #[cfg(all(feature = "python3", any(not(Py_3_14), feature = "abi3")))]
 mod hanging;
 mod instance;
+pub mod interpreter;
 pub mod kept;
 pub mod kinds;
 pub mod module;

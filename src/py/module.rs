@@ -105,7 +105,7 @@ unsafe extern "C" fn entry<M: Module, const I: usize>(
     let arguments = Arguments::from_tuple(gil, args, keywords);
     returned(guarded(gil, || {
         #[cfg(feature = "python2")]
-        super::state::expect_main(gil)?;
+        super::interpreter::expect_main(gil)?;
         (M::FUNCTIONS[I].call)(gil, &arguments)
     }))
 }
