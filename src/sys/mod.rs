@@ -46,4 +46,5 @@ pub mod stream;
 mod test_support;
 pub mod thread;
 pub mod thread_dump;
+mod unix_address;
 pub mod unix_listener;

@@ -5,12 +5,12 @@
 //!
 //! Invariant: a file on which a server listens, or that is no socket, stays as it is.
 
-use super::listener::{ListenError, Listener, listen, socket};
+use super::listener::{ListenError, Listener, listen};
+use super::unix_address::UnixAddress;
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io;
-use std::mem;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, lchown};
 use std::path::Path;
@@ -55,66 +55,6 @@ pub fn listen_unix(path: &[u8], rights: Rights) -> Result<Listener, ListenError>
         }
     };
     Ok(Listener::own(fd))
-}
-
-struct UnixAddress {
-    raw: libc::sockaddr_un,
-    size: libc::socklen_t,
-}
-
-impl UnixAddress {
-    fn new(path: &[u8]) -> Result<UnixAddress, ListenError> {
-        // SAFETY: all zeros is a valid, empty address.
-        let mut raw: libc::sockaddr_un = unsafe { mem::zeroed() };
-        raw.sun_family = libc::AF_UNIX as libc::sa_family_t;
-        let is_abstract = path.first() == Some(&0);
-        // An abstract name is ended by its length, a path by a NUL.
-        let length = path.len() + usize::from(!is_abstract);
-        if length > raw.sun_path.len() {
-            return Err(ListenError::PathTooLong);
-        }
-        // An empty path would make Linux invent a name.
-        if path.is_empty() || !is_abstract && path.contains(&0) {
-            return Err(ListenError::Bind(io::ErrorKind::InvalidInput.into()));
-        }
-        for (to, from) in raw.sun_path.iter_mut().zip(path) {
-            *to = *from as libc::c_char;
-        }
-        let size = mem::offset_of!(libc::sockaddr_un, sun_path) + length;
-        Ok(UnixAddress {
-            raw,
-            size: size as libc::socklen_t,
-        })
-    }
-
-    fn as_ptr(&self) -> *const libc::sockaddr {
-        (&raw const self.raw).cast()
-    }
-
-    /// No server listens there any more. One with a full queue does (`EAGAIN`, as the probe does not
-    /// block); one that cannot be probed is not ours to replace.
-    fn expect_nobody(&self) -> Result<(), ListenError> {
-        let probe = socket(libc::AF_UNIX, 0)?;
-        // SAFETY: a valid address and its length. Not repeated when interrupted: it does not wait.
-        let result = unsafe { libc::connect(probe.as_raw_fd(), self.as_ptr(), self.size) };
-        if result == 0 {
-            return Err(ListenError::Live);
-        }
-        let error = io::Error::last_os_error();
-        match error.raw_os_error() {
-            Some(libc::ECONNREFUSED) => Ok(()),
-            Some(libc::EAGAIN) => Err(ListenError::Live),
-            _ => Err(ListenError::Bind(error)),
-        }
-    }
-
-    fn bind(&self) -> Result<OwnedFd, ListenError> {
-        let fd = socket(libc::AF_UNIX, 0)?;
-        // SAFETY: a valid address and its length.
-        unsafe { syscall!(bind(fd.as_raw_fd(), self.as_ptr(), self.size)) }
-            .map_err(ListenError::Bind)?;
-        Ok(fd)
-    }
 }
 
 /// Makes the socket's file, and listens; nobody reaches it before it has its rights.
@@ -173,9 +113,11 @@ fn replace(path: &Path, address: &UnixAddress, rights: Rights) -> Result<OwnedFd
 
 #[cfg(test)]
 mod tests {
+    use super::super::listener::socket;
     use super::super::test_support::{greet, holds_in_child};
     use super::*;
     use std::io::Read;
+    use std::os::fd::AsRawFd;
     use std::os::unix::fs::MetadataExt;
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
@@ -230,8 +172,7 @@ mod tests {
         assert_eq!(unsafe { libc::listen(server.as_raw_fd(), 0) }, 0);
         let clients = [(); 8].map(|()| {
             let client = socket(libc::AF_UNIX, 0).unwrap();
-            // SAFETY: a valid address and its length.
-            unsafe { libc::connect(client.as_raw_fd(), address.as_ptr(), address.size) };
+            let _ = address.connect(&client);
             client
         });
         assert!(matches!(unix(&narrow), Err(ListenError::Live)));
@@ -253,7 +194,8 @@ mod tests {
     #[test]
     fn a_stale_socket_with_the_longest_path_is_replaced_too() {
         let folder = Folder::new("long");
-        let room = UnixAddress::new(b"x").unwrap().raw.sun_path.len() - 1;
+        let fits = |length: &usize| UnixAddress::new(&vec![b'x'; *length]).is_ok();
+        let room = (1..).take_while(fits).last().unwrap();
         let deep = folder
             .0
             .join("d".repeat(room - folder.0.as_os_str().len() - 3));
