@@ -23,6 +23,8 @@ def tick():
         os.kill(os.getpid(), signal.SIGPIPE)
     if len(ticks) == 5:
         os.kill(os.getpid(), number)
+        # On a busy machine the next tick may come before the signal is seen.
+        return False
 
 
 ticks = []
