@@ -19,7 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def serve(port):
-    evwsgi.start("0.0.0.0", port)
+    evwsgi.start("127.0.0.1", port)
     evwsgi.set_base_module(base)
     evwsgi.wsgi_cb(("/hellocgi", CGIApplication(os.path.join(HERE, "hello.cgi"))))
     evwsgi.wsgi_cb(("/countcgi", CGIApplication(os.path.join(HERE, "count.cgi"))))

@@ -48,7 +48,7 @@ def visit(environ, start_response):
     evwsgi.defer(commit, None, True)
     evwsgi.defer(write_log, page, False)
     start_response("200 OK", [("Content-Type", "text/plain")])
-    return [("%s was visited %d times\n" % (page, found[0])).encode("ascii")]
+    return [("visits of %s: %d\n" % (page, found[0])).encode("ascii")]
 
 
 def status(environ, start_response):
@@ -60,7 +60,7 @@ def status(environ, start_response):
 
 
 def serve(port):
-    evwsgi.start("0.0.0.0", port)
+    evwsgi.start("127.0.0.1", port)
     evwsgi.set_base_module(base)
     evwsgi.wsgi_cb(("/visit/", visit))
     evwsgi.wsgi_cb(("/status", status))

@@ -8,7 +8,7 @@
     curl -d 'hello' http://127.0.0.1:8080/say
 
 A stream is a generator that waits for the next message and yields it. It holds a thread while it
-waits, so there are as many as visitors at a time; what is quick, such as `/`, needs none of them.
+waits, so the server needs one thread for each visitor; what is quick, such as `/`, needs none.
 """
 import sys
 import threading

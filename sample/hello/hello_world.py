@@ -33,7 +33,7 @@ def iterhello(environ, start_response):
 
 
 def serve(port):
-    evwsgi.start("0.0.0.0", port)
+    evwsgi.start("127.0.0.1", port)
     evwsgi.set_base_module(base)
     evwsgi.wsgi_cb(("/hello", hello))
     evwsgi.wsgi_cb(("/iterhello", iterhello))

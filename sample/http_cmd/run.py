@@ -36,7 +36,7 @@ def slow(environ, start_response):
 
 
 def serve(port):
-    evwsgi.start("0.0.0.0", port)
+    evwsgi.start("127.0.0.1", port)
     evwsgi.set_base_module(base)
     evwsgi.wsgi_cb(("/slow", slow))
     evwsgi.run()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Answers that are made while they are sent.
+"""Responses that are produced while they are sent.
 
     python run.py [port]
 
@@ -68,7 +68,7 @@ def open_answers(environ, start_response):
 
 
 def serve(port):
-    evwsgi.start("0.0.0.0", port)
+    evwsgi.start("127.0.0.1", port)
     evwsgi.set_base_module(base)
     evwsgi.wsgi_cb(("/squares", squares))
     evwsgi.wsgi_cb(("/missing", missing))

@@ -5,7 +5,7 @@
     python run.py [port]
 
     curl http://127.0.0.1:8080/
-    curl http://127.0.0.1:8080/greet?who=Ada
+    curl 'http://127.0.0.1:8080/greet?who=Ada'
 
 `development.ini` names the application, the filter around it and their settings. Whatever
 `loadapp` makes of it is a WSGI application like any other.
@@ -24,7 +24,7 @@ def serve(port):
     # The ini file finds the module `greeting` in its own folder.
     sys.path.insert(0, HERE)
     application = loadapp("config:development.ini", relative_to=HERE)
-    evwsgi.start("0.0.0.0", port)
+    evwsgi.start("127.0.0.1", port)
     evwsgi.set_base_module(base)
     evwsgi.wsgi_cb(("", application))
     evwsgi.run()

@@ -7,7 +7,7 @@
 
 The socket is opened once and all children accept from it, so the kernel gives each connection to a
 child that is free. The parent serves nobody: it replaces a child that died, and passes SIGTERM and
-Ctrl-C on. Children share nothing; what must be common to them belongs into a database.
+Ctrl-C on. Children share nothing; what must be common to them belongs in a database.
 """
 import os
 import signal
@@ -34,7 +34,7 @@ class Master(object):
         self.stopping = False
 
     def supervise(self):
-        """Return in a child, which is to serve. In the parent, return never."""
+        """Return in a child, which is to serve. In the parent, never return."""
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, self.stop)
         while not self.stopping or self.started:

@@ -56,7 +56,7 @@ def serve(port):
 
     # A timer of 0 seconds fires once, as soon as the server serves.
     evwsgi.add_timer(0, lambda: tell_systemd(b"READY=1"))
-    # A server that hangs misses its word of life and is restarted (WatchdogSec in the unit).
+    # A server that hangs misses its watchdog message and is restarted (WatchdogSec in the unit).
     patience = int(os.environ.get("WATCHDOG_USEC", 0)) / 1e6
     if patience:
         evwsgi.add_timer(patience / 3, lambda: tell_systemd(b"WATCHDOG=1"))

@@ -56,7 +56,7 @@ def resume(environ, start_response):
 
 
 def serve(port):
-    evwsgi.start("0.0.0.0", port)
+    evwsgi.start("127.0.0.1", port)
     evwsgi.set_base_module(base)
     evwsgi.wsgi_cb(("/status", status))
     evwsgi.wsgi_cb(("/pause", pause))

@@ -60,7 +60,7 @@ class Room(object):
         self.say("somebody left: %d here" % count)
 
     def say(self, words):
-        """To everybody; who has left is removed by the own thread."""
+        """To everybody; a visitor who has left is removed by its own thread."""
         with self._lock:
             visitors = list(self._visitors)
         for visitor in visitors:

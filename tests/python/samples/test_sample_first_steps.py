@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import socket
 import sqlite3
 import tempfile
@@ -25,6 +26,26 @@ def test_hello_answers_whole_and_in_pieces(run_sample, dialect):
     pieces = server.get("/iterhello")
     assert (pieces.status, pieces.body) == (200, b"Hello, world!")
     assert server.get("/elsewhere").status == (500 if dialect == "legacy" else 404)
+
+
+@pytest.mark.wire
+def test_hello_is_not_open_to_the_network(run_sample):
+    server = run_sample("hello", "hello_world.py")
+    with pytest.raises(ConnectionRefusedError):
+        Client(("127.0.0.2", server.address[1]))
+
+
+#: Those that are about a machine that serves.
+OPEN = {"processes", "systemd"}
+
+
+def test_samples_listen_on_this_machine_alone():
+    found = {}
+    for program in SAMPLES.glob("*/*.py"):
+        for host in re.findall(r'evwsgi\.start\("(\d[\d.]+)"', program.read_text()):
+            found[program.parent.name] = host
+    assert len(found) > 10
+    assert {name for name, host in found.items() if host != "127.0.0.1"} == OPEN
 
 
 @pytest.fixture
@@ -108,7 +129,7 @@ def test_iter_closes_what_a_client_left(run_sample):
 def test_defer_commits_after_the_answers(run_sample):
     server = run_sample("defer", "run.py")
     answers = [server.get("/visit/home").body for _ in range(20)]
-    assert answers[-1] == b"home was visited 20 times\n"
+    assert answers[-1] == b"visits of home: 20\n"
     assert server.get("/visit/no%20name").status == 404
 
     def status():
