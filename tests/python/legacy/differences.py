@@ -380,7 +380,7 @@ TABLE = [
     ),
     Difference(
         "form of more than its length",
-        "the body is exactly what came, up to Content-Length (the original's form went on)",
+        "the body is exactly what came, up to Content-Length (the original's continued past it)",
         request_that(lambda reading: reading.is_form and reading.extra),
         environ(the_body),
     ),
@@ -471,7 +471,7 @@ TABLE = [
         ),
     ),
     Difference(
-        "close that is no function",
+        "close that is not callable",
         CLOSE_FAILS,
         answering("close_is_no_function"),
         complains(b"TypeError: 'int' object is not callable\n"),

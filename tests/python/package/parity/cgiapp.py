@@ -122,7 +122,7 @@ def variables_that_rfc_3875_withholds():
 
 
 @case
-def variables_of_the_request_before():
+def variables_of_the_previous_request():
     application = CGIApplication(script(DUMP))
     variables(application, HTTP_SECRET="1")
     return "HTTP_SECRET" in variables(application)
@@ -134,7 +134,7 @@ def lines_that_end_in_crlf():
 
 
 @case
-def a_blank_before_a_value():
+def a_space_before_a_value():
     return get("printf 'A: b\\n\\n'")
 
 

@@ -78,7 +78,7 @@ def a_tuple():
 
 
 @case
-def a_list_with_what_is_no_string():
+def a_list_with_an_item_that_is_not_a_string():
     return line([b"ab", None])
 
 
@@ -93,7 +93,7 @@ def no_address():
 
 
 @case
-def another_servers_environ():
+def the_environ_of_another_server():
     return line([], without=["fapws.uri"])
 
 

@@ -107,7 +107,7 @@ def a_field_in_two_pieces():
 
 
 @case
-def blanks_around_a_value():
+def spaces_around_a_value():
     return parsed(form(part(b'name="a"', b" 1 ")))
 
 

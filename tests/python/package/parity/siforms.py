@@ -103,7 +103,7 @@ def validity():
 
 
 @case
-def dates_of_odd_separators():
+def dates_with_unusual_separators():
     moment = widgets.DateTime("")
     return widgets.Date("").isvalid("2011-01x01"), moment.isvalid("2011-01-01x10:10:10")
 
