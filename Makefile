@@ -38,6 +38,7 @@ help: ## list these words
 serve: ## set up what is missing, compile for PYTHON (python3), serve the hello sample on PORT (8080)
 	@.ci/require compiler cargo libev
 	$(PYTHON) setup.py build_ext --inplace
+	@echo "http://127.0.0.1:$(PORT)/hello"
 	@exec env PYTHONPATH=. $(PYTHON) sample/hello/hello_world.py $(PORT)
 
 # The processes of the first part compile for several Pythons at once; the second part finds that done.

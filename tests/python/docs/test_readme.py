@@ -22,6 +22,7 @@ COMMANDS = {
     "make serve PYTHON=python2.7 PORT=8081": "docs/test_readme.py::test_make_serve",
     # The suite is what it runs; here it is only asked which commands it would give.
     "make test": "docs/test_readme.py::test_make_test",
+    "make quick": "docs/test_readme.py::test_make_quick",
     "make help": "docs/test_readme.py::test_make_help",
     "make docs": "docs/test_site.py::test_the_site",
     "make wheel": "docs/test_readme.py::test_make_wheel",
@@ -29,6 +30,7 @@ COMMANDS = {
     "make wheel TARGET=aarch64-unknown-linux-gnu": "docs/test_readme.py::test_make_wheel",
     # Minutes for each system.
     "make check-targets": "docs/test_readme.py::test_make_check_targets",
+    "python3 -m venv venv && . venv/bin/activate": "docs/test_readme.py::test_the_quick_start",
     "pip install . flask": "docs/test_readme.py::test_the_quick_start",
     "pip install .": "packaging/test_install.py::test_pip_install",
     "python setup.py install": "packaging/test_install.py::test_setup_py_install",
@@ -139,7 +141,9 @@ def without_versions(said):
 
 def test_the_quick_start(python3, tmp_path, start_process):
     install, source, session = quick_start("README.md")
-    assert install == "pip install . flask"
+    venv, install = install.splitlines()
+    assert (venv, install) == (
+        "python3 -m venv venv && . venv/bin/activate", "pip install . flask")
     (tmp_path / "hello.py").write_text(source + "\n")
     first, _, second = session.partition("\n\n")
     command, *banner = first.splitlines()
@@ -196,6 +200,8 @@ class TestMake:
         command = ["make", "serve", f"PYTHON={python3.interpreter.executable}", f"PORT={port}"]
         server = start_process(Typed, command, port, cwd=clone, env=QUICK_BUILD)
         assert b"Hello" in server.get("/hello").body
+        # What one clicks on.
+        assert f"http://127.0.0.1:{port}/hello\n" in server.stdout
         server.stop()
         with pytest.raises(ConnectionRefusedError):
             Client(server.address)
@@ -204,6 +210,10 @@ class TestMake:
         would = self.output("make", "-n", "test")
         assert "cargo test" in would and "cargo clippy" in would and "-m pytest" in would
         assert "make test" in (ROOT / ".ci/run").read_text()
+
+    def test_make_quick(self):
+        would = self.output("make", "-n", "quick")
+        assert "cargo test" in would and "FAPWS_TEST_PYTHONS=newest" in would
 
     def test_make_help(self):
         told = self.output("make", "help")
