@@ -177,7 +177,7 @@ def _await(condition):
     while not condition():
         if time.monotonic() > deadline:
             raise ProfileError(f"not listening after {PATIENCE} s")
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 def main():

@@ -7,6 +7,7 @@ port 0, and the kernel is asked for the port it listens on: no test has to guess
 import os
 import pathlib
 import shutil
+import signal
 
 from support import ROOT
 from support.process import wait_until
@@ -33,15 +34,19 @@ class Program(Listening):
     def start(self):
         """Run the program and wait until it listens; returns self."""
         super().start()
-        wait_until(lambda: not self.alive or self.find_address(), f"{self.command} to listen")
+        found = wait_until(
+            lambda: not self.alive or self.find_address(), f"{self.command} to listen"
+        )
         if not self.alive:
             raise AssertionError(f"did not start: {self.command}\n{self.stdout}\n{self.stderr}")
-        self.address = self.find_address()
+        self.address = found
         return self
 
     def find_address(self):
         """Where the program listens, or None when it does not yet."""
-        port = listening_port(self.pid)
+        # It listens by the time it is in `run`. The kernel's table takes long to read, the more so
+        # the more connections the machine has had in the last minute.
+        port = self.catches(signal.SIGTERM) and listening_port(self.pid)
         return port and ("127.0.0.1", port)
 
     def send(self, method, target, *headers, body=b""):

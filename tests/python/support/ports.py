@@ -22,7 +22,8 @@ def free_ports(count, host="127.0.0.1"):
     """As many different ports, in a list."""
     end = _first_of_the_kernels()
     ports = []
-    for port in random.SystemRandom().sample(range(LOWEST, end), end - LOWEST):
+    first = random.SystemRandom().randrange(LOWEST, end)
+    for port in [*range(first, end), *range(LOWEST, first)]:
         try:
             socket.create_server((host, port)).close()
         except OSError:
