@@ -14,6 +14,9 @@ contract with the original, Python source with a line for each of the two. The c
 interpreter differs from one 3 to the next, and what tests that runs on each: `in_process`, the life
 of objects, faults, forks, threads, one file at least of every folder.
 
+`long` is for what takes some seconds: these begin first, the longest before the others, so that no
+test process has some of them left when the others have none.
+
 `make test-all` runs every test on every Python.
 
 `python2`, `pristine` and `pristine_built` skip where there is no Python 2.7, loudly; with CI set
@@ -55,6 +58,31 @@ def pytest_generate_tests(metafunc):
         chosen = interpreters.chosen_for(metafunc.definition)
         ids = [each.name for each in chosen]
         metafunc.parametrize("interpreter", chosen, ids=ids, indirect=True, scope="session")
+
+
+# After pytest has put those together that share an interpreter, or a server.
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Each test process has its share of what takes long, and then of the others, in their order.
+
+    pytest-xdist gives each as many, in order (and lets it steal afterwards).
+    """
+    processes = getattr(config, "workerinput", {}).get("workercount", 1)
+    others = [item for item in items if not _seconds(item)]
+    of_all = sorted(filter(_seconds, items), key=_seconds, reverse=True)
+    count, end, items[:] = len(items), 0, []
+    for number in range(processes):
+        end += (count - end) // (processes - number)
+        items += of_all[number::processes]
+        room = max(0, end - len(items))
+        items += others[:room]
+        del others[:room]
+    items += others
+
+
+def _seconds(item):
+    mark = item.get_closest_marker("long")
+    return mark.args[0] if mark else 0
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,7 @@ def hanging(run_command, home):
     return lambda *arguments: run_command("hangs:app", *arguments)
 
 
+@pytest.mark.long(4)
 def test_with_threads_all_of_them_have_to_hang(hanging, interpreter):
     if interpreter.major == 2:
         return  # it has no threads here
@@ -107,6 +108,7 @@ def test_a_worker_that_is_stopped_while_it_starts_is_replaced(run_command, home)
     command.wait_for_output("reloaded: 1 new worker serves", "stderr")
 
 
+@pytest.mark.long(4)
 @pytest.mark.wire
 def test_a_worker_that_goes_on_in_time_stays(hanging):
     command = hanging("--workers", 1, "--timeout", 3)
@@ -118,6 +120,7 @@ def test_a_worker_that_goes_on_in_time_stays(hanging):
         assert served_by(command.get("/"))[0] == worker
 
 
+@pytest.mark.long(6)
 @pytest.mark.wire
 def test_neither_idle_workers_nor_long_streams_are_late(hanging):
     command = hanging("--workers", 1, "--timeout", 1)
@@ -138,6 +141,7 @@ def test_importing_is_not_counted(run_command, home):
     assert "timeout" not in command.stderr
 
 
+@pytest.mark.long(10)
 @pytest.mark.wire
 def test_a_pause_of_all_is_nobodys_fault(hanging):
     """A container that is paused, a machine that sleeps: the master sees that it was not there."""
@@ -155,6 +159,7 @@ def test_a_pause_of_all_is_nobodys_fault(hanging):
     assert command.workers == {worker}
 
 
+@pytest.mark.long(5)
 @pytest.mark.wire
 def test_no_timeout_where_none_is_wanted(hanging):
     for options in (["--timeout", 0], ["--reload", "--timeout", 1]):
@@ -184,6 +189,7 @@ def test_a_hung_worker_does_not_outlive_its_master_for_long(hanging):
         assert not os.path.exists(f"/proc/{worker}") or client.at_end()
 
 
+@pytest.mark.long(5)
 @pytest.mark.wire
 def test_a_hung_worker_gives_systemd_no_sign_of_life(run_command, home, tmp_path):
     write(home, hangs=HANGS)

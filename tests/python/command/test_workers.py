@@ -65,6 +65,7 @@ def test_a_server_that_never_served_is_given_up(call, home, workers, source):
     assert said[0].endswith("is replaced, in 0.25 s")
 
 
+@pytest.mark.long(4)
 @pytest.mark.wire
 def test_a_server_that_serves_at_another_attempt_goes_on(run_command, home):
     write(home, late="import os\nwith open('tries', 'a') as tries:\n    tries.write('x')\n"
@@ -100,6 +101,7 @@ def test_a_worker_that_cannot_be_forked_is_tried_again(run_command, home):
     command.wait_for_workers(2)
 
 
+@pytest.mark.long(7)
 def test_a_master_without_descriptors_tries_again(run_command, home):
     # A message to systemd takes one too.
     env = {"NOTIFY_SOCKET": str(home / "nobody")}

@@ -29,6 +29,7 @@ class Links(html.parser.HTMLParser):
             self.found.append((tag, value))
 
 
+@pytest.mark.long(9)
 @pytest.mark.skipif(not shutil.which("make"), reason="no make on this machine")
 def test_the_site(tmp_path):
     clone = copy_of_sources(tmp_path / "clone")

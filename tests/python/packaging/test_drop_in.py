@@ -42,6 +42,7 @@ def server(serve_site):
     return serve_site()
 
 
+@pytest.mark.long(7)
 def test_the_originals_classes_serve(server, site):
     report = json.loads(server.get("/report").body)
     assert report["package"].startswith(str(site))

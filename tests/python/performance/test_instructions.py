@@ -46,12 +46,14 @@ def _hold(site, server, scenario, bounds):
     assert cost.core < cost.total <= all_of_it, f"{cost.total:,.0f} in all"
 
 
+@pytest.mark.long(5)
 @pytest.mark.parametrize("scenario", STANDARD)
 def test_a_request_costs_no_more(python3, scenario):
     site = install.Site(python3.python)
     _hold(site, servers.OURS, scenario, STANDARD[scenario])
 
 
+@pytest.mark.long(5)
 @pytest.mark.usefixtures("pristine_built")
 @pytest.mark.parametrize("scenario", LEGACY)
 def test_a_legacy_request_costs_no_more(scenario, tmp_path):

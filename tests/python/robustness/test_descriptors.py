@@ -83,6 +83,7 @@ def test_many_long_bodies(serve_bounded):
         client.close()
 
 
+@pytest.mark.long(7)
 def test_a_chunked_body_waits_for_a_descriptor(serve_bounded):
     """It is not read on: what has no file would fill the memory."""
     probe = serve_bounded("probe.py", shell=f"ulimit -n {DESCRIPTORS}")

@@ -44,6 +44,7 @@ def test_slowloris(serve_newest, dialect, count):
     wait_until(lambda: probe.descriptors <= before, "the slow clients to be let go")
 
 
+@pytest.mark.long(62)
 def test_one_that_goes_on_when_it_is_rejected(serve_newest):
     """It is never silent for long enough to be let go: it has a minute in all."""
     probe = serve_newest("probe.py", config={"header_timeout": 1})

@@ -113,6 +113,7 @@ def test_chunked_body_that_stops(serve_newest):
         client.close()
 
 
+@pytest.mark.long(5)
 def test_idle_connection(serve_newest):
     """Each answer begins the time anew."""
     probe = serve_newest("probe.py", config={"keep_alive_timeout": LONG})
@@ -198,6 +199,7 @@ def test_reader_that_stops(impatient, name):
     client.close()
 
 
+@pytest.mark.long(5)
 @pytest.mark.parametrize("shape", ["list", "generator"])
 def test_slow_reader_makes_progress(serve_newest, shape):
     """It takes several times the timeout in all, and never so much at once that the kernel would

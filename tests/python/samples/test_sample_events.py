@@ -20,6 +20,7 @@ def events(interpreter, start_process):
     return start_process(Sample, interpreter, "events", "run.py")
 
 
+@pytest.mark.long(5)
 def test_fifty_streams_beside_what_is_quick(events):
     """Each stream is open, and waits, when the next one comes."""
     with contextlib.ExitStack() as stack:
@@ -39,6 +40,7 @@ def test_fifty_streams_beside_what_is_quick(events):
     assert events.get("/say").status == 405
 
 
+@pytest.mark.long(6)
 def test_a_browser_hears_what_others_say(events):
     with Page("http://127.0.0.1:%d/" % events.address[1]) as page:
         opened = functools.partial(page.evaluate, "document.body && document.body.className")
