@@ -22,7 +22,9 @@ class Gunicorn(Foreign):
 
 
 def gunicorn_command(interpreter, version, *arguments):
-    requirements = [VERSIONS[version], "setuptools<81"]
+    requirements = [VERSIONS[version]]
+    if version == "old":
+        requirements.append("setuptools<81")
     if interpreter.major == 2:
         requirements = ["gunicorn<20", "setuptools<45"]
     library = interpreter.library(*requirements)

@@ -91,7 +91,7 @@ def test_prometheus_own_parser_reads_it(run_command, home, python3):
     command.wait_for_workers(2)
     for path in ("/", "/slow", "/-/stats"):
         command.get(path)
-    library = python3.library("prometheus_client")
+    library = python3.library("prometheus_client==0.23.1")
     outcome = subprocess.run(
         [python3.python, "-c", PARSE], input=text(command), env={"PYTHONPATH": str(library)},
         capture_output=True, text=True, check=True)

@@ -21,7 +21,7 @@ from support import PATIENCE, ROOT, unavailable
 from support.environment import run
 from support.ports import free_port
 from support.process import Process, clean_environment, wait_until
-from support.websocket import WebSocket
+from support.websocket import FLASK_WITH_SOCKETS, WebSocket
 
 SYSTEM_PATH = os.pathsep.join(
     [os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", str(ROOT / "build/pound/sbin")]
@@ -186,6 +186,7 @@ class Haproxy(Proxy):
         return super().stop(number)
 
 
+@pytest.mark.long(9)
 def test_haproxy(home, serve_typed, start_process):
     page, haproxy, front = "docs/deploy/haproxy.md", program("haproxy"), free_port()
     folder = home(page)
@@ -282,7 +283,7 @@ def test_containers_files_are_named_as_make_wheel_makes_them():
 def test_flask(python3, home, serve_typed, number):
     page = "docs/deploy/flask.md"
     folder = home(page)
-    env = {"PYTHONPATH": str(python3.library("flask==3.1.*"))}
+    env = {"PYTHONPATH": str(python3.library("flask==3.1.2"))}
     server = serve_typed(page, number, folder, env=env)
     assert server.get("/").body == b"Hello from http://test/\n"
     assert server.get("/numbers").body == b"0\n1\n2\n"
@@ -298,8 +299,7 @@ def test_flask(python3, home, serve_typed, number):
 def test_websocket(python3, home, serve_typed):
     page = "docs/deploy/websocket.md"
     folder = home(page)
-    needed = ["flask==3.1.*", "flask-sock==0.7.*", "flask-socketio==5.*", "simple-websocket==1.*"]
-    env = {"PYTHONPATH": str(python3.library(*needed))}
+    env = {"PYTHONPATH": str(python3.library(*FLASK_WITH_SOCKETS))}
     echo = serve_typed(page, 0, folder, env=env)
     client = WebSocket(echo.connect(), "/echo")
     client.send("one")

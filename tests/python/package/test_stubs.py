@@ -1,6 +1,10 @@
 """Holds the type stubs against the modules themselves, the core included, with mypy."""
 
+import pytest
 from programs import output_of
+
+#: One module is made for gunicorn, and imports it.
+NEEDED = ["mypy", "gunicorn", "types-gunicorn"]
 
 MODULES = [
     "fapws._evwsgi",
@@ -12,10 +16,9 @@ MODULES = [
 ]
 
 
+@pytest.mark.long(7)
 def test_the_stubs_say_what_the_modules_have(python3, tmp_path):
-    # One module is made for gunicorn, and imports it.
-    needed = ["mypy", "gunicorn", "types-gunicorn"]
-    output_of(python3, ["-m", "mypy.stubtest", *MODULES], tmp_path, needed)
+    output_of(python3, ["-m", "mypy.stubtest", *MODULES], tmp_path, NEEDED)
 
 
 def test_a_program_can_be_checked_against_them(python3, tmp_path):
@@ -53,4 +56,4 @@ page: str = Person().render_form(["name"])
 evwsgi.run()
 """
     )
-    output_of(python3, ["-m", "mypy", "--strict", program], tmp_path, ["mypy"])
+    output_of(python3, ["-m", "mypy", "--strict", program], tmp_path, NEEDED)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.wire
 @pytest.fixture
 def guestbook(interpreter, run_sample):
     """The Django project, on 1.11 for Python 2.7 and the newest that pip finds for a 3."""
-    django = interpreter.library("Django==1.11.29" if interpreter.major == 2 else "Django")
+    django = interpreter.library("django==1.11.29" if interpreter.major == 2 else "django")
     return run_sample("django", "run.py", library=django)
 
 

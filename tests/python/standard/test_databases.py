@@ -11,7 +11,7 @@ import pytest
 from standard.message import request
 from standard.probe import Probe
 
-REQUIREMENTS = {"flask": ["flask==3.1.2"], "django": ["Django"]}
+REQUIREMENTS = {"flask": ["flask==3.1.2"], "django": ["django"]}
 
 CLIENTS = 12
 

@@ -29,7 +29,7 @@ REQUIREMENTS = {
     ("flask", 2): ["flask==1.1.4", "itsdangerous==1.1.0", "markupsafe==1.1.1"],
     ("bottle", 3): ["bottle==0.13.4"],
     ("bottle", 2): ["bottle==0.12.25"],
-    ("django", 3): ["Django"],
+    ("django", 3): ["django"],
     ("webob", 3): ["webob==1.8.9"],
     ("falcon", 3): ["falcon==4.2.0"],
 }

@@ -13,11 +13,9 @@ from standard.probe import Probe
 from support import ROOT, unavailable
 from support.environment import exclusive
 from support.process import wait_until
-from support.websocket import TEXT, WebSocket, frame
+from support.websocket import FLASK_WITH_SOCKETS, TEXT, WebSocket, frame
 
 pytestmark = pytest.mark.each_major
-
-NEEDED = ["flask==3.1.2", "flask-sock==0.7.0", "flask-socketio==5.7.0", "simple-websocket==1.1.0"]
 
 CLIENT = "socket.io-client@4.8.1"
 
@@ -29,7 +27,7 @@ def site(interpreter, start_process):
     """`site(threads, **env)`: the application, served."""
     if interpreter.version[0] < 3:
         pytest.skip("the libraries are of Python 3")
-    library = interpreter.library(*NEEDED)
+    library = interpreter.library(*FLASK_WITH_SOCKETS)
 
     def start(threads, **env):
         env["PYTHONPATH"] = str(library)

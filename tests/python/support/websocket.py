@@ -9,6 +9,14 @@ from .client import parse_head
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
+#: What Flask's applications with WebSockets need: what is installed once serves several tests.
+FLASK_WITH_SOCKETS = [
+    "flask==3.1.2",
+    "flask-sock==0.7.0",
+    "flask-socketio==5.7.0",
+    "simple-websocket==1.1.0",
+]
+
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
 
