@@ -11,7 +11,7 @@ import pytest
 from docs.pages import blocks, commands, fences, section, text
 from support import ROOT
 from support.client import Client
-from support.environment import QUICK_BUILD, copy_of_sources, run
+from support.environment import QUICK_BUILD, cargo_that_has_built, copy_of_sources, run
 from support.ports import free_port
 from support.process import clean_environment, wait_until
 from support.server import Listening
@@ -150,7 +150,7 @@ def test_the_quick_start(python3, tmp_path, start_process):
     assert command == "$ python -m fapws hello:app"
     assert second.splitlines()[0] == "$ curl http://127.0.0.1:8000/"
     port = free_port()
-    env = {"PYTHONPATH": str(python3.library("flask==3.1.*"))}
+    env = {"PYTHONPATH": str(python3.library("flask==3.1.2"))}
     words = [python3.python, *command.split()[2:], "--bind", f"127.0.0.1:{port}"]
     server = start_process(AtATerminal, words, port, cwd=tmp_path, env=env)
     said = os.read(server.screen, 10_000).decode()
@@ -195,6 +195,7 @@ def clone(tmp_path):
 class TestMake:
     """The words of the Makefile that the README names."""
 
+    @pytest.mark.long(10)
     def test_make_serve(self, python3, clone, start_process):
         port = free_port()
         command = ["make", "serve", f"PYTHON={python3.interpreter.executable}", f"PORT={port}"]
@@ -241,7 +242,7 @@ class TestMake:
         ).stdout
 
 
-def test_replace_the_so(pristine_built, clone, tmp_path, start_process):
+def test_replace_the_so(pristine_built, python2, clone, tmp_path, start_process):
     site = tmp_path / "site"
     shutil.copytree(pristine_built.site_packages / "fapws", site / "fapws")
     folder = tmp_path / "bin"
@@ -250,7 +251,8 @@ def test_replace_the_so(pristine_built, clone, tmp_path, start_process):
     wrapper = folder / "python2.7"
     wrapper.write_text(f'#!/bin/sh\nPYTHONPATH={site} exec {pristine_built.python} "$@"\n')
     wrapper.chmod(0o755)
-    env = clean_environment({"PATH": f"{folder}:{os.environ['PATH']}", **QUICK_BUILD})
+    cargo = cargo_that_has_built(python2.extension, tmp_path)
+    env = clean_environment({"PATH": f"{folder}:{os.environ['PATH']}", "CARGO": str(cargo)})
     build, replace, back = commands("README.md", "### Replace the `.so`")
 
     def type_in(*lines):

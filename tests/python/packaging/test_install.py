@@ -16,6 +16,7 @@ from support.environment import (
     QUICK_BUILD,
     BuildError,
     Environment,
+    cargo_that_has_built,
     exclusive,
     run,
     source_distribution,
@@ -55,8 +56,19 @@ def build_variables():
     return clean_environment(QUICK_BUILD)
 
 
-def stock_environment(interpreter, folder):
-    """A virtual environment with no more than the interpreter brings: its own pip."""
+def with_a_core_of(environment, folder):
+    """The variables where what cargo does is not what is tested."""
+    cargo = cargo_that_has_built(environment.extension, folder)
+    return clean_environment({"CARGO": str(cargo)})
+
+
+def stock_environment(interpreter, source):
+    """A fresh virtual environment with no more than the interpreter brings: its own pip.
+
+    It is beside the source, where the last one was: cargo need not compile for another Python.
+    """
+    folder = source.parent / f"venv-{interpreter.name}"
+    shutil.rmtree(folder, ignore_errors=True)
     environment = Environment(interpreter, folder)
     if environment.major == 2:
         bare = ["--no-pip", "--no-setuptools", "--no-wheel", "-p", interpreter.executable]
@@ -81,42 +93,43 @@ def assert_serves(environment, start_server):
     assert server.get("/hello").body == b"Hello World!!"
 
 
+@pytest.mark.long(10)
 @pytest.mark.parametrize("base", PYTHONS, ids=lambda each: each.name)
-def test_setup_py_install(base, alone_with_it, build_variables, tmp_path, start_server):
-    environment = stock_environment(base, tmp_path / "venv")
+def test_setup_py_install(base, alone_with_it, build_variables, start_server):
+    environment = stock_environment(base, alone_with_it)
     if base.version >= (3, 12):
         environment.pip("install", "setuptools")
     run(environment.python, "setup.py", "install", cwd=alone_with_it, env=build_variables)
     assert_serves(environment, start_server)
 
 
+@pytest.mark.long(10)
 @pytest.mark.parametrize("base", PYTHONS, ids=lambda each: each.name)
-def test_pip_install(base, alone_with_it, build_variables, tmp_path, start_server):
-    environment = stock_environment(base, tmp_path / "venv")
+def test_pip_install(base, alone_with_it, build_variables, start_server):
+    environment = stock_environment(base, alone_with_it)
     environment.pip("install", ".", cwd=alone_with_it, env=build_variables)
     assert_serves(environment, start_server)
     # The original's name: pip replaces an installed one.
     assert "fapws3" in environment.pip("freeze")
 
 
-def test_pip_replaces_the_original(
-    pristine_built, python2, alone_with_it, build_variables, tmp_path
-):
-    environment = stock_environment(python2.interpreter, tmp_path / "venv")
+def test_pip_replaces_the_original(pristine_built, python2, alone_with_it, tmp_path):
+    environment = stock_environment(python2.interpreter, alone_with_it)
     packages = environment.site_packages
     for each in pristine_built.site_packages.glob("fapws*"):
         shutil.copytree(each, packages / each.name)
     assert "0.11" in environment.pip("freeze")
-    environment.pip("install", "--upgrade", ".", cwd=alone_with_it, env=build_variables)
+    variables = with_a_core_of(python2, tmp_path)
+    environment.pip("install", "--upgrade", ".", cwd=alone_with_it, env=variables)
     assert "0.11" not in environment.pip("freeze")
     assert environment.evaluate("__import__('fapws.config').config.SERVER_IDENT") != "'fapws3/0.11'"
 
 
-def test_build_in_place_needs_no_setuptools(python3, alone_with_it, build_variables):
+def test_build_in_place_needs_no_setuptools(python3, alone_with_it, tmp_path):
     # -S leaves site-packages out, and setuptools with them.
     python = python3.interpreter.executable
     command = [python, "-S", "setup.py", "build_ext", "--inplace"]
-    run(*command, cwd=alone_with_it, env=build_variables)
+    run(*command, cwd=alone_with_it, env=with_a_core_of(python3, tmp_path))
     program = "import fapws._evwsgi as core; print(core.__file__)"
     found = run(python, "-S", "-c", program, cwd=alone_with_it).strip()
     assert pathlib.Path(found).parent == alone_with_it / "fapws"

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from support import ROOT
-from support.environment import Environment, copy_of_sources
+from support.environment import Environment
 from support.pristine import search_paths
 from support.process import clean_environment
 
@@ -15,8 +15,9 @@ CORE, ORIGINAL = "_evwsgi.so", "_evwsgi.so.original"
 
 @pytest.fixture
 def clone(python2, tmp_path):
-    """The project's folder after `python2.7 setup.py build_ext --inplace`."""
-    folder = copy_of_sources(tmp_path / "clone")
+    """The project's folder after `python2.7 setup.py build_ext --inplace`: what of it is used."""
+    folder = tmp_path / "clone"
+    shutil.copytree(ROOT / "fapws", folder / "fapws", ignore=shutil.ignore_patterns("*.so"))
     shutil.copy(python2.extension, folder / "fapws" / CORE)
     return folder
 

@@ -5,31 +5,14 @@ Each is put before the interpreter's own on PYTHONPATH. The core is not compiled
 ours names the one that the environment under test has.
 """
 
-import json
 import shutil
 import tarfile
 import zipfile
 
 import pytest
 from support import ROOT
-from support.environment import copy_of_sources, exclusive, run
+from support.environment import cargo_that_has_built, copy_of_sources, exclusive, run
 from support.process import clean_environment
-
-
-def cargo_that_has_built(core, folder):
-    """A program that says what cargo says after it has made this core."""
-    message = {
-        "reason": "compiler-artifact",
-        "target": {"name": "_evwsgi"},
-        "filenames": [str(core)],
-    }
-    program = folder / "cargo"
-    program.write_text(
-        "#!/bin/sh\n"
-        f"if [ $1 = --version ]; then echo cargo 99.0.0; else echo '{json.dumps(message)}'; fi\n"
-    )
-    program.chmod(0o755)
-    return program
 
 
 def unpacked(python2, requirement):
