@@ -14,9 +14,12 @@ SLOW = b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\n"
 HANG = b"GET /hang HTTP/1.1\r\nHost: test\r\n\r\n"
 
 
-#: Hangs for good; on Python 2 a signal would end a sleep.
+#: Hangs for good; on Python 2 a signal ends a sleep.
 HANGING = HELLO.replace("time.sleep({", """while environ["PATH_INFO"] == "/hang":
-            pass
+            try:
+                time.sleep(600)
+            except EnvironmentError:
+                pass
         time.sleep({""")
 
 
@@ -109,6 +112,7 @@ def test_a_worker_that_does_not_end_in_time_leaves_a_line(run_command, home):
     assert f"process {worker} has not ended in time: its connections are closed" in outcome.stderr
 
 
+@pytest.mark.long(5)
 @pytest.mark.wire
 def test_a_worker_that_crashes_again_and_again_is_soon_back(run_command, home):
     write(home, hello=HELLO.replace("time.sleep({", 'environ["PATH_INFO"] == "/die" and os._exit(3)'

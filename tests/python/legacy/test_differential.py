@@ -15,7 +15,8 @@ from legacy.differences import TABLE, fixed
 from legacy.observation import ANSWERED, Driver
 
 SEED = int(os.environ.get("FAPWS_TEST_SEED", "1"))
-RANDOM_CASES = 2500
+#: How many random ones; those of the matrix are some thousands.
+RANDOM_CASES = [1000, pytest.param(2500, marks=pytest.mark.slow)]
 
 #: Seconds after which the original counts as stuck. It hurts nobody when it was only slow: then
 #: ours must answer, and that is all.
@@ -25,10 +26,10 @@ PATIENCE = 20.0
 STATUS_LINE = re.compile(rb"HTTP/1\.0 \d{3} [ -~]+\r\n")
 
 
-@pytest.fixture(scope="module")
-def cases():
+@pytest.fixture(scope="module", params=RANDOM_CASES)
+def cases(request):
     """Every case, in order."""
-    return [*matrix(), *random_cases(SEED, RANDOM_CASES)]
+    return [*matrix(), *random_cases(SEED, request.param)]
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,7 @@ def did_not_live_to_answer(seen):
     return seen.ending != ANSWERED and not left_by_itself
 
 
+@pytest.mark.long(30)
 def test_ours_does_what_the_original_does(
     cases, seen_of_the_original, seen_of_ours, record_testsuite_property
 ):

@@ -1,7 +1,7 @@
 """A server that has answered a great many requests of every kind holds no more than after a few.
 
 FAPWS_TEST_REQUESTS is how many requests; the specification's number is 200,000, an ordinary run
-makes do with a tenth.
+makes do with some fifty of each kind, more than may stay by accident.
 """
 
 import json
@@ -14,8 +14,10 @@ from legacy.cases import ANSWERS, BODIES, HEADERS, TARGETS, request
 
 pytestmark = pytest.mark.each_major
 
-REQUESTS = int(os.environ.get("FAPWS_TEST_REQUESTS", "20000"))
-WARM_UP = 2000
+REQUESTS = int(os.environ.get("FAPWS_TEST_REQUESTS", "14000"))
+WARM_UP = 1000
+#: Objects, or references of one, that may have come or gone for another reason.
+ACCIDENTS = 30
 
 #: Answers that are long, so that the time goes into something else.
 LONG = set(
@@ -101,7 +103,7 @@ def test_nothing_is_kept(start_ours, base):
     # Those whose clients left without a word may still be on their way out.
     wait_until(lambda: program.descriptors <= before["descriptors"], "connections to be closed")
     after = held(program)
-    assert abs(after["objects"] - before["objects"]) < 50
+    assert abs(after["objects"] - before["objects"]) < ACCIDENTS
     drift = [a - b for a, b in zip(after["references"], before["references"])]
-    assert max(map(abs, drift)) < 100, drift
+    assert max(map(abs, drift)) < ACCIDENTS, drift
     assert after["resident"] - before["resident"] < 2048

@@ -52,7 +52,7 @@ def test_what_an_application_sizes(limited, target, size):
     assert count == 0 or first.startswith(b"HTTP/1."), first
 
 
-@pytest.mark.parametrize("megabytes", [LARGE >> 20, 500])
+@pytest.mark.parametrize("megabytes", [LARGE >> 20, pytest.param(500, marks=pytest.mark.slow)])
 def test_a_long_body(limited, megabytes):
     """It is in a file: the application reads it to its end, in both dialects."""
     with limited.connect() as client:
