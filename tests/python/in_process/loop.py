@@ -357,7 +357,8 @@ class Processes(Case):
             end_run()
 
         thread = threading.Thread(target=count)
-        thread.start()
+        # Before `run`, the signal would end the process.
+        evwsgi.defer(lambda _: thread.start(), None, False)
         self.printed_by(evwsgi.run)
         thread.join()
         self.assertEqual(20, len(counted))

@@ -55,7 +55,8 @@ def test_timers_without_a_listener(start_any, name, words, base):
     program = start_any("timers_alone.py", name, *base)
     outcome = program.wait().check()
     assert program.of_kind("returned")[0]["answer"] == "None"
-    assert [record["number"] for record in program.of_kind("tick")] == [1, 2, 3, 4, 5]
+    # The next may be due by the time that the loop sees the signal.
+    assert [record["number"] for record in program.of_kind("tick")][:5] == [1, 2, 3, 4, 5]
     said = outcome.stdout.splitlines()
     assert said == [said[0], "SIGPIPE encountered !!!! We ignore it.", *words]
     assert re.fullmatch(r"Using \w+ as event backend", said[0])
