@@ -12,6 +12,9 @@ Importing the package imports none of them, so each can be used, or replaced, al
 
 import sys
 
+#: The distribution's, as in Cargo.toml. `fapws.config.SERVER_IDENT` is what clients see.
+__version__ = "1.0.0"
+
 if sys.version_info[0] == 2:
 
     def serve(app, *arguments, **settings):

@@ -1,1 +1,3 @@
 from fapws.serving import Server as Server, serve as serve
+
+__version__: str

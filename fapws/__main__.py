@@ -19,7 +19,7 @@ try:
     from fapws.server_log import ServerLog
     from fapws.settings import (
         DEFAULT_ADDRESS, Settings, SettingsError, defaults_from_environ, from_environ,
-        misspelt_variables)
+        ignored_variables, misspelt_variables)
     from fapws.worker import WorkerSpec
 except ImportError:
     import pkgutil
@@ -51,7 +51,7 @@ def main(arguments=None):
             print(options.help_text("fapws" if is_script else "python -m fapws"))
             return 0
         if call.version:
-            print(options.version())
+            print("%s; package fapws3 %s" % (options.version(), fapws.__version__))
             return 0
         return _Command(call).run()
     except (SettingsError, loading.LoadError, listening.AddressError) as error:
@@ -76,6 +76,8 @@ class _Command(object):
         self._environ = from_environ(os.environ)
         for name, meant in misspelt_variables(os.environ):
             self.log.warning("there is no variable %s; did you mean %s?", name, meant)
+        for each in ignored_variables(os.environ):
+            self.log.warning("%s has no effect: %s can only be set by %s", *each)
         self._platform = defaults_from_environ(os.environ)
         self._config = call.config or os.environ.get("FAPWS_CONFIG")
         self._read()

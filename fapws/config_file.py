@@ -161,7 +161,7 @@ def _hook(found, path, name, value):
     if callable(value):
         found.hooks[name] = value
     elif value is not None:
-        raise SettingsError("%s: %s is a function, not %r" % (path, name, value))
+        raise SettingsError("%s: %s must be a function, not %r" % (path, name, value))
 
 
 def _foreign(found, path, name, value):

@@ -23,7 +23,7 @@ FIRST_INHERITED = 3
 #: More than any descriptor, and less than a C int.
 _MOST = 10 ** 9
 
-_NOTATIONS = "HOST:PORT, [IPV6]:PORT, unix:PATH, fd://NUMBER"
+_NOTATIONS = "HOST:PORT, [IPV6]:PORT, :PORT, unix:PATH, fd://NUMBER"
 
 
 def listen(address, backlog=None):

@@ -201,7 +201,7 @@ def help_text(program):
     lines += [""] + _wrapped(_SIGNALS, 80)
     lines += _wrapped(
         "Each option is also an environment variable (--workers is FAPWS_WORKERS) and a name in "
-        "the file of --config (workers). gunicorn's options and names work too.", 80)
+        "the file of --config (workers). Most of gunicorn's options and names work too.", 80)
     return "\n".join(lines)
 
 

@@ -8,11 +8,15 @@ _TEXT = type(u"")
 _INTEGERS = (int, type(1 << 64))  # Python 2 has two types
 
 
+class Unknown(ValueError):
+    """The value has the form, and names nothing that there is."""
+
+
 class Kind(object):
     """Values of one kind: how one is written, and which a program may give.
 
     parse(text) and check(value) return the value or raise ValueError, with words where `wanted`
-    says too little.
+    says too little: what the value must be. `Unknown` is a sentence of its own.
     """
 
     metavar = "TEXT"
@@ -34,7 +38,7 @@ class Kind(object):
 
 
 class Line(Kind):
-    wanted = "sent as a header, in one line"
+    wanted = "one line, as a header is"
 
     def check(self, value):
         if not isinstance(value, (str, _TEXT)):
@@ -95,7 +99,7 @@ class Number(Kind):
     """Not below 0; `inf` is no limit."""
 
     metavar = "N"
-    wanted = "a number not below 0"
+    wanted = "a number, 0 or more"
 
     def __init__(self, unit="", metavar="N"):
         self.unit = unit
@@ -141,7 +145,7 @@ class Count(Kind):
 
     def __init__(self, least):
         self.least = least
-        self.wanted = "an integer not below %d" % least
+        self.wanted = "a whole number, %d or more" % least
 
     def parse(self, text):
         try:
@@ -246,7 +250,7 @@ def find_user(name):
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:
-        raise ValueError("the name of a user that exists")
+        raise Unknown("there is no user %s" % name)
 
 
 def find_group(name):
@@ -255,7 +259,7 @@ def find_group(name):
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
-        raise ValueError("the name of a group that exists")
+        raise Unknown("there is no group %s" % name)
 
 
 def _is_network(word):

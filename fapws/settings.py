@@ -10,7 +10,7 @@ import os
 from fapws import config
 from fapws.setting_kinds import (
     COUNT, FLAG, LINE, NETWORKS, NUMBER, OPTIONAL_PATH, PATH, POSITIVE, SECONDS, SIZE, TEXT,
-    Account, Choice, Pairs, ProxyProtocol, Texts, Umask, find_group, find_user,
+    Account, Choice, Pairs, ProxyProtocol, Texts, Umask, Unknown, find_group, find_user,
 )
 
 #: What the server speaks; the core's own words.
@@ -68,8 +68,10 @@ class Setting(object):
         """The value that an option or a variable says; SettingsError."""
         try:
             return self.kind.parse(text)
+        except Unknown as error:
+            raise SettingsError("%s: %s" % (where, error))
         except ValueError as error:
-            raise SettingsError("%s is %s, not %r" % (where, _wanted(error, self.kind), text))
+            raise SettingsError("%s must be %s, not %r" % (where, _wanted(error, self.kind), text))
 
     def check(self, value, where):
         """The value that a program gives; SettingsError. None is the default."""
@@ -77,9 +79,11 @@ class Setting(object):
             return None
         try:
             return self.kind.check(value)
+        except Unknown as error:
+            raise SettingsError("%s: %s: %s" % (where, self.name, error))
         except ValueError as error:
             reason = _wanted(error, self.kind)
-            raise SettingsError("%s: %s is %s, not %r" % (where, self.name, reason, value))
+            raise SettingsError("%s: %s must be %s, not %r" % (where, self.name, reason, value))
 
 
 def _wanted(error, kind):
@@ -128,7 +132,8 @@ GROUPS = (
                 "load the application once, before the workers are forked",
                 gunicorn="preload_app"),
         Setting("timeout", "-t --timeout", SECONDS, 30,
-                "replace a worker whose calls all take longer; 0: never",
+                "replace a worker in which a call takes longer (with threads: every "
+                "thread's); 0: never",
                 shown="30; 0 with --reload"),
         Setting("graceful_timeout", "--graceful-timeout", SECONDS, 30,
                 "time to finish requests in flight when a worker ends", native=True),
@@ -255,6 +260,10 @@ for _group, _rows in GROUPS:
             (BY_OPTION if _word[0] == "-" else BY_GUNICORN)[_word] = _row
 
 
+_BY_IGNORED_VARIABLE = {
+    "FAPWS_" + _name.upper(): _row for _name, _row in TABLE.items() if not _row.variable}
+
+
 def find(name):
     """The Setting of a name of ours or gunicorn's, or None."""
     return TABLE.get(name) or BY_GUNICORN.get(name)
@@ -297,13 +306,27 @@ def from_environ(environ):
 def misspelt_variables(environ):
     """(variable, the one that was probably meant) for each that no setting has."""
     known = [setting.variable for setting in TABLE.values() if setting.variable]
-    found = [name for name in environ if name.startswith("FAPWS_") and name not in known]
+    ignored = known + list(_BY_IGNORED_VARIABLE)
+    found = [name for name in environ if name.startswith("FAPWS_") and name not in ignored]
     if not found:
         return []
     import difflib
 
     pairs = [(name, difflib.get_close_matches(name, known, 1, 0.9)) for name in sorted(found)]
     return [(name, close[0]) for name, close in pairs if close]
+
+
+def ignored_variables(environ):
+    """(variable, setting, how it is set) for each setting's that no variable sets."""
+    found = []
+    for name in sorted(environ):
+        if name in _BY_IGNORED_VARIABLE:
+            setting = _BY_IGNORED_VARIABLE[name]
+            ways = [word for word in setting.gunicorn if word.startswith("--")]
+            if setting.name == "application":
+                ways = ["the command line"]
+            found.append((name, setting.name, " or ".join(ways + ["the file of --config"])))
+    return found
 
 
 def defaults_from_environ(environ):

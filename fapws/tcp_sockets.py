@@ -39,8 +39,8 @@ def listen_tcp(host, port, backlog):
         except (OSError, socket.error) as error:
             is_last = attempt == _PORT_ATTEMPTS - 1
             if port or error.errno != errno.EADDRINUSE or is_last:
-                raise AddressError("cannot listen on %s: %s%s" % (
-                    shown, os.strerror(error.errno), _remedy(error.errno, port)))
+                raise AddressError("cannot listen on %s: %s" % (
+                    shown, _reason(error.errno, port)))
 
 
 def _listen_each(host, port, addresses, backlog):
@@ -88,12 +88,14 @@ def _bound(family, kind, protocol, address, backlog, alone):
         listener.close()
 
 
-def _remedy(code, port):
+def _reason(code, port):
     if code == errno.EADDRINUSE:
-        return "; another server uses this port: stop it, or choose another port with --bind"
+        return ("the port is already in use: stop the other server, or choose another port with "
+                "--bind")
     if code == errno.EACCES and port < 1024:
-        return "; ports below 1024 need root: choose another, or use systemd's socket activation"
-    return ""
+        return ("%s; ports below 1024 need root: choose another, or use systemd's socket "
+                "activation" % os.strerror(code))
+    return os.strerror(code)
 
 
 def url(host, port):

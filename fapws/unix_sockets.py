@@ -22,7 +22,10 @@ def listen_unix(text, backlog):
     try:
         descriptor = _evwsgi.listen_unix(_bytes(name), mode, uid, gid)
     except _evwsgi.error as error:
-        raise AddressError("cannot listen on %s: %s" % (shown, error))
+        folder = os.path.dirname(path)
+        missing = folder and not (abstract or os.path.exists(folder))
+        reason = "there is no folder %s" % folder if missing else error
+        raise AddressError("cannot listen on %s: %s" % (shown, reason))
     wrapper = socket.fromfd(descriptor, socket.AF_UNIX, socket.SOCK_STREAM)
     wrapper.listen(backlog)
     wrapper.close()

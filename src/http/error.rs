@@ -64,7 +64,7 @@ impl HttpError {
     pub fn detail(self) -> &'static str {
         match self {
             HttpError::BadRequest(rule) => rule,
-            HttpError::NotFound => "nothing is served under this target",
+            HttpError::NotFound => "nothing is served at this path",
             HttpError::RequestTimeout => "the request did not arrive in time",
             HttpError::LengthRequired => "a request with a body must announce its length",
             HttpError::BodyTooLarge => "the body is larger than this server takes",

@@ -48,7 +48,8 @@ def pytest_terminal_summary(terminalreporter):
     """Say what was tested with, and what was not."""
     names = [".".join(map(str, each.version)) for each in interpreters.selected()]
     terminalreporter.write_line("servers ran on Python " + ", ".join(names))
-    if not _python_2():
+    # Who chose the interpreters knows.
+    if not (_python_2() or interpreters.are_chosen()):
         terminalreporter.write_sep("!", NO_PYTHON_2, yellow=True)
 
 

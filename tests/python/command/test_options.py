@@ -78,23 +78,23 @@ def test_the_settings_of_a_file_are_in_force(run_command, home):
     [
         ("header_timout = 3", "there is no setting header_timout; did you mean header_timeout?"),
         ("BIND = ':80'", "settings.py: there is no setting BIND; did you mean bind?"),
-        ("bind = 80", "settings.py: bind is a string or a list of strings, not 80"),
-        ("workers = 0", "settings.py: workers is an integer not below 1, not 0"),
-        ("workers = True", "settings.py: workers is an integer not below 1, not True"),
+        ("bind = 80", "settings.py: bind must be a string or a list of strings, not 80"),
+        ("workers = 0", "settings.py: workers must be a whole number, 1 or more, not 0"),
+        ("workers = True", "settings.py: workers must be a whole number, 1 or more, not True"),
         ("log_level = 'loud'", '"error" or "critical", not \'loud\''),
-        ("umask = 0o1777", "settings.py: umask is an octal number from 0 to 777"),
-        ("user = 'nobody-of-that-name'", "user is the name of a user that exists"),
-        ("forwarded_allow_ips = '10.0.0.0/33'", "is addresses and networks between commas"),
-        ("post_fork = 3", "settings.py: post_fork is a function, not 3"),
-        ("header_timeout = -1", "header_timeout is a number not below 0, not -1"),
-        ("header_timeout = 'long'", "header_timeout is a number not below 0, not 'long'"),
-        ("dialect = 'modern'", "dialect is \"standard\" or \"legacy\", not 'modern'"),
-        ("SERVER_IDENT = 3", "settings.py: SERVER_IDENT is a string, not 3"),
-        ("SERVER_IDENT = 'a\\nb'", "SERVER_IDENT is sent as a header, in one line, not 'a"),
-        ("max_body_size = [1]", "settings.py: max_body_size is a number not below 0, not [1]"),
-        ("write_timeout = True", "settings.py: write_timeout is a number not below 0, not True"),
-        ("tcp_defer_accept = 'no'", "tcp_defer_accept is True or False, not 'no'"),
-        ("def dialect():\n    pass", 'dialect is "standard" or "legacy", not <function'),
+        ("umask = 0o1777", "settings.py: umask must be an octal number from 0 to 777"),
+        ("user = 'nobody-of-that-name'", "settings.py: user: there is no user nobody-of-that-name"),
+        ("forwarded_allow_ips = '10.0.0.0/33'", "must be addresses and networks between commas"),
+        ("post_fork = 3", "settings.py: post_fork must be a function, not 3"),
+        ("header_timeout = -1", "header_timeout must be a number, 0 or more, not -1"),
+        ("header_timeout = 'long'", "header_timeout must be a number, 0 or more, not 'long'"),
+        ("dialect = 'modern'", "dialect must be \"standard\" or \"legacy\", not 'modern'"),
+        ("SERVER_IDENT = 3", "settings.py: SERVER_IDENT must be a string, not 3"),
+        ("SERVER_IDENT = 'a\\nb'", "SERVER_IDENT must be one line, as a header is, not 'a"),
+        ("max_body_size = [1]", "settings.py: max_body_size must be a number, 0 or more, not [1]"),
+        ("write_timeout = True", "write_timeout must be a number, 0 or more, not True"),
+        ("tcp_defer_accept = 'no'", "tcp_defer_accept must be True or False, not 'no'"),
+        ("def dialect():\n    pass", 'dialect must be "standard" or "legacy", not <function'),
         ("import sys\nsys.exit('gone')", "settings.py, line 2: SystemExit: gone"),
         ("x = = 3", "line 1: invalid syntax"),
         ("\n_x = 1 / 0", "line 2: ZeroDivisionError"),
@@ -124,6 +124,7 @@ def test_a_file_of_settings_that_is_not_there(call):
         ("a..b:80", "cannot listen on http://a..b:80: "),
         ("192.0.2.1:8000", "cannot listen on http://192.0.2.1:8000: Cannot assign requested"),
         ("unix:", "needs a path"),
+        ("unix:no/a.sock", "cannot listen on unix:no/a.sock: there is no folder no\n"),
         ("unix:hello.py", "the file exists and is not a socket"),
         ("unix:" + "x" * 200, "too long"),
         ("fd://x", "a descriptor is a number"),
@@ -140,7 +141,7 @@ def test_an_address_that_cannot_be(call, address, said):
 def test_an_address_that_is_taken(call):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = complaint(call("hello:app", "--bind", "127.0.0.1:%d" % taken.getsockname()[1]))
-    assert "Address already in use; another server uses this port" in said
+    assert "the port is already in use: stop the other server, or choose another port with" in said
 
 
 def test_the_source_without_its_core(call, home):
@@ -162,7 +163,10 @@ def test_a_number_of_workers_that_cannot_be(call, number):
 
 
 def test_the_version(call):
-    assert re.match(r"fapws3/\d+\.\d\d, libev \d+\.\d+, Python ", call("--version").check().stdout)
+    said = call("--version").check().stdout
+    version = re.search(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(), re.M).group(1)
+    versions = r"fapws3/\d+\.\d\d, libev \d+\.\d+, Python \S+; package fapws3 (\S+)\n"
+    assert re.fullmatch(versions, said).group(1) == version
 
 
 def test_an_application_that_does_not_load_ends_the_command(call):
@@ -210,7 +214,7 @@ def test_the_option_wins_over_the_environment(run_command):
 @pytest.mark.parametrize("more", [["--bind", "127.0.0.1:0"], ["--check"]])
 def test_another_word_for_a_dialect(call, more):
     said = complaint(call("hello:app", *more, env={"FAPWS_DIALECT": "modern"}))
-    assert said == """fapws: FAPWS_DIALECT is "standard" or "legacy", not 'modern'\n"""
+    assert said == """fapws: FAPWS_DIALECT must be "standard" or "legacy", not 'modern'\n"""
 
 
 @pytest.mark.wire

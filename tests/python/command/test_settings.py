@@ -69,7 +69,7 @@ def test_the_environment_of_platforms(run_command, call, variable):
     command = run_command("hello:app", env={variable: "2"})
     command.wait_for_workers(2)
     outcome = call("hello:app", "--bind", "127.0.0.1:0", env={variable: "two"}).check(REFUSED)
-    assert outcome.stderr == f"fapws: {variable} is an integer not below 1, not 'two'\n"
+    assert outcome.stderr == f"fapws: {variable} must be a whole number, 1 or more, not 'two'\n"
 
 
 class At(Command):
@@ -103,9 +103,9 @@ def test_port_is_where_it_listens_unless_an_address_is_named(start_process, inte
 @pytest.mark.parametrize(
     "variable, value, said",
     [
-        ("FAPWS_TIMEOUT", "long", "FAPWS_TIMEOUT is a number not below 0, not 'long'"),
-        ("FAPWS_RELOAD", "maybe", "FAPWS_RELOAD is 1 or 0, not 'maybe'"),
-        ("FAPWS_MAX_BODY_SIZE", "10X", "FAPWS_MAX_BODY_SIZE is a number of bytes, as 65536, 64K"),
+        ("FAPWS_TIMEOUT", "long", "FAPWS_TIMEOUT must be a number, 0 or more, not 'long'"),
+        ("FAPWS_RELOAD", "maybe", "FAPWS_RELOAD must be 1 or 0, not 'maybe'"),
+        ("FAPWS_MAX_BODY_SIZE", "10X", "FAPWS_MAX_BODY_SIZE must be a number of bytes, as"),
     ],
 )
 def test_a_variable_that_is_not_valid(call, variable, value, said):
@@ -119,6 +119,23 @@ def test_a_variable_that_is_misspelt(call):
     (line,) = log_lines(outcome.stderr)
     assert line[1:] == (
         "WARNING", "there is no variable FAPWS_WOKERS; did you mean FAPWS_WORKERS?")
+
+
+@pytest.mark.wire
+@pytest.mark.parametrize(
+    "setting, ways",
+    [
+        ("SERVER_IDENT", "the file of --config"),
+        ("date_format", "the file of --config"),
+        ("raw_env", "--env or the file of --config"),
+        ("application", "the command line or the file of --config"),
+    ],
+)
+def test_a_variable_that_sets_nothing(call, setting, ways):
+    variable = f"FAPWS_{setting.upper()}"
+    outcome = call("--check", "hello:app", env={variable: "of mine"}).check()
+    (line,) = log_lines(outcome.stderr)
+    assert line[1:] == ("WARNING", f"{variable} has no effect: {setting} can only be set by {ways}")
 
 
 @pytest.mark.wire
@@ -139,6 +156,11 @@ def test_a_variable_that_is_misspelt(call):
         ("--wokers 3", "there is no option --wokers; did you mean --workers?"),
         ("--frobnicate", "there is no option --frobnicate; --help lists the options"),
         ("--workers", "--workers needs a value"),
+        ("--workers four", "--workers must be a whole number, 1 or more, not 'four'"),
+        ("--timeout long", "--timeout must be a number, 0 or more, not 'long'"),
+        ("--user nobody-of-that-name", "--user: there is no user nobody-of-that-name"),
+        ("--group nobody-of-that-name", "--group: there is no group nobody-of-that-name"),
+        ("--bind localhost", "write one of HOST:PORT, [IPV6]:PORT, :PORT, unix:PATH, fd://NUMBER"),
         ("--workers --preload", "--workers needs a value"),
         ("--preload=1", "--preload takes no value"),
         ("more:app", "there are two applications, hello:app and more:app; only one is served"),

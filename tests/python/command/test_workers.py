@@ -233,7 +233,7 @@ def test_a_reload_that_fails_leaves_the_old_workers(run_command, home, fault):
     "source, said",
     [
         ("header_timout = 1", "settings.py: there is no setting header_timout"),
-        ("header_timeout = 'long'", "settings.py: header_timeout is a number not below 0"),
+        ("header_timeout = 'long'", "settings.py: header_timeout must be a number, 0 or more"),
         ("\nraise SystemExit(3)", "settings.py, line 2: SystemExit: 3"),
         ("raise GeneratorExit", "settings.py, line 1: GeneratorExit"),
         ("raise KeyboardInterrupt('a')", "KeyboardInterrupt: a"),

@@ -144,7 +144,7 @@ def test_what_is_wrong_is_raised_where_it_was_said(run):
         for call in (fapws.serve, lambda *a, **s: fapws.Server(*a, **s).start()):
             raised(TypeError, "callable", call, 3)
             raised(ValueError, "did you mean header_timeout", call, app, header_timout=3)
-            raised(ValueError, "header_timeout is a number", call, app, header_timeout="x")
+            raised(ValueError, "header_timeout must be a number", call, app, header_timeout="x")
             raised(ValueError, "workers needs a master", call, app, workers=3)
             raised(AddressError, "already in use", call, app, bind=bind)
         first = fapws.Server(app, bind="127.0.0.1:0").start()

@@ -78,6 +78,7 @@ def test_a_prefix_in_bytes(one_file):
 def test_not_found(serve_probe, method):
     answer = serve_probe("prefixes.py").request(request("/other", method))
     assert answer.status == 404
+    assert b"nothing is served at this path" in answer.body
     assert_closing(answer)
 
 

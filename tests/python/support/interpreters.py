@@ -82,6 +82,11 @@ def found():
     return tuple(by_version[version] for version in sorted(by_version))
 
 
+def are_chosen():
+    """Whether FAPWS_TEST_PYTHONS says which to test with."""
+    return bool(os.environ.get("FAPWS_TEST_PYTHONS", "").strip())
+
+
 @functools.lru_cache(maxsize=None)
 def selected():
     """The interpreters to test with: 2.7, the oldest and the newest 3, unless told otherwise."""
@@ -103,7 +108,7 @@ def chosen_for(test):
     `wire`: the newest; `each_major`: the newest of 2 and of 3; no mark: all. Where
     FAPWS_TEST_PYTHONS says which, a test runs on each of them.
     """
-    if os.environ.get("FAPWS_TEST_PYTHONS", "").strip():
+    if are_chosen():
         return selected()
     if test.get_closest_marker("wire"):
         return selected()[-1:]
