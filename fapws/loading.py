@@ -200,7 +200,7 @@ def _no_module(name, error):
                 name, parent, "write %s:%s if %s is in it" % (parent, last, last))
     for folder in looked:
         if os.path.isdir(folder) and (parent or folder == os.getcwd()):
-            for entry in os.listdir(folder):
+            for entry in _entries(folder):
                 base, extension = os.path.splitext(entry)
                 is_package = os.path.isfile(os.path.join(folder, entry, "__init__.py"))
                 if extension == ".py" or is_package:
@@ -209,6 +209,13 @@ def _no_module(name, error):
     if len(looked) > 1:
         text += " and the rest of Python's path"
     return text + _meant(last, siblings, parent + "." if parent else "")
+
+
+def _entries(folder):
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []  # another user's
 
 
 def _attribute(module, dotted):

@@ -72,12 +72,44 @@ def drop_rights(user, group):
     """Be a user and a group, by number, with the user's supplementary groups; OSError."""
     user, group = account(user, group)
     load_codecs()
+    if user is not None and user != os.geteuid():
+        _load_explanations()
     if os.geteuid() == 0 and (user is not None or group is not None):
         _set_groups(user, group)
     if group is not None and group != os.getegid():
         os.setgid(group)
     if user is not None and user != os.geteuid():
         os.setuid(user)
+
+
+def _load_explanations():
+    """Load what describes a failure, which the new user may have no right to read."""
+    import difflib
+    import traceback
+
+    return difflib, traceback
+
+
+def unreadable(folders):
+    """Why an import may have failed: that this user cannot read one of the folders, or one of
+    Python's own. None where it can read them all.
+    """
+    if os.geteuid() == 0:
+        return None
+    for folder in [os.path.dirname(os.__file__), os.path.dirname(__file__)] + list(folders):
+        if not os.access(folder, os.R_OK | os.X_OK):
+            return "user %s cannot read %s: install Python and the application where this user " \
+                "can read them" % (_user_name(), folder)
+    return None
+
+
+def _user_name():
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except (ImportError, KeyError):
+        return os.geteuid()
 
 
 def _set_groups(user, group):

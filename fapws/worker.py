@@ -18,6 +18,10 @@ from fapws.readiness import when_ready
 from fapws.settings import SettingsError
 
 
+#: Why there is no application.
+_FAILURES = (loading.LoadError, SettingsError, ImportError, EnvironmentError)
+
+
 class WorkerSpec(object):
     """What is served, and how.
 
@@ -48,8 +52,9 @@ class WorkerSpec(object):
             application = self._load()
             self._call_hook("post_worker_init", self.hooks.loaded, application)
             self._follow_log()
-        except (loading.LoadError, SettingsError) as error:
-            self.log.error("%s", error)
+        except _FAILURES as error:
+            if not self._has_logged(error):
+                raise
             if not self.settings.reload:
                 return CANNOT_LOAD
             self._watch(link, began, getattr(error, "files", ()))
@@ -69,8 +74,9 @@ class WorkerSpec(object):
         _write_stacks()
         try:
             forked = template.run(link, self.log, self._load_for_workers)
-        except (loading.LoadError, SettingsError) as error:
-            self.log.error("%s", error)
+        except _FAILURES as error:
+            if not self._has_logged(error):
+                raise
             return CANNOT_LOAD
         return 0 if forked is None else self._serve_preloaded(*forked)
 
@@ -84,10 +90,24 @@ class WorkerSpec(object):
             self._call_hook("post_fork", self.hooks.in_worker, link.age)
             self._call_hook("post_worker_init", self.hooks.loaded, application)
             self._follow_log()
-        except (loading.LoadError, SettingsError) as error:
-            self.log.error("%s", error)
+        except _FAILURES as error:
+            if not self._has_logged(error):
+                raise
             return CANNOT_LOAD
         return self._run(link, application)
+
+    def _has_logged(self, error):
+        """Log why there is no application. What the server itself could not read is logged only
+        where the reason is known.
+        """
+        folders = [self.folder] + list(self.settings.pythonpath or ())
+        why = process.unreadable(folders) if self.settings.user is not None else None
+        if isinstance(error, (ImportError, EnvironmentError)) and not why:
+            return False
+        self.log.error("%s", error)
+        if why:
+            self.log.error("%s", why)
+        return True
 
     def _become_worker(self, link):
         # From a terminal: no traceback of whatever is being imported.

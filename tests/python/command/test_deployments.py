@@ -1,9 +1,12 @@
 """What deployments do: links to releases, folders that vanish, process ids, sockets, rights."""
 
 import os
+import re
+import shutil
 import signal
 import socket
 import stat
+import textwrap
 
 import pytest
 from command import HELLO, Command, log_lines, served_by, write
@@ -282,6 +285,40 @@ def test_workers_are_another_user_and_the_master_is_not(run_command, reachable):
     (reachable / "a.log").rename(reachable / "b.log")
     command.stop().check()
     assert not (reachable / "a.sock").exists()
+
+
+@pytest.mark.wire
+@ROOT_ONLY
+@pytest.mark.parametrize("preload", [(), ("--preload",)])
+def test_an_application_that_the_user_cannot_read(call, reachable, preload):
+    reachable.chmod(0o700)
+    words = ["hello:app", "--user", "nobody", "--bind", "127.0.0.1:0"]
+    outcome = call(*words, *preload).check(1)
+    said = [text for _, _, text in log_lines(outcome.stderr)]
+    assert said[0].startswith("there is no module hello")
+    # Of several folders, one is named.
+    cannot = r"user nobody cannot read \S+: install Python and the application where this user"
+    assert len(said) == 2 and re.fullmatch(cannot + " can read them", said[1])
+
+
+@pytest.mark.wire
+@ROOT_ONLY
+def test_a_python_that_the_user_cannot_read(interpreter, tmp_path, reachable):
+    """A package, for the standard library: each is in a folder that the new user cannot enter."""
+    secret = tmp_path / "secret"
+    source = interpreter.evaluate("__import__('fapws').__path__[0]").strip("'")
+    shutil.copytree(source, secret / "fapws")
+    secret.chmod(0o700)
+    write(reachable, hello="import json.tool\nimport fapws.contrib.views\n" + (
+        textwrap.dedent(HELLO)))
+    words = ["hello:app", "--user", "nobody", "--bind", "127.0.0.1:0"]
+    command = [interpreter.python, "-m", "fapws", *words]
+    env = {"PYTHONPATH": str(secret)}
+    process = Process(command, tmp_path / "run", env=env, cwd=reachable)
+    outcome = process.start().wait().check(1)
+    errors = [text for _, level, text in log_lines(outcome.stderr) if level == "ERROR"]
+    assert " cannot read " in errors[-1] and errors[-1].startswith("user nobody cannot read ")
+    assert len(errors) == 2 and "the worker failed" not in outcome.stderr
 
 
 @pytest.mark.wire
