@@ -34,17 +34,29 @@ def run_at(interpreter, start_process, home):
 
 
 def to_all(command, number):
-    for pid in [command.pid, *command.workers]:
-        os.kill(pid, number)
+    send([command.pid, *command.workers], number)
 
 
 def workers_first(command, number):
-    for pid in [*command.workers, command.pid]:
-        os.kill(pid, number)
+    send([*command.workers, command.pid], number)
+
+
+def send(pids, number):
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass  # an idle worker that its master has ended already
 
 
 def to_master(command, number):
     os.kill(command.pid, number)
+
+
+def is_stopped(pid):
+    """Whether each thread of a process is stopped, from /proc."""
+    tasks = pathlib.Path(f"/proc/{pid}/task").iterdir()
+    return all("\nState:\tT" in (task / "status").read_text() for task in tasks)
 
 
 def pending(pid):
@@ -70,11 +82,11 @@ def drains(command, send):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("send", [to_master, to_all, workers_first])
+@pytest.mark.parametrize("how", [to_master, to_all, workers_first])
 @pytest.mark.parametrize("where", [Command, AtTerminal])
-def test_a_worker_drains_at_one_signal(run_at, where, send, number):
+def test_a_worker_drains_at_one_signal(run_at, where, how, number):
     command = run_at(where, "--workers", 2)
-    drains(command, lambda: send(command, number))
+    drains(command, lambda: how(command, number))
 
 
 def test_a_worker_drains_at_ctrl_c(run_at):
@@ -105,6 +117,7 @@ def test_two_signals_at_once_are_two(run_at):
         client.send(LATE)
         command.get("/")
         os.kill(worker, signal.SIGSTOP)
+        wait_until(lambda: is_stopped(worker), "the worker to stop")
         command.send_signal(signal.SIGQUIT)
         wait_until(lambda: len(pending(worker)) == 2, "two signals")
         os.kill(worker, signal.SIGCONT)
