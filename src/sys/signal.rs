@@ -87,8 +87,13 @@ impl Drop for Disposition {
 /// parent.
 ///
 /// They are counted apart because a terminal, a shell's job or systemd sends one signal to a whole group of
-/// processes, and a parent in that group passes it on: its children get two, and are asked once.
+/// processes, and a parent in that group passes it on: its children get two, and are asked once. What the
+/// process sends itself follows what its parent sent, if that was first.
 static ENDING: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+
+/// Places in [`ENDING`].
+const ELSEWHERE: usize = 0;
+const PARENT: usize = 1;
 
 /// The number of the last of them.
 static LAST: AtomicI32 = AtomicI32::new(0);
@@ -213,11 +218,11 @@ pub fn leave_program_alone(signum: c_int) {
 
 /// A signal that ends the run came: counts it, and wakes the loop.
 pub fn note(signum: c_int) {
-    note_from(signum, false);
+    note_from(signum, ELSEWHERE);
 }
 
-fn note_from(signum: c_int, parent: bool) {
-    ENDING[usize::from(parent)].fetch_add(1, Ordering::Relaxed);
+fn note_from(signum: c_int, origin: usize) {
+    ENDING[origin].fetch_add(1, Ordering::Relaxed);
     LAST.store(signum, Ordering::Relaxed);
     call(Ending::of(signum).wakes.load(Ordering::Relaxed), signum);
 }
@@ -248,9 +253,18 @@ extern "C" fn on_ending_signal(
     }
     ending.noted.store(true, Ordering::Relaxed);
     // SAFETY: the kernel gives a handler with SA_SIGINFO what it knows of the signal. A number that is no
-    // sender's, as for a terminal's signal, is 0. getppid(2) is allowed in handlers.
-    let parent = unsafe { !info.is_null() && (*info).si_pid() == libc::getppid() };
-    note_from(signum, parent);
+    // sender's, as for a terminal's signal, is 0. Both calls are allowed in handlers.
+    let (sender, parent, own) = unsafe {
+        let sender = if info.is_null() { 0 } else { (*info).si_pid() };
+        (sender, libc::getppid(), libc::getpid())
+    };
+    let after_parent = ENDING[PARENT].load(Ordering::Relaxed) != 0;
+    let origin = if sender == parent || sender == own && after_parent {
+        PARENT
+    } else {
+        ELSEWHERE
+    };
+    note_from(signum, origin);
     call(ending.program.load(Ordering::Relaxed), signum);
 }
 

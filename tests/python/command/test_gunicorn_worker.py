@@ -1,5 +1,7 @@
 """gunicorn's settings with our worker class: each is obeyed, or named at the start."""
 
+import os
+import signal
 import time
 
 import pytest
@@ -173,3 +175,20 @@ def test_its_logging_configuration_gets_the_access_log(interpreter, start_proces
     gunicorn.get("/there")
     line = "gunicorn.access GET /there 200\n"
     wait_until(lambda: line in (home / "by.log").read_text(), "the line")
+
+
+@pytest.mark.wire
+def test_a_worker_that_drains_ends_at_once_at_quit(interpreter, start_process, home, version):
+    words = ["--graceful-timeout", "600"]
+    gunicorn = start_process(Gunicorn, interpreter, version, *words, home=home)
+    worker = served_by(gunicorn.get("/"))[0]
+    with gunicorn.connect() as client, gunicorn.connect() as idle:
+        client.send(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\n")
+        idle.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert idle.response().status == 200
+        gunicorn.send_signal(signal.SIGTERM)
+        assert idle.at_end()  # the worker drains
+        os.kill(worker, signal.SIGQUIT)
+        # Later there would be a 408.
+        assert client.at_end()
+    gunicorn.wait().check()
