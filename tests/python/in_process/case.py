@@ -6,6 +6,7 @@ core's list of applications, timers and sockets belong to the process. Python 2.
 
 import errno
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -73,6 +74,7 @@ class Case(unittest.TestCase):
 
     def setUp(self):
         self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
     def printed_by(self, function, *arguments):
         """What the call returns, and all that reaches file descriptor 1 during it, as text."""
