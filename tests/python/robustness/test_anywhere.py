@@ -31,5 +31,6 @@ def test_anything_anywhere(serve_probe, dialect, room):
             assert not raw or raw.startswith(b"HTTP/1."), f"seed {seed}: {raw[:200]!r}"
             second.send(closing("/hello"))
             raw = second.read_to_end()
-        said = f"seed {seed}: {raw!r}\n{server.stderr[-3000:]}"
+        printed = (server.stderr[-3000:], server.stdout[-3000:])
+        said = "\n".join([f"seed {seed}: {raw!r}", *printed])
         assert raw.startswith(b"HTTP/1.") and raw.endswith(b"hello"), said
