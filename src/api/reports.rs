@@ -6,7 +6,7 @@ use crate::py::{Arguments, Gil, Object, Owned, Result, container, number, text};
 use crate::scoreboard;
 use crate::server::registry::registry;
 use crate::server::slow_calls::{Call, Called};
-use crate::sys::fork;
+use crate::sys::{fork, signal};
 
 /// `stats()`.
 pub fn stats(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
@@ -65,7 +65,11 @@ pub fn share(gil: Gil<'_>, arguments: &Arguments<'_>) -> Result<Owned> {
     };
     let fd = i32::try_from(fd.to_int(gil)?).unwrap_or(-1);
     match scoreboard::share(fd, place(offset)?, others) {
-        Ok(true) => Ok(Owned::none(gil)),
+        Ok(true) => {
+            // Who shares is a master's worker.
+            signal::expect_copies();
+            Ok(Owned::none(gil))
+        }
         Ok(false) => Err(registry(gil).error(gil, "share() was called before")),
         Err(error) => Err(registry(gil).error(gil, &format!("cannot share: {error}"))),
     }

@@ -86,14 +86,17 @@ impl Drop for Disposition {
 /// How many signals that end the process came since [`count_from_now`]: from elsewhere, and from the
 /// parent.
 ///
-/// They are counted apart because a terminal, a shell's job or systemd sends one signal to a whole group of
-/// processes, and a parent in that group passes it on: its children get two, and are asked once. What the
-/// process sends itself follows what its parent sent, if that was first.
+/// They are counted apart where the parent passes on what it gets ([`expect_copies`]): a terminal, a shell's job or
+/// systemd sends one signal to a whole group of processes, so that its children get two, and are asked once. What
+/// the process sends itself follows what its parent sent, if that was first.
 static ENDING: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
 /// Places in [`ENDING`].
 const ELSEWHERE: usize = 0;
 const PARENT: usize = 1;
+
+/// The parent passes on what it gets.
+static COPIES: AtomicBool = AtomicBool::new(false);
 
 /// The number of the last of them.
 static LAST: AtomicI32 = AtomicI32::new(0);
@@ -130,6 +133,11 @@ impl Ending {
     fn of(signum: c_int) -> &'static Ending {
         &KNOWN[usize::from(signum != ENDINGS[0])]
     }
+}
+
+/// The parent is a master, which passes on what it gets; any other parent's signal counts as everybody's.
+pub fn expect_copies() {
+    COPIES.store(true, Ordering::Relaxed);
 }
 
 /// Nothing has come yet.
@@ -259,12 +267,9 @@ extern "C" fn on_ending_signal(
         (sender, libc::getppid(), libc::getpid())
     };
     let after_parent = ENDING[PARENT].load(Ordering::Relaxed) != 0;
-    let origin = if sender == parent || sender == own && after_parent {
-        PARENT
-    } else {
-        ELSEWHERE
-    };
-    note_from(signum, origin);
+    let is_copy =
+        COPIES.load(Ordering::Relaxed) && (sender == parent || sender == own && after_parent);
+    note_from(signum, if is_copy { PARENT } else { ELSEWHERE });
     call(ending.program.load(Ordering::Relaxed), signum);
 }
 

@@ -4,6 +4,7 @@ import functools
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -167,17 +168,32 @@ def test_pipelined_requests_in_flight(serve_probe):
     probe.wait().check()
 
 
+class Child(Probe):
+    """One whose parent is the test."""
+
+    may_fork = False
+
+
 @BOTH
-def test_second_signal(serve_probe, number):
-    """The client never finishes, and graceful_timeout is far: the second signal ends it."""
-    probe = serve_probe("probe.py", config={"graceful_timeout": 3600, "body_timeout": 3600})
+@pytest.mark.parametrize("by_parent", [True, False], ids=["parent", "stranger"])
+def test_second_signal(interpreter, start_process, number, by_parent):
+    """The client never finishes, and graceful_timeout is far: the second signal ends it, whoever
+    sends it.
+    """
+    patient = {"graceful_timeout": 3600, "body_timeout": 3600}
+    probe = start_process(Child, interpreter, "probe.py", config=patient)
     with probe.connect() as client:
         client.send(request("/digest", "POST", [("Content-Length", "10")], b"12345"))
         probe.request(request("/"))
         probe.send_signal(number)
         wait_until(lambda: refuses(probe), "the server to stop accepting")
         assert probe.alive
-        probe.send_signal(number)
+        if by_parent:
+            probe.send_signal(number)
+        else:
+            subprocess.run(["kill", f"-{int(number)}", str(probe.pid)], check=True)
+        # Later there would be a 408.
+        assert client.read_to_end() == b""
         probe.wait().check()
 
 
