@@ -26,9 +26,9 @@ impl Run {
         if number == libc::SIGPIPE {
             return console::print_line(gil, "SIGPIPE encountered !!!! We ignore it.");
         }
-        // A second signal, which SIGINT is where a master sends it, is no farewell.
-        let is_first = !self.reactor.is_draining() && signal::insists().is_none();
-        if number == libc::SIGINT && is_first {
+        // As a master's second signal it is no farewell.
+        let is_farewell = !self.reactor.is_draining() && !signal::parent_insists();
+        if number == libc::SIGINT && is_farewell {
             console::print_line(gil, "Bye.");
         }
         if number == libc::SIGINT || self.reactor.drains_at.is_set() {

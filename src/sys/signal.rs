@@ -170,6 +170,11 @@ pub fn insists() -> Option<c_int> {
         .then(|| LAST.load(Ordering::Relaxed))
 }
 
+/// Whether the second one of a parent that passes on what it gets has come.
+pub fn parent_insists() -> bool {
+    ENDING[PARENT].load(Ordering::Relaxed) > 1
+}
+
 /// The loop's handler of this signal is in force: it is what [`note`] calls. `before` was in force before
 /// it.
 ///

@@ -38,6 +38,16 @@ class Ending(Case):
         _, text = self.printed_by(evwsgi.run)
         self.assertTrue(text.endswith("event backend\nBye.\n"), text)
 
+    def test_two_sigints_at_once_say_goodbye_once(self):
+        def interrupt():
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        self.serve()
+        evwsgi.add_timer(0.01, interrupt)
+        _, text = self.printed_by(evwsgi.run)
+        self.assertTrue(text.endswith("event backend\nBye.\n"), text)
+
     def test_it_can_run_again(self):
         # Each run listens anew, so the port is a certain one.
         probe = socket.socket()
