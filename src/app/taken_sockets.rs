@@ -75,6 +75,11 @@ impl TakenSockets {
         }
     }
 
+    /// Whether a thread of the application's has time for last words still: the run goes on for as long.
+    pub fn have_last_words(&self) -> bool {
+        !self.ended.borrow().is_empty() || !self.due.borrow().is_empty()
+    }
+
     /// The run is over, and calls are not: shuts down what they have, so that they and the application's
     /// own threads come back. The thread that is to end the run may be in one.
     pub fn shut_down(&self, gil: Gil<'_>) {

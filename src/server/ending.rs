@@ -103,7 +103,7 @@ impl Run {
         let lingers = |connection: &Rc<Connection>| {
             connection.peek(|work| work.state.stage()) == Some(Stage::Discard)
         };
-        if self.table.all(lingers) {
+        if self.table.all(lingers) && !self.reactor.ctx.taken.have_last_words() {
             self.reactor.stop();
             self.reactor.waker.wake();
         }

@@ -50,6 +50,7 @@ impl Run {
             }
         }
         self.release_queues(gil);
+        let had_last_words = reactor.ctx.taken.have_last_words();
         reactor.ctx.taken.tick(gil);
         reactor.pool.trim();
         memory::refill();
@@ -79,8 +80,13 @@ impl Run {
         if !reactor.is_draining() && reactor.drains_at.is_past(&reactor.clock) {
             self.drain(gil, turn);
         }
-        if reactor.is_draining() && reactor.patience.is_past(&reactor.clock) {
-            reactor.stop();
+        if reactor.is_draining() {
+            if reactor.patience.is_past(&reactor.clock) {
+                reactor.stop();
+            }
+            if had_last_words {
+                self.stop_if_drained();
+            }
         }
         self.accept_again();
     }

@@ -8,6 +8,7 @@ import os
 import pprint
 import socket
 import threading
+import time
 
 import journal
 from fapws import _evwsgi
@@ -106,6 +107,33 @@ def raises(environ, start_response):
     client = environ["werkzeug.socket"]
     client.sendall(b"before")
     raise RuntimeError("of a call that has the connection")
+
+
+class Farewell(object):
+    """A response behind whose end a thread of the application's own has last words."""
+
+    def __init__(self, client):
+        self.is_over = threading.Event()
+        threading.Thread(target=self.say, args=[client]).start()
+
+    def say(self, client):
+        self.is_over.wait(60)
+        time.sleep(0.02)  # the server has a quarter of a second for it
+        client.sendall(b"last words")
+
+    def __iter__(self):
+        return iter(())
+
+    def close(self):
+        self.is_over.set()
+
+
+def farewell(environ, start_response):
+    """A library's thread responds to the client's closing frame while the call returns."""
+    client = environ["werkzeug.socket"]
+    client.sendall(b"hello,")
+    client.recv(1)
+    return Farewell(client)
 
 
 class Body(object):
@@ -233,6 +261,7 @@ ROUTES = {
     "/": hello, "/keys": keys, "/echo": echo, "/looks": looks, "/facts": facts, "/first": first,
     "/raises": raises, "/responds": responds, "/written": written, "/generated": generated,
     "/later": later, "/keep": keep, "/use": use, "/threaded": threaded, "/drop": drop,
+    "/farewell": farewell,
     "/closes": closes, "/forks": forks,
 }
 ROUTES.update(journal.ROUTES)

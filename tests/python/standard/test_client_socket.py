@@ -239,6 +239,18 @@ def test_the_end_of_its_patience_shuts_it_down(interpreter, serve_probe):
     server.wait().check()
 
 
+def test_the_end_of_the_server_leaves_time_for_last_words(sockets):
+    with sockets.connect() as client:
+        client.send(upgrade("/farewell"))
+        client.read_until(b"hello,")
+        sockets.send_signal(signal.SIGTERM)
+        # The loop sees it when the call is over, or at once where another thread has the loop.
+        wait_until(lambda: not sockets.pending(signal.SIGTERM), "the handler")
+        client.send(b"x")
+        assert client.read_to_end() == b"last words"
+    sockets.wait().check()
+
+
 @pytest.mark.wire
 def test_its_line_in_the_access_log(interpreter, serve_probe, tmp_path):
     """When the call is over, with the status of what the application did."""
