@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import signal
 import textwrap
 
 from support.ports import free_port
@@ -82,12 +83,16 @@ class Command(Listening):
 
 
 def _serves(pid):
-    """Whether a worker is in `run`: it has made its loop, which its master never does."""
+    """Whether a worker is in `run`: it has made its loop, which its master never does, and taken
+    SIGINT, which ended it before.
+    """
     try:
         files = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")]
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return False
-    return "anon_inode:[eventpoll]" in files
+    caught = int(re.search(r"SigCgt:\s+(\w+)", status).group(1), 16)
+    return "anon_inode:[eventpoll]" in files and bool(caught >> (signal.SIGINT - 1) & 1)
 
 
 class Anew(Command):

@@ -352,6 +352,8 @@ def test_a_client_that_leaves_in_the_queue_costs_no_call(threaded, tmp_path):
         make_slow_calls_known(threaded, slow[0], quick, learnt)
         for each in slow:
             each.send(request(f"/wait?{flag}"))
+        calls = len(slow)
+        wait_until(lambda: threaded.journal("wait").count(str(flag)) == calls, "the calls")
         with threaded.connect() as leaves:
             leaves.send(request(f"/wait?{left}"))
             wait_until(lambda: "all threads busy" in threaded.stderr, "the queue")
